@@ -1,0 +1,1 @@
+"""The rules of conversations: pure functions and frozen values."""

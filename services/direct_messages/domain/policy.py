@@ -1,0 +1,53 @@
+"""The numbers of the platform that this service needs, read from the account's policy by key."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """One version of an account's policy, as far as conversations care."""
+
+    version: int
+    reply_context: timedelta  # how long an inbound message may be answered
+    enter_context: timedelta  # how long a page entry may be answered
+    default_interval: timedelta
+    greeting_interval: timedelta
+    follow_interval: timedelta
+    agent_idle: timedelta  # after which a silent person gives the conversation back
+    loop_window: timedelta
+    loop_sends: int
+    loop_inbound: int
+    items_per_firing: int
+    rules_max: int
+    keywords_max: int
+    keyword_chars: int
+    replies_max: int
+    auto_text_chars: int
+    text_chars: int
+
+
+def policy_of(version: int, values: Mapping[str, Any]) -> Policy:
+    """The policy that `values` spell. Raises KeyError when a key is missing."""
+    guard = values["dm.loop_guard"]
+    return Policy(
+        version=version,
+        reply_context=timedelta(hours=values["dm.reply.msg_id_valid_hours"]),
+        enter_context=timedelta(seconds=values["dm.enter.window_seconds"]),
+        default_interval=timedelta(hours=values["dm.auto_reply.default_interval_hours"]),
+        greeting_interval=timedelta(hours=values["dm.auto_reply.greeting_interval_hours"]),
+        follow_interval=timedelta(days=values["dm.auto_reply.follow_reply_days"]),
+        agent_idle=timedelta(minutes=values["dm.handoff.agent_idle_minutes"]),
+        loop_window=timedelta(seconds=guard["seconds"]),
+        loop_sends=guard["sends"],
+        loop_inbound=guard["inbound"],
+        items_per_firing=values["dm.auto_reply.items_per_firing"],
+        rules_max=values["dm.rules.max_per_account"],
+        keywords_max=values["dm.auto_reply.keywords_per_rule"],
+        keyword_chars=values["dm.auto_reply.keyword_max_chars"],
+        replies_max=values["dm.auto_reply.replies_per_rule"],
+        auto_text_chars=values["dm.auto_reply.text_max_chars"],
+        text_chars=values["dm.text.max_chars"],
+    )

@@ -1,0 +1,225 @@
+"""Auto-reply rules: what they are made of and which of them may be saved."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Literal
+
+import re2
+
+from services.direct_messages.domain.policy import Policy
+from services.direct_messages.domain.texts import has_external_link, normalise
+
+PATTERN_MAX_CHARS = 256  # security.md §5: a limit of ours on what we compile, not of the platform
+_PATTERN_BYTES = 1 << 20  # what one compiled pattern may take
+
+
+class Trigger(StrEnum):
+    """What a rule waits for."""
+
+    MESSAGE = "message"
+    ENTER = "enter"
+    FOLLOW = "follow"
+    DEFAULT = "default"
+
+
+class Match(StrEnum):
+    """How a message rule looks at the text."""
+
+    EXACT = "exact"
+    CONTAINS = "contains"
+    RE2 = "re2"
+
+
+class Mode(StrEnum):
+    """Whether a rule sends all its replies or one of them."""
+
+    ALL = "all"
+    RANDOM_ONE = "random_one"
+
+
+@dataclass(frozen=True, slots=True)
+class TextReply:
+    """A text to send. Other kinds stand beside it, told apart by `kind`."""
+
+    text: str
+    kind: Literal["text"] = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """What a shop decides about a rule."""
+
+    name: str
+    trigger: Trigger
+    match: Match | None  # for the trigger `message` only
+    keywords: tuple[str, ...]  # for exact and contains
+    pattern: str | None  # for re2
+    mode: Mode
+    replies: tuple[TextReply, ...]
+    hand_off: bool  # after the replies a person owns the conversation
+    priority: int  # a higher one comes first
+    enabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule of an account; `version` grows by one with every change of it."""
+
+    id: str
+    version: int
+    created_at: datetime
+    updated_at: datetime
+    definition: Definition
+
+    @property
+    def place(self) -> tuple[int, datetime, str]:
+        """Where it stands among its like: by priority, then the oldest."""
+        return -self.definition.priority, self.created_at, self.id
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why a rule may not be saved, and where (a JSON pointer)."""
+
+    pointer: str
+    detail: str
+
+
+def faults(definition: Definition, policy: Policy) -> Iterator[Fault]:
+    """Everything that is wrong with a definition under this policy."""
+    yield from _trigger_faults(definition)
+    yield from _keyword_faults(definition, policy)
+    yield from _reply_faults(definition, policy)
+    if definition.pattern is not None and (reason := pattern_fault(definition.pattern)):
+        yield Fault("#/pattern", reason)
+
+
+def _trigger_faults(definition: Definition) -> Iterator[Fault]:
+    if definition.trigger is not Trigger.MESSAGE:
+        if definition.match or definition.keywords or definition.pattern is not None:
+            yield Fault("#/trigger", "match, keywords and pattern belong to the trigger message")
+    elif definition.match is None:
+        yield Fault("#/match", "a rule for messages needs exact, contains or re2")
+    elif definition.match is Match.RE2:
+        if definition.pattern is None:
+            yield Fault("#/pattern", "match re2 needs a pattern")
+        if definition.keywords:
+            yield Fault("#/keywords", "match re2 takes a pattern, no keywords")
+    else:
+        if not definition.keywords:
+            yield Fault("#/keywords", "at least one keyword is needed")
+        if definition.pattern is not None:
+            yield Fault("#/pattern", "a pattern belongs to match re2")
+
+
+def _keyword_faults(definition: Definition, policy: Policy) -> Iterator[Fault]:
+    if len(definition.keywords) > policy.keywords_max:
+        yield Fault("#/keywords", f"at most {policy.keywords_max} keywords")
+    for number, keyword in enumerate(definition.keywords):
+        if not normalise(keyword):
+            yield Fault(f"#/keywords/{number}", "must not be blank")
+        elif len(keyword) > policy.keyword_chars:
+            yield Fault(f"#/keywords/{number}", f"at most {policy.keyword_chars} characters")
+
+
+def _reply_faults(definition: Definition, policy: Policy) -> Iterator[Fault]:
+    most = policy.items_per_firing if definition.mode is Mode.ALL else policy.replies_max
+    if not 1 <= len(definition.replies) <= most:
+        yield Fault("#/replies", f"1 to {most} replies in mode {definition.mode}")
+    for number, reply in enumerate(definition.replies):
+        place = f"#/replies/{number}/text"
+        if not reply.text.strip():
+            yield Fault(place, "must not be blank")
+        elif len(reply.text) > policy.auto_text_chars:
+            yield Fault(place, f"at most {policy.auto_text_chars} characters")
+        elif has_external_link(reply.text):
+            yield Fault(place, "links that lead away from the platform are not allowed")
+
+
+def pattern_options() -> Any:  # noqa: ANN401  re2 carries no types
+    """How every pattern is compiled: case means nothing, memory is bounded, no noise."""
+    options = re2.Options()
+    options.case_sensitive = False
+    options.log_errors = False
+    options.max_mem = _PATTERN_BYTES
+    return options
+
+
+def pattern_fault(pattern: str) -> str | None:
+    """Why RE2 cannot take the pattern; None when it can."""
+    if not pattern:
+        return "must not be empty"
+    if len(pattern) > PATTERN_MAX_CHARS:
+        return f"at most {PATTERN_MAX_CHARS} characters"
+    try:
+        re2.compile(pattern, pattern_options())
+    except re2.error as error:
+        return f"RE2 rejects the pattern: {error}"[:200]
+    return None
+
+
+def dump(rule: Rule) -> dict[str, Any]:
+    """The rule as JSON values, for a snapshot that is kept for ever."""
+    return {
+        "id": rule.id,
+        "version": rule.version,
+        "created_at": rule.created_at.isoformat(),
+        "updated_at": rule.updated_at.isoformat(),
+        **dump_definition(rule.definition),
+    }
+
+
+def load(record: Mapping[str, Any]) -> Rule:
+    """The rule that `dump` wrote."""
+    return Rule(
+        id=record["id"],
+        version=record["version"],
+        created_at=datetime.fromisoformat(record["created_at"]),
+        updated_at=datetime.fromisoformat(record["updated_at"]),
+        definition=load_definition(record),
+    )
+
+
+def dump_definition(definition: Definition) -> dict[str, Any]:
+    """The definition as JSON values."""
+    return {
+        "name": definition.name,
+        "trigger": definition.trigger.value,
+        "match": definition.match.value if definition.match else None,
+        "keywords": list(definition.keywords),
+        "pattern": definition.pattern,
+        "mode": definition.mode.value,
+        "replies": [dump_item(reply) for reply in definition.replies],
+        "hand_off": definition.hand_off,
+        "priority": definition.priority,
+        "enabled": definition.enabled,
+    }
+
+
+def load_definition(record: Mapping[str, Any]) -> Definition:
+    """The definition that `dump_definition` wrote; what is left out gets the usual value."""
+    match = record.get("match")
+    return Definition(
+        name=record["name"],
+        trigger=Trigger(record["trigger"]),
+        match=Match(match) if match else None,
+        keywords=tuple(record.get("keywords") or ()),
+        pattern=record.get("pattern"),
+        mode=Mode(record.get("mode", Mode.ALL)),
+        replies=tuple(load_item(reply) for reply in record["replies"]),
+        hand_off=record.get("hand_off", False),
+        priority=record.get("priority", 0),
+        enabled=record.get("enabled", True),
+    )
+
+
+def dump_item(item: TextReply) -> dict[str, Any]:
+    """One reply as JSON values, tagged with its kind."""
+    return {"kind": item.kind, "text": item.text}
+
+
+def load_item(record: Mapping[str, Any]) -> TextReply:
+    """The reply that `dump_item` wrote."""
+    return TextReply(record["text"])

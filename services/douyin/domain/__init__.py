@@ -1,0 +1,1 @@
+"""The connector's rules: signatures, webhooks, answers of the platform, attempts. Pure."""

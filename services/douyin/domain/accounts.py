@@ -1,0 +1,85 @@
+"""Accounts and apps: how usable a binding is, and what the configuration refuses."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from shared.errors import Conflict, Invalid
+
+EXPIRING: Final = timedelta(hours=72)
+REFRESH_AHEAD: Final = timedelta(hours=24)
+
+
+class AccountState(StrEnum):
+    """Whether messages of the account can be sent."""
+
+    PENDING = "pending"  # bound, but no token yet
+    ACTIVE = "active"
+    EXPIRING = "expiring"  # the owner should authorise again soon
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
+USABLE: Final = frozenset({AccountState.ACTIVE, AccountState.EXPIRING})
+
+
+@dataclass(frozen=True, slots=True)
+class Authorisation:
+    """What is known of a binding's tokens; an expiry of None is one that nobody told us."""
+
+    has_access: bool
+    access_expires_at: datetime | None
+    has_refresh: bool
+    refresh_expires_at: datetime | None
+    is_revoked: bool
+
+
+def account_state(known: Authorisation, now: datetime) -> AccountState:
+    """How the binding stands at `now`. It lives as long as its longest-lived token."""
+    if known.is_revoked:
+        return AccountState.REVOKED
+    if not known.has_access:
+        return AccountState.PENDING
+    ends = [known.access_expires_at]
+    if known.has_refresh:
+        ends.append(known.refresh_expires_at)
+    times = [end for end in ends if end is not None]
+    if len(times) < len(ends):
+        return AccountState.ACTIVE
+    left = max(times) - now
+    if left <= timedelta(0):
+        return AccountState.EXPIRED
+    return AccountState.EXPIRING if left <= EXPIRING else AccountState.ACTIVE
+
+
+class ClientKeyTaken(Conflict):
+    """Another organisation has configured this Douyin app."""
+
+    code = "douyin.client_key_taken"
+    title = "This Douyin app belongs to another organization"
+    title_zh = "该抖音应用已属于其他组织"
+
+
+class OpenIdTaken(Conflict):
+    """Another account is bound to this open_id under this Douyin app."""
+
+    code = "douyin.open_id_taken"
+    title = "This Douyin account is bound already"
+    title_zh = "该抖音账号已被绑定"
+
+
+class UnknownApp(Invalid):
+    """The binding names a Douyin app that the organisation has not configured."""
+
+    code = "douyin.unknown_app"
+    title = "The Douyin app is not configured"
+    title_zh = "抖音应用未配置"
+
+
+class DemoSecret(Invalid):
+    """The secret of the published examples protects nothing."""
+
+    code = "douyin.demo_secret"
+    title = "The demo secret is allowed in embedded mode only"
+    title_zh = "演示密钥仅允许在内嵌模式使用"

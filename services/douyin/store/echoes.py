@@ -1,0 +1,125 @@
+"""Echoes meet attempts: by id, else by conversation and content. Every statement handles a batch."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from services.douyin.store.attempts import Conversation, Moved
+from shared.db import Tx
+
+_V = (
+    "unnest(CAST(:organizations AS text[]), CAST(:accounts AS text[]), CAST(:ids AS text[]),"
+    " CAST(:conversations AS text[]), CAST(:hashes AS text[]), CAST(:created AS timestamptz[]),"
+    " CAST(:arrived AS timestamptz[])) AS v(o, a, id, conversation, hash, created, arrived)"
+)
+_BOUND = sa.text(
+    f"SELECT v.id FROM {_V} JOIN attempt a ON a.organization_id = v.o AND a.account_id = v.a"
+    " AND a.echo_id = v.id"
+)
+_BY_ID = sa.text(
+    f"UPDATE attempt a SET echo_id = v.id FROM {_V} WHERE a.organization_id = v.o"
+    " AND a.account_id = v.a AND a.msg_id = v.id AND a.echo_id IS NULL RETURNING v.id, v.a"
+)
+# where ids were seen to be equal, a sent attempt with another id is another message
+_LEARN = sa.text(
+    "UPDATE binding SET echoes_by_id = true WHERE NOT echoes_by_id"
+    " AND account_id = ANY(CAST(:accounts AS text[]))"
+)
+_PAIRS = (
+    f"WITH v AS (SELECT *, row_number() OVER (PARTITION BY o, a, conversation, hash"
+    f" ORDER BY created, id) AS n FROM {_V}),"
+    " candidates AS (SELECT a.*, row_number() OVER (PARTITION BY a.organization_id, a.account_id,"
+    "  a.conversation_id, a.content_hash ORDER BY a.content_freed, a.position) AS n FROM attempt a"
+    "  JOIN (SELECT DISTINCT o, a, conversation, hash FROM v) k ON a.organization_id = k.o"
+    "  AND a.account_id = k.a AND a.conversation_id = k.conversation AND a.content_hash = k.hash"
+    "  LEFT JOIN binding b ON b.organization_id = k.o AND b.account_id = k.a"
+    "  WHERE a.echo_id IS NULL AND {which})"
+)
+_SAME = (
+    " FROM candidates c JOIN v ON v.o = c.organization_id AND v.a = c.account_id"
+    " AND v.conversation = c.conversation_id AND v.hash = c.content_hash AND v.n = c.n"
+    " WHERE a.organization_id = c.organization_id AND a.account_id = c.account_id"
+    " AND a.operation_id = c.operation_id AND a.item = c.item"
+)
+_BY_CONTENT = sa.text(
+    _PAIRS.format(which="a.state = 'sent' AND (a.msg_id IS NULL OR NOT coalesce(b.echoes_by_id, false))")
+    + f" UPDATE attempt a SET echo_id = v.id{_SAME} RETURNING v.id"
+)
+# an app without a maximum age lives by arrival: the platform's clock may be another year
+_BY_DOUBT = sa.text(
+    _PAIRS.format(which="a.state IN ('sending', 'unknown', 'presumed_not_sent')")
+    + " UPDATE attempt a SET state = 'sent', echo_id = v.id, msg_id = v.id, lease_until = NULL,"
+    " reason = CASE a.state WHEN 'sending' THEN NULL ELSE 'echo' END, seq = a.seq + 1,"
+    f" settled_at = :now{_SAME}"
+    " AND (CASE WHEN EXISTS (SELECT 1 FROM app p JOIN binding b USING (organization_id, client_key)"
+    "  WHERE b.organization_id = a.organization_id AND b.account_id = a.account_id"
+    "  AND p.max_event_age_hours IS NOT NULL) THEN v.created ELSE v.arrived END)"
+    " >= a.written_at - interval '5 seconds'"
+    " RETURNING a.organization_id, a.account_id, a.operation_id, a.item, a.reservation_id, a.open_id,"
+    " a.cause, a.trace, a.state, a.msg_id, a.code, a.log_id, a.reason, a.closes_window, a.seq,"
+    " c.state AS state_before"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Echo:
+    """A message of our app that the platform reported."""
+
+    organization_id: str
+    account_id: str
+    message_id: str
+    conversation_id: str
+    content_hash: str
+    created_at: datetime
+    arrived_at: datetime
+
+    @property
+    def conversation(self) -> Conversation:
+        """Where it was said."""
+        return Conversation(self.organization_id, self.account_id, self.conversation_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """An attempt that its echo made `sent`."""
+
+    moved: Moved
+    state_before: str
+
+
+def _arrays(echoes: Sequence[Echo]) -> dict[str, object]:
+    return {
+        "organizations": [e.organization_id for e in echoes],
+        "accounts": [e.account_id for e in echoes],
+        "ids": [e.message_id for e in echoes],
+        "conversations": [e.conversation_id for e in echoes],
+        "hashes": [e.content_hash for e in echoes],
+        "created": [e.created_at for e in echoes],
+        "arrived": [e.arrived_at for e in echoes],
+    }
+
+
+async def already_bound(tx: Tx, echoes: Sequence[Echo]) -> set[str]:
+    """Message ids that some attempt has as its echo."""
+    return {row[0] for row in await tx.execute(_BOUND, _arrays(echoes))}
+
+
+async def bind_by_id(tx: Tx, echoes: Sequence[Echo]) -> set[str]:
+    """Bind echoes to the attempts that were answered with the same id."""
+    rows = (await tx.execute(_BY_ID, _arrays(echoes))).all()
+    if rows:
+        await tx.execute(_LEARN, {"accounts": sorted({row[1] for row in rows})})
+    return {row[0] for row in rows}
+
+
+async def bind_sent(tx: Tx, echoes: Sequence[Echo]) -> set[str]:
+    """Bind echoes to sent attempts of the same content, the oldest first."""
+    return {row[0] for row in await tx.execute(_BY_CONTENT, _arrays(echoes))}
+
+
+async def resolve(tx: Tx, echoes: Sequence[Echo]) -> list[Resolved]:
+    """Settle attempts in doubt as `sent`: the platform shows their content."""
+    rows = await tx.execute(_BY_DOUBT, {**_arrays(echoes), "now": tx.now})
+    return [Resolved(Moved(*row[:-1]), row[-1]) for row in rows]

@@ -1,0 +1,66 @@
+"""What came in at the door."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from shared.db import Tx
+
+_INSERT = sa.text(
+    "INSERT INTO inbound (organization_id, account_id, client_key, event, dedupe_key, id, state,"
+    " reason, kind, msg_id_header, body, received_at)"
+    " SELECT o, a, c, e, d, i, s, r, k, m, b, CAST(:received_at AS timestamptz)"
+    " FROM unnest(CAST(:organizations AS text[]), CAST(:accounts AS text[]),"
+    " CAST(:client_keys AS text[]), CAST(:events AS text[]), CAST(:dedupe_keys AS text[]),"
+    " CAST(:ids AS text[]), CAST(:states AS text[]), CAST(:reasons AS text[]),"
+    " CAST(:kinds AS text[]), CAST(:msg_id_headers AS text[]), CAST(:bodies AS bytea[]))"
+    " AS v(o, a, c, e, d, i, s, r, k, m, b)"
+    " ON CONFLICT DO NOTHING RETURNING id"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class InboundRow:
+    """One event as it is stored. The first five fields are what makes it unique."""
+
+    organization_id: str
+    account_id: str
+    client_key: str
+    event: str
+    dedupe_key: str
+    id: str
+    state: str
+    reason: str | None
+    kind: str
+    msg_id_header: str | None
+    body: bytes
+
+
+async def insert_inbound(tx: Tx, rows: Sequence[InboundRow]) -> set[str]:
+    """Store the events; the ids of those that were not there before."""
+    # in one order everywhere, so that two batches with the same events wait and never deadlock
+    rows = sorted(rows, key=lambda r: (r.organization_id, r.account_id, r.client_key, r.event, r.dedupe_key))
+    return await _insert(tx, rows, tx.now)
+
+
+async def _insert(tx: Tx, rows: Sequence[InboundRow], received_at: datetime) -> set[str]:
+    found = await tx.execute(
+        _INSERT,
+        {
+            "received_at": received_at,
+            "organizations": [r.organization_id for r in rows],
+            "accounts": [r.account_id for r in rows],
+            "client_keys": [r.client_key for r in rows],
+            "events": [r.event for r in rows],
+            "dedupe_keys": [r.dedupe_key for r in rows],
+            "ids": [r.id for r in rows],
+            "states": [r.state for r in rows],
+            "reasons": [r.reason for r in rows],
+            "kinds": [r.kind for r in rows],
+            "msg_id_headers": [r.msg_id_header for r in rows],
+            "bodies": [r.body for r in rows],
+        },
+    )
+    return {row[0] for row in found}

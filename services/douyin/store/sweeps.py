@@ -1,0 +1,125 @@
+"""What time does to attempts: leases that ran out, windows that closed, work that waits."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import sqlalchemy as sa
+
+from services.douyin.store.attempts import Conversation, Moved
+from shared.db import Tx
+
+_MOST = 500
+_RETURNING = (
+    " RETURNING a.organization_id, a.account_id, a.operation_id, a.item, a.reservation_id, a.open_id,"
+    " a.cause, a.trace, a.state, a.msg_id, a.code, a.log_id, a.reason, a.closes_window, a.seq"
+)
+_DEAD = sa.text(
+    "SELECT DISTINCT organization_id, account_id, conversation_id FROM (SELECT * FROM attempt"
+    f" WHERE state = 'sending' AND lease_until < now() ORDER BY lease_until LIMIT {_MOST}) d"
+)
+_LOSE = sa.text(
+    "UPDATE attempt a SET state = 'unknown', lease_until = NULL, reason = 'lease_expired',"
+    " seq = a.seq + 1, settled_at = :now"
+    " FROM unnest(CAST(:organizations AS text[]), CAST(:accounts AS text[]),"
+    " CAST(:conversations AS text[])) AS c(o, a, conversation)"
+    " WHERE a.organization_id = c.o AND a.account_id = c.a AND a.conversation_id = c.conversation"
+    f" AND a.state = 'sending' AND a.lease_until < now(){_RETURNING}"
+)
+_EXPIRE = sa.text(
+    "UPDATE attempt a SET state = 'failed', reason = 'window_expired', seq = a.seq + 1,"
+    " settled_at = :now WHERE (organization_id, account_id, operation_id, item) IN ("
+    " SELECT organization_id, account_id, operation_id, item FROM attempt"
+    f" WHERE state = 'queued' AND expires_at <= :now ORDER BY position LIMIT {_MOST}"
+    f" FOR UPDATE SKIP LOCKED) AND a.state = 'queued'{_RETURNING}"
+)
+_FREE_OLD = sa.text(
+    "UPDATE attempt SET content_freed = true WHERE state = 'unknown' AND NOT content_freed"
+    " AND (expires_at <= :now OR written_at <= :before)"
+)
+_WAITING = sa.text(
+    "SELECT organization_id, account_id, conversation_id FROM ("
+    " SELECT DISTINCT ON (organization_id, account_id, conversation_id) organization_id, account_id,"
+    " conversation_id, turn, position FROM ("
+    "  SELECT *, row_number() OVER (PARTITION BY organization_id, account_id ORDER BY position) AS turn"
+    "  FROM (SELECT organization_id, account_id, conversation_id, position, next_try_at FROM attempt"
+    "   WHERE state = 'queued' ORDER BY position LIMIT 5000) oldest WHERE next_try_at <= now()) fair"
+    " ORDER BY organization_id, account_id, conversation_id, turn) w"
+    " ORDER BY turn, position LIMIT :most"
+)
+_NEXT = sa.text(
+    "SELECT extract(epoch FROM least("
+    " (SELECT min(lease_until) FROM attempt WHERE state = 'sending'),"
+    " (SELECT min(next_try_at) FROM (SELECT next_try_at FROM attempt WHERE state = 'queued'"
+    "  ORDER BY position LIMIT 5000) q WHERE next_try_at > now())) - now())"
+)
+_UNKNOWN = sa.text("SELECT count(*) FROM attempt WHERE state = 'unknown'")
+_OPERATIONS = sa.text(
+    "SELECT a.organization_id, a.account_id, a.operation_id, a.item, a.reservation_id, a.open_id,"
+    " a.cause, a.trace, a.state, a.msg_id, a.code, a.log_id, a.reason, a.closes_window, a.seq"
+    " FROM attempt a JOIN unnest(CAST(:organizations AS text[]), CAST(:accounts AS text[]),"
+    " CAST(:operations AS text[])) AS v(o, a, op)"
+    " ON a.organization_id = v.o AND a.account_id = v.a AND a.operation_id = v.op"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """An operation of an account."""
+
+    organization_id: str
+    account_id: str
+    operation_id: str
+
+
+async def conversations_of_the_dead(tx: Tx) -> list[Conversation]:
+    """Where a lease ran out while sending."""
+    return [Conversation(*row) for row in await tx.execute(_DEAD)]
+
+
+async def lose_leases(tx: Tx, conversations: list[Conversation]) -> list[Moved]:
+    """What was being sent when its process died may have been sent. The conversations are locked."""
+    places = {
+        "organizations": [c.organization_id for c in conversations],
+        "accounts": [c.account_id for c in conversations],
+        "conversations": [c.conversation_id for c in conversations],
+    }
+    return [Moved(*row) for row in await tx.execute(_LOSE, {**places, "now": tx.now})]
+
+
+async def expire_queued(tx: Tx) -> list[Moved]:
+    """Fail what waited until its window closed."""
+    return [Moved(*row) for row in await tx.execute(_EXPIRE, {"now": tx.now})]
+
+
+async def free_old_content(tx: Tx, kept: timedelta) -> None:
+    """Texts in doubt may go again when their window is over, at the latest after `kept`."""
+    await tx.execute(_FREE_OLD, {"now": tx.now, "before": tx.now - kept})
+
+
+async def waiting_conversations(tx: Tx, most: int) -> list[Conversation]:
+    """Conversations with something due, the accounts taking turns."""
+    return [Conversation(*row) for row in await tx.execute(_WAITING, {"most": most})]
+
+
+async def seconds_to_next(tx: Tx) -> float | None:
+    """When something becomes due by PostgreSQL's clock."""
+    left = (await tx.execute(_NEXT)).scalar()
+    return None if left is None else float(left)
+
+
+async def count_unknown(tx: Tx) -> int:
+    """How many attempts may have been sent."""
+    return int((await tx.execute(_UNKNOWN)).scalar_one())
+
+
+async def attempts_of(tx: Tx, operations: list[Operation]) -> list[Moved]:
+    """Every item of these operations, as it stands."""
+    rows = await tx.execute(
+        _OPERATIONS,
+        {
+            "organizations": [o.organization_id for o in operations],
+            "accounts": [o.account_id for o in operations],
+            "operations": [o.operation_id for o in operations],
+        },
+    )
+    return [Moved(*row) for row in rows]

@@ -1,0 +1,161 @@
+"""Tables of the schema `douyin`: apps, bindings, what came in, attempts to send."""
+
+import sqlalchemy as sa
+
+from shared.db import spine_metadata
+
+metadata = spine_metadata("douyin")
+
+_TIME = sa.DateTime(timezone=True)
+_NOW = sa.text("now()")
+
+app = sa.Table(
+    "app",  # a Douyin app; its webhooks come in under its client key
+    metadata,
+    sa.Column("organization_id", sa.Text, primary_key=True),
+    sa.Column("client_key", sa.Text, primary_key=True),
+    sa.Column("secrets", sa.ARRAY(sa.Text), nullable=False),  # sealed; two while one is rotated
+    sa.Column("max_event_age_hours", sa.Integer),  # NULL: no limit, and windows open at arrival
+    sa.Column("client_token", sa.Text),  # sealed
+    sa.Column("client_token_expires_at", _TIME),
+    sa.Column("refreshing_until", _TIME),
+    sa.Column("updated_at", _TIME, nullable=False, server_default=_NOW),
+    sa.UniqueConstraint("client_key", name="uq_app_client_key"),
+    sa.CheckConstraint("cardinality(secrets) BETWEEN 1 AND 2", name="secrets"),
+)
+
+binding = sa.Table(
+    "binding",  # an account under a Douyin app, and its tokens (sealed)
+    metadata,
+    sa.Column("organization_id", sa.Text, primary_key=True),
+    sa.Column("account_id", sa.Text, primary_key=True),
+    sa.Column("client_key", sa.Text, nullable=False),
+    sa.Column("open_id", sa.Text, nullable=False),
+    sa.Column("access_token", sa.Text),
+    sa.Column("access_token_expires_at", _TIME),
+    sa.Column("refresh_token", sa.Text),
+    sa.Column("refresh_token_expires_at", _TIME),
+    sa.Column("revoked_at", _TIME),
+    sa.Column("token_version", sa.Integer, nullable=False, server_default="1"),
+    sa.Column("refused_version", sa.Integer),  # the token that the platform refused
+    sa.Column("refreshing_until", _TIME),  # whoever set it is talking to the platform
+    sa.Column("echoes_by_id", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("updated_at", _TIME, nullable=False, server_default=_NOW),
+    sa.UniqueConstraint("client_key", "open_id", name="uq_binding_client_key_open_id"),
+    sa.ForeignKeyConstraint(
+        ["organization_id", "client_key"], ["app.organization_id", "app.client_key"], name="fk_binding_app"
+    ),
+)
+
+inbound = sa.Table(
+    "inbound",  # every event that came with a valid signature, as it came
+    metadata,
+    sa.Column("organization_id", sa.Text, primary_key=True),
+    sa.Column("account_id", sa.Text, primary_key=True),  # '' when no account is bound to it
+    sa.Column("client_key", sa.Text, primary_key=True),
+    sa.Column("event", sa.Text, primary_key=True),
+    sa.Column("dedupe_key", sa.Text, primary_key=True),  # message id, else hash of the body
+    sa.Column("id", sa.Text, nullable=False),  # the cause of all that follows
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("msg_id_header", sa.Text),  # outside the signature: kept, never trusted
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Column("received_at", _TIME, nullable=False),  # business time
+    sa.CheckConstraint("state IN ('handled', 'ignored', 'quarantined')", name="state"),
+    sa.Index("ix_inbound_id", "organization_id", "account_id", "id"),
+)
+
+attempt = sa.Table(
+    "attempt",  # one item of an operation: a message that leaves once, or not at all
+    metadata,
+    sa.Column("organization_id", sa.Text, primary_key=True),
+    sa.Column("account_id", sa.Text, primary_key=True),
+    sa.Column("operation_id", sa.Text, primary_key=True),
+    sa.Column("item", sa.Integer, primary_key=True),
+    sa.Column("position", sa.BigInteger, sa.Identity(always=True), nullable=False),
+    sa.Column("reservation_id", sa.Text, nullable=False),
+    sa.Column("conversation_id", sa.Text, nullable=False),
+    sa.Column("open_id", sa.Text, nullable=False),
+    sa.Column("scene", sa.Text, nullable=False),
+    sa.Column("reply_to", sa.Text, nullable=False),
+    sa.Column("content", sa.Text, nullable=False),  # sealed
+    sa.Column("content_hash", sa.Text, nullable=False),
+    sa.Column("content_freed", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("window_opened_at", _TIME, nullable=False),
+    sa.Column("expires_at", _TIME, nullable=False),
+    sa.Column("cause", sa.Text, nullable=False),
+    sa.Column("trace", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False, server_default="queued"),
+    sa.Column("tries", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("next_try_at", _TIME, nullable=False, server_default=_NOW),  # PostgreSQL's clock
+    sa.Column("lease_until", _TIME),  # PostgreSQL's clock
+    sa.Column("written_at", _TIME),  # business time, at or before the first byte
+    sa.Column("msg_id", sa.Text),
+    sa.Column("echo_id", sa.Text),
+    sa.Column("code", sa.Integer),
+    sa.Column("log_id", sa.Text),
+    sa.Column("reason", sa.Text),
+    sa.Column("closes_window", sa.Text),
+    sa.Column("seq", sa.Integer, nullable=False, server_default="0"),  # of its settlements
+    sa.Column("created_at", _TIME, nullable=False, server_default=_NOW),
+    sa.Column("settled_at", _TIME),  # business time
+    sa.CheckConstraint(
+        "state IN ('queued', 'sending', 'sent', 'failed', 'unknown', 'presumed_not_sent')", name="state"
+    ),
+    sa.CheckConstraint("state <> 'sending' OR lease_until IS NOT NULL", name="lease"),
+    # order within a conversation, and at most one byte stream in doubt
+    sa.Index(
+        "one_sending",
+        "organization_id",
+        "account_id",
+        "conversation_id",
+        unique=True,
+        postgresql_where=sa.text("state = 'sending'"),
+    ),
+    # an echo has one candidate, and the same text cannot go twice while in doubt
+    sa.Index(
+        "one_unresolved_content",
+        "organization_id",
+        "account_id",
+        "conversation_id",
+        "content_hash",
+        unique=True,
+        postgresql_where=sa.text("state IN ('sending', 'unknown') AND NOT content_freed"),
+    ),
+    sa.Index(
+        "uq_attempt_msg_id",
+        "organization_id",
+        "account_id",
+        "msg_id",
+        unique=True,
+        postgresql_where=sa.text("msg_id IS NOT NULL"),
+    ),
+    sa.Index(
+        "uq_attempt_echo_id",
+        "organization_id",
+        "account_id",
+        "echo_id",
+        unique=True,
+        postgresql_where=sa.text("echo_id IS NOT NULL"),
+    ),
+    sa.Index(
+        "ix_attempt_queued",
+        "organization_id",
+        "account_id",
+        "conversation_id",
+        "position",
+        postgresql_where=sa.text("state = 'queued'"),
+    ),
+    sa.Index("ix_attempt_waiting", "position", postgresql_where=sa.text("state = 'queued'")),
+    sa.Index("ix_attempt_lease", "lease_until", postgresql_where=sa.text("state = 'sending'")),
+    sa.Index("ix_attempt_unknown", "expires_at", postgresql_where=sa.text("state = 'unknown'")),
+    sa.Index(
+        "ix_attempt_unechoed",
+        "organization_id",
+        "account_id",
+        "conversation_id",
+        "content_hash",
+        postgresql_where=sa.text("echo_id IS NULL AND state IN ('sending', 'sent', 'unknown')"),
+    ),
+)

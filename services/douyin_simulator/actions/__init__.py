@@ -1,0 +1,1 @@
+"""What can be done to the pretend platform, one function a verb."""

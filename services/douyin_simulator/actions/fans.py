@@ -1,0 +1,199 @@
+"""What fans do: exist, follow, write, enter; and what staff types in the app by hand."""
+
+from dataclasses import dataclass, field
+from itertools import islice
+
+from services.douyin_simulator.actions.publishing import publish
+from services.douyin_simulator.actions.world import World
+from services.douyin_simulator.clients import Event
+from services.douyin_simulator.domain import demo, events
+from services.douyin_simulator.domain.identifiers import conversation_id, log_id
+from services.douyin_simulator.domain.platform import Account, ContextKind, Fan
+from services.douyin_simulator.store.state import Record
+
+
+class UnknownAccountError(Exception):
+    """No account of this platform has this open id."""
+
+
+@dataclass(frozen=True, slots=True)
+class FanChange:
+    """A fan to be there; None leaves as it is what is known, or takes the default."""
+
+    open_id: str
+    nickname: str | None = None
+    avatar: str | None = None
+    follows: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a person does in a conversation. `fields` replaces a text by another message type."""
+
+    sender: str
+    receiver: str
+    entered: bool = False
+    fields: events.Fields = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """The ids of what was said; `event` is None when the app has switched that event off."""
+
+    msg_id: str
+    conversation_id: str
+    at_ms: int
+    event: Event | None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFan:
+    """A fan as one account sees them; `follows` is None when it was never said."""
+
+    fan: Fan
+    follows: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """An inbound id that somebody else posts to the app."""
+
+    msg_id: str
+    conversation_id: str
+    fan: str
+    account: str
+    kind: ContextKind
+    from_first_use: bool = False
+
+
+def list_fans(world: World, account: str, after: int, limit: int) -> list[KnownFan]:
+    """Fans in the order in which they came, after the first `after`."""
+    state = world.store.state
+    page = islice(state.fans.values(), after, after + limit)
+    return [KnownFan(fan, state.follows.get((account, fan.open_id))) for fan in page]
+
+
+def change_fans(world: World, account_id: str, changes: list[FanChange], *, notify: bool) -> int:
+    """Create or change fans; who begins to follow is announced. Returns how many were new."""
+    account = _account(world, account_id)
+    state, before = world.store.state, len(world.store.state.fans)
+    started = [
+        change.open_id
+        for change in changes
+        if change.follows and not state.follows.get((account_id, change.open_id), False)
+    ]
+    world.store.append(*[line for change in changes for line in _lines(world, account, change)])
+    if notify:
+        for fan in started:
+            _announce_follow(world, account, fan)
+    return len(state.fans) - before
+
+
+def say(world: World, said: Said) -> Posted:
+    """A fan writes or enters: open the context, post the event."""
+    account = _account(world, said.receiver)
+    fan = world.store.state.fans.get(said.sender) or demo.unseen_fan(said.sender)
+    kind = ContextKind.ENTER if said.entered else ContextKind.MESSAGE
+    conversation = _conversation(world, account, fan.open_id)
+    msg_id, now_ms = world.fresh_id("inbound", account.client_key), world.now_ms()
+    place = Registration(msg_id, conversation, fan.open_id, account.open_id, kind)
+    world.store.append(_context(place, now_ms))
+    users = events.user_infos(fan, account)
+    if said.entered:
+        name, content = (
+            events.ENTERED,
+            events.entered_content(conversation, msg_id, now_ms, users),
+        )
+    else:
+        name = events.RECEIVED
+        content = events.received_content(conversation, msg_id, now_ms, users, said.fields)
+    event = _event(world, name, (account.client_key, fan.open_id, account.open_id), content)
+    posted = publish(world, event, conversation_id=conversation)
+    return Posted(msg_id, conversation, now_ms, posted)
+
+
+def type_in_app(world: World, said: Said) -> Posted:
+    """Staff answers in the app by hand: an echo without source, no budget, not in the record."""
+    account = _account(world, said.sender)
+    fan = world.store.state.fans.get(said.receiver) or demo.unseen_fan(said.receiver)
+    conversation = _conversation(world, account, fan.open_id)
+    msg_id, now_ms = world.fresh_id("typed", account.client_key), world.now_ms()
+    message = {"msg_type": 1, "text": {"text": said.fields["text"]}}
+    content = events.sent_content(
+        conversation, msg_id, now_ms, events.user_infos(fan, account), message, ""
+    )
+    parties = (account.client_key, account.open_id, fan.open_id)
+    event = _event(world, events.SENT, parties, content)
+    return Posted(msg_id, conversation, now_ms, publish(world, event, conversation_id=conversation))
+
+
+def register(world: World, registrations: list[Registration]) -> int:
+    """Make inbound ids known without posting anything; a known id stays as it is.
+
+    Returns how many were new.
+    """
+    state, now_ms = world.store.state, world.now_ms()
+    fresh: dict[tuple[str, str], Registration] = {}
+    for one in registrations:
+        _account(world, one.account)
+        if (one.account, one.msg_id) not in state.contexts:
+            fresh.setdefault((one.account, one.msg_id), one)
+    world.store.append(
+        *[_context(one, None if one.from_first_use else now_ms) for one in fresh.values()]
+    )
+    return len(fresh)
+
+
+def _announce_follow(world: World, account: Account, fan: str) -> None:
+    content = events.followed_content(world.now_ms())
+    parties = (account.client_key, fan, account.open_id)
+    publish(world, _event(world, events.FOLLOWED, parties, content), conversation_id=None)
+
+
+def _event(
+    world: World, name: str, parties: tuple[str, str, str], content: events.Fields
+) -> events.Event:
+    log = log_id(world.now_ms(), world.store.state.records)
+    return events.Event(name, *parties, log, content)
+
+
+def _lines(world: World, account: Account, change: FanChange) -> list[Record]:
+    known = world.store.state.fans.get(change.open_id) or demo.unseen_fan(change.open_id)
+    fan: Record = {
+        "t": "fan",
+        "open_id": change.open_id,
+        "nickname": known.nickname if change.nickname is None else change.nickname,
+        "avatar": known.avatar if change.avatar is None else change.avatar,
+    }
+    if change.follows is None:
+        return [fan]
+    return [fan, follow_record(account.open_id, change.open_id, follows=change.follows)]
+
+
+def follow_record(account: str, fan: str, *, follows: bool) -> Record:
+    """The record of a fan's follow state at an account."""
+    return {"t": "follow", "account": account, "fan": fan, "follows": follows}
+
+
+def _context(one: Registration, opened_at_ms: int | None) -> Record:
+    return {
+        "t": "context",
+        "account": one.account,
+        "fan": one.fan,
+        "conversation": one.conversation_id,
+        "msg_id": one.msg_id,
+        "kind": one.kind.value,
+        "opened_at_ms": opened_at_ms,
+    }
+
+
+def _conversation(world: World, account: Account, fan: str) -> str:
+    known = world.store.state.conversations.get((account.open_id, fan))
+    return known or conversation_id(account.client_key, account.open_id, fan)
+
+
+def _account(world: World, open_id: str) -> Account:
+    account = world.store.state.accounts.get(open_id)
+    if account is None:
+        raise UnknownAccountError(open_id)
+    return account

@@ -1,0 +1,113 @@
+"""The pretend platform as one object: what the actions are given to work on."""
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+
+from services.douyin_simulator.clients import Webhooks
+from services.douyin_simulator.domain.failures import Failure, Match, choose
+from services.douyin_simulator.domain.identifiers import opaque_id
+from services.douyin_simulator.domain.platform import App
+from services.douyin_simulator.domain.sends import Caps
+from services.douyin_simulator.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """How this platform behaves where the real one is unconfirmed; times in seconds."""
+
+    webhook_url: str
+    echo_has_other_id: bool = False
+    old_error_family: bool = False
+    error_envelope: str = "e1"
+    previous_access_token_life_s: int = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """The app and account that exist from the first start."""
+
+    client_key: str
+    client_secret: str
+    account: str
+    access_token: str
+    refresh_token: str
+    client_token: str
+    fans: int
+
+
+@dataclass(slots=True)
+class Tally:
+    """What happened since this process started."""
+
+    refused: Counter[int] = field(default_factory=Counter)
+    injected: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(slots=True)
+class World:
+    """State, rules and ways out of one simulated platform."""
+
+    store: Store
+    webhooks: Webhooks
+    caps: Caps
+    manners: Manners
+    demo: Demo
+    wall_ms: Callable[[], int]
+    tally: Tally = field(default_factory=Tally)
+    held_back: list[Callable[[], None]] = field(default_factory=list)
+    _dice: dict[int, random.Random] = field(default_factory=dict)
+
+    def now_ms(self) -> int:
+        """The platform's time: real time plus the offset that tests set."""
+        return self.wall_ms() + self.store.state.offset_ms
+
+    def fresh_id(self, purpose: str, client_key: str) -> str:
+        """An id never given before; the caller must write a record before asking again."""
+        state = self.store.state
+        return opaque_id(state.world_id, client_key, purpose, state.records)
+
+    def webhook_url(self, app: App) -> str:
+        """Where the app's events go."""
+        return app.webhook_url or self.manners.webhook_url.replace("{client_key}", app.client_key)
+
+    def failure_for_send(self, subject: Match) -> Failure | None:
+        """The failure that strikes this send, not yet counted as struck."""
+        failures = self.store.state.failures
+        if not failures:
+            return None
+        orders = (order for order in failures.values() if not order.kind.strikes_webhooks)
+        return choose(orders, subject, self._draw)
+
+    def failure_for_event(self, subject: Match) -> Failure | None:
+        """The failure that strikes this event, not yet counted as struck."""
+        failures = self.store.state.failures
+        if not failures:
+            return None
+        orders = (order for order in failures.values() if order.kind.strikes_webhooks)
+        return choose(orders, subject, self._draw)
+
+    def count_failure(self, failure: Failure) -> None:
+        """A failure has struck: one less to come."""
+        self.store.append({"t": "fired", "number": failure.number})
+        self.tally.injected[failure.kind.value] += 1
+
+    def add_failure(self, failure: Failure) -> None:
+        """A new order; its dice start with its seed."""
+        self._dice.pop(failure.number, None)
+        self.store.append({"t": "failure", **asdict(failure)})
+
+    def forget(self) -> None:
+        """Everything that is only in memory starts anew."""
+        self.webhooks.clear()
+        self.held_back.clear()
+        self._dice.clear()
+        self.tally = Tally()
+
+    def _draw(self, failure: Failure) -> float:
+        dice = self._dice.get(failure.number)
+        if dice is None:
+            # A reproducible sequence is the point; nothing secret hangs on it.
+            dice = self._dice[failure.number] = random.Random(failure.seed)
+        return dice.random()

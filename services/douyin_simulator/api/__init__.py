@@ -1,0 +1,1 @@
+"""HTTP in: Douyin's own paths at the root, the tests' controls under `/_simulator/`."""

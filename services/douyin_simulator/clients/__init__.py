@@ -1,0 +1,6 @@
+"""Calls out: posting signed webhooks to the apps' callback URLs."""
+
+from services.douyin_simulator.clients.connections import Answer, Target, UnusableUrlError
+from services.douyin_simulator.clients.webhooks import Attempt, Event, Outcome, Webhooks
+
+__all__ = ["Answer", "Attempt", "Event", "Outcome", "Target", "UnusableUrlError", "Webhooks"]

@@ -1,0 +1,1 @@
+"""The platform's rules: pure functions of what they are given. Time comes in as milliseconds."""

@@ -1,0 +1,171 @@
+"""The state of the simulated platform, rebuilt by applying the journal's records in order."""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from services.douyin_simulator.domain.failures import Failure, FailureKind, Match
+from services.douyin_simulator.domain.platform import (
+    Account,
+    App,
+    ContextKind,
+    Fan,
+    ReplyContext,
+    platform_day,
+)
+from services.douyin_simulator.domain.tokens import CLIENT_TOKEN_LIFE_S, Token, TokenKind
+
+Record = dict[str, Any]  # Any: a JSON line; each kind of record has its own fields
+
+
+class PendingEvent(NamedTuple):
+    """An event that was made and not yet settled. Without a body it is the echo of send `seq`."""
+
+    msg_id: str
+    client_key: str
+    name: str
+    body: bytes
+    seq: int = 0
+
+
+@dataclass(slots=True)
+class State:
+    """Everything the simulator knows. `records` counts journal lines and feeds fresh ids."""
+
+    world_id: str = ""
+    records: int = 0
+    offset_ms: int = 0
+    apps: dict[str, App] = field(default_factory=dict)
+    accounts: dict[str, Account] = field(default_factory=dict)
+    fans: dict[str, Fan] = field(default_factory=dict)
+    follows: dict[tuple[str, str], bool] = field(default_factory=dict)
+    conversations: dict[tuple[str, str], str] = field(default_factory=dict)
+    contexts: dict[tuple[str, str], ReplyContext] = field(default_factory=dict)
+    greetings: dict[tuple[str, str, int], int] = field(default_factory=dict)
+    calls: dict[tuple[str, int], int] = field(default_factory=dict)
+    sent: list[bytes] = field(default_factory=list)
+    tokens: dict[str, Token] = field(default_factory=dict)
+    client_tokens: dict[str, list[str]] = field(default_factory=dict)
+    client_token_calls: dict[str, deque[int]] = field(default_factory=dict)
+    muted_events: dict[tuple[str, str], bool] = field(default_factory=dict)
+    failures: dict[int, Failure] = field(default_factory=dict)
+    last_failure: int = 0
+    pending: dict[str, PendingEvent] = field(default_factory=dict)
+
+    def apply(self, record: Record) -> None:
+        """Change the state as the record says."""
+        _APPLY[record["t"]](self, record)
+
+    def spend(self, account: str, msg_id: str, at_ms: int) -> None:
+        """Count one accepted send on its context, its day's greetings and its day's calls."""
+        context = self.contexts[account, msg_id]
+        day = platform_day(at_ms)
+        if context.kind is ContextKind.ENTER and context.spent == 0:
+            greeting = (account, context.fan, day)
+            self.greetings[greeting] = self.greetings.get(greeting, 0) + 1
+        call = (self.accounts[account].client_key, day)
+        self.calls[call] = self.calls.get(call, 0) + 1
+        opened = at_ms if context.opened_at_ms is None else context.opened_at_ms
+        self.contexts[account, msg_id] = ReplyContext(
+            account, context.fan, context.conversation_id, context.kind, opened, context.spent + 1
+        )
+
+
+def _world(state: State, record: Record) -> None:
+    state.world_id = record["id"]
+
+
+def _clock(state: State, record: Record) -> None:
+    state.offset_ms = record["offset_ms"]
+
+
+def _app(state: State, record: Record) -> None:
+    app = App(record["client_key"], record["client_secret"], record["webhook_url"])
+    state.apps[app.client_key] = app
+
+
+def _account(state: State, record: Record) -> None:
+    account = Account(record["open_id"], record["client_key"], record["nickname"])
+    state.accounts[account.open_id] = account
+
+
+def _fan(state: State, record: Record) -> None:
+    fan = Fan(record["open_id"], record["nickname"], record["avatar"])
+    state.fans[fan.open_id] = fan
+
+
+def _follow(state: State, record: Record) -> None:
+    state.follows[record["account"], record["fan"]] = record["follows"]
+
+
+def _context(state: State, record: Record) -> None:
+    account, fan, conversation = record["account"], record["fan"], record["conversation"]
+    kind = ContextKind(record["kind"])
+    context = ReplyContext(account, fan, conversation, kind, record["opened_at_ms"])
+    state.contexts[account, record["msg_id"]] = context
+    state.conversations.setdefault((account, fan), conversation)
+
+
+def _token(state: State, record: Record) -> None:
+    fields = {name: value for name, value in record.items() if name != "t"}
+    token = Token(**{**fields, "kind": TokenKind(record["kind"])})
+    if token.kind is TokenKind.CLIENT and token.value not in state.tokens:
+        state.client_tokens.setdefault(token.client_key, []).insert(0, token.value)
+        calls = state.client_token_calls.setdefault(token.client_key, deque(maxlen=1000))
+        calls.append(token.expires_at_ms - CLIENT_TOKEN_LIFE_S * 1000)
+    state.tokens[token.value] = token
+
+
+def _muted(state: State, record: Record) -> None:
+    state.muted_events[record["client_key"], record["event"]] = record["muted"]
+
+
+def _failure(state: State, record: Record) -> None:
+    fields = {name: value for name, value in record.items() if name != "t"}
+    fields["kind"] = FailureKind(record["kind"])
+    fields["match"] = Match(**record["match"])
+    failure = Failure(**fields)
+    state.failures[failure.number] = failure
+    state.last_failure = failure.number
+
+
+def _fired(state: State, record: Record) -> None:
+    number = record["number"]
+    state.failures[number] = state.failures[number].after_firing()
+
+
+def _failures_cleared(state: State, record: Record) -> None:
+    if record["number"] is None:
+        state.failures.clear()
+    else:
+        state.failures.pop(record["number"], None)
+
+
+def _event(state: State, record: Record) -> None:
+    body = record["body"].encode()
+    event = PendingEvent(record["msg_id"], record["client_key"], record["name"], body)
+    state.pending[event.msg_id] = event
+
+
+def _settled(state: State, record: Record) -> None:
+    for msg_id in record["msg_ids"]:
+        state.pending.pop(msg_id, None)
+
+
+_APPLY: dict[str, Callable[[State, Record], None]] = {
+    "world": _world,
+    "clock": _clock,
+    "app": _app,
+    "account": _account,
+    "fan": _fan,
+    "follow": _follow,
+    "context": _context,
+    "token": _token,
+    "muted": _muted,
+    "failure": _failure,
+    "fired": _fired,
+    "failures_cleared": _failures_cleared,
+    "event": _event,
+    "settled": _settled,
+}

@@ -1,0 +1,293 @@
+"""Keeps the processes of embedded mode alive, in order, and stops all of them in bounded time."""
+
+import contextlib
+import os
+import select
+import signal
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from types import FrameType, TracebackType
+from typing import Self
+
+from services.embedded.servers.errors import CONFIGURATION_ERROR, CannotStart
+from services.embedded.servers.ports import require_free
+from services.embedded.servers.process import ChildProcess, Command
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
+HEALTHY_AFTER = 30.0
+FAILURES_BEFORE_READY = 3
+READY_WITHIN = 120.0
+_QUOTED_LINES = 10
+_POLL, _IDLE = 0.05, 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Start these together, go on when all are ready, keep them alive from then on."""
+
+    children: Sequence[ChildProcess]
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """Run this program to its end; go on if it succeeds."""
+
+    command: Command
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Call this function; it is short, since nobody is revived meanwhile."""
+
+    function: Callable[[], None]
+
+
+Step = Keep | Once | Call
+
+
+@dataclass(frozen=True, slots=True)
+class Listens:
+    """A port that must be free before anything is started, and the setting that changes it."""
+
+    host: str
+    port: int
+    setting: str
+
+
+def say(line: str) -> None:
+    """Print a line at once; a terminal that has gone away is no reason to stop."""
+    with contextlib.suppress(OSError):
+        print(line, flush=True)
+
+
+class Supervisor:
+    """Takes the steps one after another, then watches until it is asked to stop.
+
+    `run` belongs in the main thread: it handles the signals of the process, and the kernel ends
+    the children together with the thread that started them.
+    """
+
+    def __init__(
+        self,
+        steps: Sequence[Step],
+        *,
+        listens: Sequence[Listens] = (),
+        tell: Callable[[str], None] = say,
+    ) -> None:
+        self._steps = steps
+        self._listens = listens
+        self._tell = tell
+        self._bell = _Bell()
+        self._groups: list[list[_Kept]] = []
+
+    def run(self, on_ready: Callable[[], None] = lambda: None) -> int:
+        """Run until SIGTERM or Ctrl-C and return the exit code; nothing is left running."""
+        with self._bell:
+            try:
+                for port in self._listens:
+                    require_free(port.host, port.port, port.setting)
+                for step in self._steps:
+                    self._take(step)
+                on_ready()
+                self._watch(lambda: False)
+            except _AskedToStopError:
+                self._tell("stopping")
+                return 0
+            except CannotStart as problem:
+                self._tell(str(problem))
+                return problem.exit_code
+            finally:
+                self._stop_all()
+        return 0
+
+    def _take(self, step: Step) -> None:
+        match step:
+            case Keep(children):
+                self._start(children)
+            case Once(command):
+                self._run_once(command)
+            case Call(function):
+                function()
+        if self._bell.rung:
+            raise _AskedToStopError
+
+    def _start(self, children: Sequence[ChildProcess]) -> None:
+        group: list[_Kept] = []
+        self._groups.append(group)
+        for child in children:
+            group.append(_Kept(child))
+            child.launch()
+        deadline = time.monotonic() + READY_WITHIN
+        self._watch(lambda: all(kept.was_ready for kept in group) or time.monotonic() > deadline)
+        for kept in group:
+            if not kept.was_ready:
+                raise CannotStart(f"{kept.child.name} was not ready in {READY_WITHIN:.0f} seconds.")
+
+    def _run_once(self, command: Command) -> None:
+        command.launch()
+        try:
+            self._watch(lambda: not command.alive())
+        finally:
+            self._end([command])
+        if command.exit_code == CONFIGURATION_ERROR:
+            raise _configuration_error(command)
+        if command.exit_code != 0:
+            raise CannotStart(command.why_it_ended())
+
+    def _watch(self, done: Callable[[], bool]) -> None:
+        """Revive what ends, until it is done or we are asked to stop."""
+        while not done():
+            if self._bell.rung:
+                raise _AskedToStopError
+            kept_children = [kept for group in self._groups for kept in group]
+            for kept in kept_children:
+                self._tend(kept)
+            if done():
+                return
+            waiting = any(kept.ready_at is None for kept in kept_children)
+            self._bell.wait(_POLL if waiting else _IDLE)
+
+    def _tend(self, kept: "_Kept") -> None:
+        now = time.monotonic()
+        if kept.due is not None:
+            if now >= kept.due:
+                self._revive(kept)
+        elif not kept.child.alive():
+            self._failed(kept, now)
+        elif kept.ready_at is None and kept.child.is_ready():
+            kept.was_ready, kept.ready_at = True, now
+            self._tell(f"{kept.child.name} is ready ({now - kept.began:.1f} s)")
+        if now - kept.log_checked > HEALTHY_AFTER:
+            kept.log_checked = now
+            kept.child.log.rotate_if_large()
+
+    def _failed(self, kept: "_Kept", now: float) -> None:
+        if kept.child.exit_code == CONFIGURATION_ERROR:
+            raise _configuration_error(kept.child)
+        pause = kept.note_failure(now)
+        if not kept.was_ready and kept.failures >= FAILURES_BEFORE_READY:
+            raise CannotStart(kept.child.why_it_ended())
+        name, code = kept.child.name, kept.child.exit_code
+        self._tell(f"{name} ended with code {code}; it is started again in {pause:.1f} s")
+        if kept.failures % FAILURES_BEFORE_READY == 0:
+            self._tell(f"{name} failed {kept.failures} times; {kept.child.log.path} ends:")
+            for line in kept.child.log.last_lines(_QUOTED_LINES):
+                self._tell(f"  {line}")
+
+    def _revive(self, kept: "_Kept") -> None:
+        kept.due, kept.began = None, time.monotonic()
+        try:
+            kept.child.launch()
+        except CannotStart as problem:
+            if not kept.was_ready:
+                raise
+            pause = kept.note_failure(time.monotonic())
+            self._tell(f"{problem} Next try in {pause:.1f} s.")
+
+    def _stop_all(self) -> None:
+        while self._groups:
+            self._end([kept.child for kept in self._groups.pop()])
+
+    def _end(self, children: Sequence[ChildProcess]) -> None:
+        """Stop children side by side; a second signal from the terminal ends the patience."""
+        began, rung = time.monotonic(), self._bell.rung
+        for child in reversed(children):
+            child.ask_to_stop()
+        for child in children:
+            deadline = began + child.manners.stop_within
+            while child.alive() and time.monotonic() < deadline and self._bell.rung <= max(rung, 1):
+                self._bell.wait(min(_IDLE, max(0.0, deadline - time.monotonic())))
+            if child.alive():
+                self._tell(f"{child.name} did not stop and is killed")
+            child.await_end(0)
+
+
+class _AskedToStopError(Exception):
+    """SIGTERM, SIGHUP or Ctrl-C came."""
+
+
+def _configuration_error(child: ChildProcess) -> CannotStart:
+    return CannotStart(
+        "\n".join(child.log.last_lines(1)) or f"{child.name} refuses its settings.",
+        exit_code=CONFIGURATION_ERROR,
+    )
+
+
+@dataclass(slots=True)
+class _Kept:
+    """What we know about a child that is kept alive."""
+
+    child: ChildProcess
+    began: float = field(default_factory=time.monotonic)
+    ready_at: float | None = None
+    was_ready: bool = False
+    failures: int = 0
+    due: float | None = None
+    log_checked: float = field(default_factory=time.monotonic)
+
+    def note_failure(self, now: float) -> float:
+        """Set when to start again, and return in how many seconds that is.
+
+        The pause doubles with each failure and is counted from the moment the child was ready, so
+        a child that has worked longer than its pause comes back at once.
+        """
+        worked = 0.0 if self.ready_at is None else now - self.ready_at
+        self.failures = 1 if worked >= HEALTHY_AFTER else self.failures + 1
+        pause = min(FIRST_PAUSE * 2 ** (self.failures - 1), LONGEST_PAUSE) - worked
+        self.ready_at = None
+        self.due = now + max(FIRST_PAUSE, pause)
+        return self.due - now
+
+
+class _Bell:
+    """Wakes us when a child ends or a signal comes, and counts the requests to stop."""
+
+    _STOP = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+    def __init__(self) -> None:
+        self.rung = 0
+        self._restore: list[Callable[[], object]] = []
+        self._ear = -1
+
+    def wait(self, seconds: float) -> None:
+        """Sleep until something happens, or the time is over."""
+        ready, _, _ = select.select([self._ear], [], [], seconds)
+        if ready:
+            with contextlib.suppress(BlockingIOError):
+                os.read(self._ear, 4096)
+
+    def __enter__(self) -> Self:
+        self._ear, mouth = os.pipe()
+        for end in (self._ear, mouth):
+            os.set_blocking(end, False)
+        before = signal.set_wakeup_fd(mouth, warn_on_full_buffer=False)
+        self._restore = [
+            lambda: signal.set_wakeup_fd(before),
+            lambda: os.close(mouth),
+            lambda: os.close(self._ear),
+        ]
+        for number in self._STOP:
+            # nohup sets SIGHUP aside on purpose
+            if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+                self._handle(number, self._ring)
+        self._handle(signal.SIGCHLD, lambda _number, _frame: None)
+        return self
+
+    def _handle(
+        self, number: signal.Signals, handler: Callable[[int, FrameType | None], None]
+    ) -> None:
+        before = signal.signal(number, handler)
+        self._restore.insert(0, lambda: signal.signal(number, before))
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for restore in self._restore:
+            restore()
+
+    def _ring(self, _number: int, _frame: FrameType | None) -> None:
+        self.rung += 1

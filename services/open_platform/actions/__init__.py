@@ -1,0 +1,1 @@
+"""What the open platform does, one function a verb."""

@@ -1,0 +1,11 @@
+"""HTTP in: the organization, its accounts, their policies, its keys."""
+
+from fastapi import APIRouter
+
+from services.open_platform.api import accounts, api_keys, internal, policies
+
+router = APIRouter()
+for _room in (accounts, policies, api_keys, internal):
+    router.include_router(_room.router)
+
+__all__ = ["router"]

@@ -1,0 +1,109 @@
+"""API keys of the organization."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+from pydantic import AfterValidator, AwareDatetime, Field
+
+from services.open_platform.actions import api_keys as actions
+from services.open_platform.actions.api_keys import NewKey
+from services.open_platform.api.shapes import (
+    Id,
+    Manager,
+    PlatformCursors,
+    PlatformDeps,
+    Timestamp,
+)
+from services.open_platform.domain.api_keys import ApiKey, Mode, Scope
+from shared.errors import NotFound
+from shared.http.errors import errors
+from shared.http.models import RequestModel, ResponseModel, ShortText
+from shared.http.pages import AskedPage
+
+router = APIRouter(tags=["keys"])
+
+
+def _within_reach(at: datetime) -> datetime:
+    if not 2000 < at.year < 3000:  # noqa: PLR2004  what every calendar and driver can carry
+        raise ValueError("must be a year from 2001 to 2999")
+    return at
+
+
+def _each_once(scopes: list[Scope]) -> list[Scope]:
+    if len(set(scopes)) < len(scopes):
+        raise ValueError("must not name a scope twice")
+    return scopes
+
+
+class ApiKeyIn(RequestModel):
+    """A new key. Its scopes must be among those of the key with which you ask."""
+
+    name: ShortText
+    scopes: Annotated[list[Scope], Field(min_length=1, max_length=50), AfterValidator(_each_once)]
+    mode: Mode = Mode.LIVE
+    expires_at: Annotated[AwareDatetime, AfterValidator(_within_reach)] | None = None
+
+
+class ApiKeyOut(ResponseModel):
+    """What is known of a key; the key itself is shown only once, when it is made."""
+
+    id: str
+    name: str
+    mode: str
+    last4: str
+    scopes: list[str]
+    created_at: Timestamp
+    expires_at: Timestamp | None
+    revoked_at: Timestamp | None
+    last_used_at: Timestamp | None
+
+
+class NewApiKeyOut(ApiKeyOut):
+    """A new key. Keep `api_key`: nobody can show it again."""
+
+    api_key: str
+
+
+class ApiKeyPage(ResponseModel):
+    """Keys, oldest first."""
+
+    data: list[ApiKeyOut]
+    next_cursor: str | None
+
+
+@router.get("/v1/api-keys", operation_id="list_api_keys", responses=errors())
+async def list_api_keys(
+    caller: Manager, deps: PlatformDeps, cursors: PlatformCursors, page: AskedPage
+) -> ApiKeyPage:
+    """The organization's keys, oldest first, also those that expired or were revoked."""
+    belongs = ("api-keys", caller.organization_id)
+    after = cursors.read(page.cursor, *belongs)[0] if page.cursor else ""
+    found = await actions.list_api_keys(deps, caller.organization_id, after, page.limit)
+    more = cursors.write([found[-1].id], *belongs) if len(found) == page.limit else None
+    return ApiKeyPage(data=[ApiKeyOut(**_fields(key)) for key in found], next_cursor=more)
+
+
+@router.post("/v1/api-keys", operation_id="create_api_key", status_code=201, responses=errors())
+async def create_api_key(body: ApiKeyIn, caller: Manager, deps: PlatformDeps) -> NewApiKeyOut:
+    """A new key, shown this one time."""
+    new = NewKey(body.name, tuple(body.scopes), body.mode, body.expires_at)
+    made, text = await actions.create_api_key(
+        deps, caller.organization_id, new, granted_by=caller.scopes
+    )
+    return NewApiKeyOut(**_fields(made), api_key=text)
+
+
+@router.delete(
+    "/v1/api-keys/{key_id}",
+    operation_id="revoke_api_key",
+    status_code=204,
+    responses=errors(NotFound),
+)
+async def revoke_api_key(key_id: Id, caller: Manager, deps: PlatformDeps) -> None:
+    """End a key. Every process stops taking it within 60 seconds; repeated, nothing changes."""
+    await actions.revoke_api_key(deps, caller.organization_id, key_id)
+
+
+def _fields(key: ApiKey) -> dict[str, Any]:  # Any: fields of several types
+    return {name: getattr(key, name) for name in ApiKeyOut.model_fields}

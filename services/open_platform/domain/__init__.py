@@ -1,0 +1,1 @@
+"""Rules of keys, policies and pages: pure."""

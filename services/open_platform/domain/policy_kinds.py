@@ -1,0 +1,113 @@
+"""What may stand under a policy key: its type and range, checked before a value is stored."""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from services.open_platform.domain.policy import Value
+
+_MOST: Final = 2**31 - 1
+_CLOCK: Final = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]|24:00")
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A whole number in a range, or, where the platform may set no limit, nothing."""
+
+    low: int = 0
+    high: int = _MOST
+    or_none: bool = False
+
+    def complaint(self, value: Value) -> str | None:
+        """What is wrong with `value`; None when it fits."""
+        if value is None and self.or_none:
+            return None
+        is_whole = isinstance(value, int) and not isinstance(value, bool)
+        if is_whole and self.low <= int(str(value)) <= self.high:
+            return None
+        return f"a whole number from {self.low} to {self.high}" + " or null" * self.or_none
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A number from 0 to 1."""
+
+    def complaint(self, value: Value) -> str | None:
+        """What is wrong with `value`; None when it fits."""
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        return None if is_number and 0 <= float(str(value)) <= 1 else "a number from 0 to 1"
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """Yes or no."""
+
+    def complaint(self, value: Value) -> str | None:
+        """What is wrong with `value`; None when it fits."""
+        return None if isinstance(value, bool) else "true or false"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of some words."""
+
+    words: tuple[str, ...]
+
+    def complaint(self, value: Value) -> str | None:
+        """What is wrong with `value`; None when it fits."""
+        return None if value in self.words else "one of " + ", ".join(self.words)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Some of some words, at least one, none twice."""
+
+    words: tuple[str, ...]
+
+    def complaint(self, value: Value) -> str | None:
+        """What is wrong with `value`; None when it fits."""
+        if isinstance(value, list) and value and len(set(value)) == len(value):
+            return None if set(value) <= set(self.words) else self._wanted()
+        return self._wanted()
+
+    def _wanted(self) -> str:
+        return "a list of some of " + ", ".join(self.words)
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """Several whole numbers that belong together."""
+
+    names: tuple[str, ...]
+    each: Whole
+
+    def complaint(self, value: Value) -> str | None:
+        """What is wrong with `value`; None when it fits."""
+        if not isinstance(value, dict) or set(value) != set(self.names):
+            return "an object with exactly " + ", ".join(self.names)
+        wrong = [self.each.complaint(v) for v in value.values()]
+        return next((f"each {w}" for w in wrong if w), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """A part of the day that lies within another."""
+
+    earliest: str
+    latest: str
+
+    def complaint(self, value: Value) -> str | None:
+        """What is wrong with `value`; None when it fits."""
+        if isinstance(value, dict) and set(value) == {"from", "to"}:
+            start, end = value["from"], value["to"]
+            if isinstance(start, str) and isinstance(end, str) and self._contains(start, end):
+                return None
+        return f'{{"from": "HH:MM", "to": "HH:MM"}} within {self.earliest}-{self.latest}'
+
+    def _contains(self, start: str, end: str) -> bool:
+        if not (_CLOCK.fullmatch(start) and _CLOCK.fullmatch(end)):
+            return False
+        return self.earliest <= start < end <= self.latest
+
+
+Kind = Whole | Share | Switch | Choice | Selection | Fields | Hours

@@ -1,0 +1,77 @@
+"""The tables of the open platform."""
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+
+from shared.db import spine_metadata
+
+metadata = spine_metadata("open_platform")
+
+_TIME = sa.DateTime(timezone=True)
+
+organization = sa.Table(
+    "organization",
+    metadata,
+    sa.Column("organization_id", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("created_at", _TIME, nullable=False),
+)
+
+account = sa.Table(
+    "account",
+    metadata,
+    sa.Column("organization_id", sa.Text, primary_key=True),
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("timezone", sa.Text, nullable=False),
+    sa.Column("profile", sa.Text, nullable=False),
+    sa.Column("settings", JSONB, nullable=False),
+    sa.Column("row_version", sa.Integer, nullable=False),
+    sa.Column("policy_version", sa.Integer, nullable=False),
+    sa.Column("policy_resolved_at", _TIME, nullable=False),  # business time of the last publication
+    sa.Column("created_at", _TIME, nullable=False),
+    sa.Column("updated_at", _TIME, nullable=False),
+    sa.ForeignKeyConstraint(["organization_id"], [organization.c.organization_id]),
+    sa.CheckConstraint("row_version > 0 AND policy_version > 0", name="versions"),
+    sa.CheckConstraint("pg_column_size(settings) <= 16384", name="settings_small"),
+)
+
+platform_policy = sa.Table(
+    "platform_policy",
+    metadata,
+    sa.Column("profile", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("effective_from", _TIME, primary_key=True),
+    sa.Column("value", JSONB(none_as_null=False), nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+)
+
+policy_override = sa.Table(
+    "policy_override",
+    metadata,
+    sa.Column("organization_id", sa.Text, primary_key=True),
+    sa.Column("account_id", sa.Text, primary_key=True),  # '' = all accounts of the organization
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("value", JSONB(none_as_null=False), nullable=False),
+    sa.Column("changed_at", _TIME, nullable=False),
+    sa.ForeignKeyConstraint(["organization_id"], [organization.c.organization_id]),
+)
+
+api_key = sa.Table(
+    "api_key",
+    metadata,
+    sa.Column("organization_id", sa.Text, primary_key=True),
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("mode", sa.Text, nullable=False),
+    sa.Column("digest", sa.LargeBinary, nullable=False),
+    sa.Column("last4", sa.Text, nullable=False),
+    sa.Column("scopes", sa.ARRAY(sa.Text), nullable=False),
+    sa.Column("created_at", _TIME, nullable=False, server_default=sa.text("now()")),
+    sa.Column("expires_at", _TIME),
+    sa.Column("revoked_at", _TIME),
+    sa.Column("last_used_at", _TIME),
+    sa.ForeignKeyConstraint(["organization_id"], [organization.c.organization_id]),
+    sa.UniqueConstraint("digest"),
+    sa.CheckConstraint("octet_length(digest) = 32", name="digest_is_sha256"),
+)

@@ -1,0 +1,27 @@
+"""What can be done with quota: reserve, settle, peek, report, learn."""
+
+from services.quota.actions.deps import Deps, PolicyUnknown
+from services.quota.actions.learning import learn_follow_states, learn_policies
+from services.quota.actions.reporting import (
+    check_drift,
+    lapse_old_windows,
+    list_history,
+    report_overdue,
+)
+from services.quota.actions.reserving import peek, reserve
+from services.quota.actions.settling import Settlement, settle
+
+__all__ = [
+    "Deps",
+    "PolicyUnknown",
+    "Settlement",
+    "check_drift",
+    "lapse_old_windows",
+    "learn_follow_states",
+    "learn_policies",
+    "list_history",
+    "peek",
+    "report_overdue",
+    "reserve",
+    "settle",
+]

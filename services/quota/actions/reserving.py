@@ -1,0 +1,213 @@
+"""Reserve and peek: batches of questions, decided one after the other on locked buckets."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from services.quota import domain, store
+from services.quota.actions.deps import Deps, PolicyUnknown
+from services.quota.domain import Bucket, BucketKey, Claim, Entry, Line, Refusal, Request
+from shared import ids
+from shared.contracts.envelope import Envelope, Origin
+from shared.contracts.events.quota import ThresholdReached
+from shared.db import ALL_TENANTS, Tx
+from shared.observability import metrics
+
+_LEASE = timedelta(minutes=2)  # a reply that was not settled by then is asked about
+_PUSH_LEASE = timedelta(hours=2)  # push.release_after_hours, from the planned start (D7)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A request with the operation it is for and the inbound that caused it."""
+
+    operation_id: str
+    cause: str
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """Held under this id, for the operation that asked, now or earlier."""
+
+    reservation_id: str
+    limits: tuple[str, ...]
+
+
+async def reserve(deps: Deps, questions: Sequence[Question]) -> list[Granted | Refusal]:
+    """Answer every question, in order, in one transaction. Raises PolicyUnknown, NeighbourAway.
+
+    An operation that asks again gets the reservation it has.
+    """
+    async with deps.database.transaction(ALL_TENANTS) as tx:
+        plans = await _plans(tx, questions)
+        keys = {claim.key for plan in plans if not isinstance(plan, Refusal) for claim in plan}
+        before = await store.lock_buckets(tx, keys)
+        known = await store.reserved(tx, [_operation(q) for q in questions])
+        batch = _Batch(dict(before), known)
+        answers = [
+            batch.answer(question, plan, tx.now)
+            for question, plan in zip(questions, plans, strict=True)
+        ]
+        await store.save_buckets(tx, [b for key, b in batch.buckets.items() if b != before[key]])
+        await store.add_reservations(tx, batch.reservations)
+        await store.record(tx, batch.entries)
+        _tell_thresholds(tx, before, batch)
+    for question, answer in zip(questions, answers, strict=True):
+        word = "granted" if isinstance(answer, Granted) else answer.reason.value
+        metrics.quota_answers.labels(question.request.purpose, word).inc()
+    return answers
+
+
+async def peek(
+    deps: Deps, tenant: str, requests: Sequence[Request]
+) -> list[list[tuple[Claim | None, Bucket | Refusal]]]:
+    """How each limit of each request stands now, nothing held."""
+    async with deps.database.transaction(tenant) as tx:
+        plans = await _plans(tx, [Question("", "", r) for r in requests])
+        keys = {claim.key for plan in plans if not isinstance(plan, Refusal) for claim in plan}
+        found = await store.peek_buckets(tx, keys)
+    return [
+        [(None, plan)]
+        if isinstance(plan, Refusal)
+        else [
+            (claim, domain.in_window(found.get(claim.key) or _fresh(claim), claim))
+            for claim in plan
+        ]
+        for plan in plans
+    ]
+
+
+def _fresh(claim: Claim) -> Bucket:
+    return Bucket(
+        claim.key, claim.window_id, claim.window_start, claim.window_end, claim.cap, 0, 0, None
+    )
+
+
+def _operation(question: Question) -> tuple[str, str, str]:
+    return question.request.organization_id, question.request.account_id, question.operation_id
+
+
+async def _plans(tx: Tx, questions: Sequence[Question]) -> list[tuple[Claim, ...] | Refusal]:
+    policies = await store.policies_of(
+        tx, {(q.request.organization_id, q.request.account_id) for q in questions}
+    )
+    fans = [(q.request.organization_id, q.request.account_id, q.request.subject) for q in questions]
+    following = await store.followers(
+        tx, [f for f, q in zip(fans, questions, strict=True) if q.request.opened_by]
+    )
+    plans = []
+    for question, fan in zip(questions, fans, strict=True):
+        policy = policies.get(fan[:2])
+        if policy is None:
+            raise PolicyUnknown(f"account {fan[1]} is not known here yet")
+        request = question.request if fan not in following else _as_follower(question.request)
+        plans.append(domain.plan(request, policy, tx.now))
+    return plans
+
+
+def _as_follower(request: Request) -> Request:
+    return Request(
+        request.organization_id,
+        request.account_id,
+        request.purpose,
+        request.subject,
+        request.items,
+        request.actor,
+        request.opened_by,
+        request.opened_at,
+        request.planned_at,
+        follows=True,
+    )
+
+
+class _Batch:
+    """The state of a batch while its questions are answered."""
+
+    def __init__(
+        self, buckets: dict[BucketKey, Bucket], known: dict[tuple[str, str, str], str]
+    ) -> None:
+        self.buckets = buckets
+        self._known = known
+        self.reservations: list[tuple[object, ...]] = []
+        self.entries: list[store.NewEntry] = []
+        self.origins: dict[BucketKey, Origin] = {}
+
+    def answer(
+        self, question: Question, plan: tuple[Claim, ...] | Refusal, now: datetime
+    ) -> Granted | Refusal:
+        """Hold every claim of the plan, or none."""
+        if earlier := self._known.get(_operation(question)):
+            limits = () if isinstance(plan, Refusal) else tuple(c.key.limit for c in plan)
+            return Granted(earlier, limits)
+        if isinstance(plan, Refusal):
+            return plan
+        held: dict[BucketKey, Bucket] = {}
+        for claim in plan:
+            opened = domain.in_window(self.buckets[claim.key], claim)
+            self.buckets[claim.key] = opened  # a newer window is open, whatever the answer
+            outcome = domain.hold(opened, claim)
+            if isinstance(outcome, Refusal):
+                return outcome
+            held[claim.key] = outcome
+        self.buckets.update(held)
+        return self._book(question, plan, now)
+
+    def _book(self, question: Question, plan: tuple[Claim, ...], now: datetime) -> Granted:
+        request, reservation_id = question.request, ids.new("rsv")
+        self._known[_operation(question)] = reservation_id
+        for claim in plan:
+            window_id = self.buckets[claim.key].window_id
+            numbers = range(claim.units) if claim.by_item else (domain.OPERATION_ITEM,)
+            units = 1 if claim.by_item else claim.units
+            lines = [
+                Line(reservation_id, claim.key, window_id, number, units, None)
+                for number in numbers
+            ]
+            self.entries += [store.NewEntry(line, Entry.HELD, "") for line in lines]
+            trace = ids.trace_parent()
+            self.origins[claim.key] = Origin(
+                request.organization_id, request.account_id, question.cause, trace
+            )
+        by_item = any(claim.by_item for claim in plan)
+        self.reservations.append(
+            (
+                *(
+                    request.organization_id,
+                    request.account_id,
+                    reservation_id,
+                    question.operation_id,
+                ),
+                *(request.purpose, request.subject, request.actor, request.items if by_item else 1),
+                *(question.cause, _lease_seconds(request, now)),
+            )
+        )
+        return Granted(reservation_id, tuple(claim.key.limit for claim in plan))
+
+
+def _lease_seconds(request: Request, now: datetime) -> float:
+    if request.purpose != "push.monthly":
+        return _LEASE.total_seconds()
+    return (
+        max((request.planned_at or now) - now, timedelta(0)).total_seconds()
+        + _PUSH_LEASE.total_seconds()
+    )
+
+
+def _tell_thresholds(tx: Tx, before: dict[BucketKey, Bucket], batch: _Batch) -> None:
+    for key, bucket in batch.buckets.items():
+        for mark in domain.marks_crossed(before[key], bucket):
+            event = ThresholdReached(
+                limit=key.limit,
+                quota_subject=key.subject,
+                window_id=bucket.window_id,
+                mark=mark,
+                used=bucket.used,
+                held=bucket.held,
+                cap=bucket.cap or 0,
+            )
+            subject = f"{key.limit}:{key.subject}:{bucket.window_id}"
+            taken = bucket.used + bucket.held
+            tx.publish(
+                Envelope.of(event, batch.origins[key], subject=subject, seq=taken, at=tx.now)
+            )

@@ -1,0 +1,90 @@
+"""Events in: how sends ended, what accounts may, who follows."""
+
+from functools import partial
+
+import orjson
+
+from services.quota import actions
+from services.quota.actions import Deps, Settlement
+from services.quota.domain import Entry, Reason
+from shared.contracts.envelope import Envelope
+from shared.contracts.events.direct_messages import SendNotRequested
+from shared.contracts.events.douyin import AttemptSettled, Outcome
+from shared.contracts.events.fans import FollowChanged
+from shared.contracts.events.open_platform import PolicyChanged
+from shared.queue import Handler
+
+_ENTRIES = {Outcome.SENT: Entry.COMMITTED, Outcome.FAILED: Entry.RELEASED, Outcome.UNKNOWN: None}
+_CLOSES = {"cap_reached": Reason.CLOSED_BY_PLATFORM, "window_expired": Reason.WINDOW_EXPIRED}
+
+
+def handlers(deps: Deps) -> dict[str, Handler]:
+    """Event type → handler of a batch."""
+    return {
+        AttemptSettled.type: partial(on_attempt_settled, deps),
+        SendNotRequested.type: partial(on_send_not_requested, deps),
+        PolicyChanged.type: partial(on_policy_changed, deps),
+        FollowChanged.type: partial(on_follow_changed, deps),
+    }
+
+
+async def on_attempt_settled(deps: Deps, envelopes: list[Envelope]) -> None:
+    """Sent: commit the item. Failed: release it. Unknown: the hold stays."""
+    settlements = []
+    for envelope in envelopes:
+        settled = AttemptSettled.model_validate(envelope.data)
+        settlements.append(
+            Settlement(
+                envelope.organization_id,
+                envelope.account_id,
+                settled.reservation_id or "",
+                frozenset({settled.item}),
+                _ENTRIES[settled.outcome],
+                settled.reason or "",
+                _CLOSES[settled.closes_window] if settled.closes_window else None,
+            )
+        )
+    await actions.settle(deps, settlements, envelopes)
+
+
+async def on_send_not_requested(deps: Deps, envelopes: list[Envelope]) -> None:
+    """The send was never asked for: give everything back."""
+    settlements = [
+        Settlement(
+            e.organization_id,
+            e.account_id,
+            e.data["reservation_id"],
+            None,
+            Entry.RELEASED,
+            "not_requested",
+        )
+        for e in envelopes
+    ]
+    await actions.settle(deps, settlements, envelopes)
+
+
+async def on_policy_changed(deps: Deps, envelopes: list[Envelope]) -> None:
+    """Keep the newest policy of each account; it holds for new decisions only."""
+    rows = []
+    for envelope in envelopes:
+        policy = PolicyChanged.model_validate(envelope.data)
+        values = orjson.dumps(policy.values).decode()
+        rows.append((envelope.organization_id, envelope.account_id, policy.policy_version, values))
+    await actions.learn_policies(deps, envelopes, rows)
+
+
+async def on_follow_changed(deps: Deps, envelopes: list[Envelope]) -> None:
+    """Keep who follows: the reply limit is off for them at once."""
+    rows = []
+    for envelope in envelopes:
+        fact = FollowChanged.model_validate(envelope.data)
+        rows.append(
+            (
+                envelope.organization_id,
+                envelope.account_id,
+                fact.open_id,
+                fact.follows,
+                fact.observed_at,
+            )
+        )
+    await actions.learn_follow_states(deps, envelopes, rows)

@@ -1,0 +1,310 @@
+"""The rules of budgets: which limits a request asks, whether there is room, when there is room again.
+
+Sources: push budget domain D7 (A5-02), reply budget domain D8 (A6-02). Times are UTC; calendar
+windows are the platform's, in Asia/Shanghai. Numbers come from the account's policy.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+PLATFORM_TIME = ZoneInfo("Asia/Shanghai")
+WARNING_MARKS = (0.8, 1.0)  # of the monthly budget; a reply budget of six warns nobody
+OPERATION_ITEM = -1  # the ledger's item number of a limit that counts operations, not items
+
+
+class Reason(StrEnum):
+    """Why a request is refused."""
+
+    EXHAUSTED = "exhausted"
+    WINDOW_EXPIRED = "window_expired"  # too late after the event that opened it
+    CLOSED_BY_PLATFORM = "closed_by_platform"  # the platform refused although we saw room
+    NO_WINDOW = "no_window"  # the fan never wrote: no cold messages
+
+
+@dataclass(frozen=True, slots=True)
+class Resets:
+    """When there is room again: with the fan's next message, at a time, or not for this request."""
+
+    on: Literal["fan_message", "time", "never"]
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BucketKey:
+    """Which counter: one per limit and subject, and one per month or day for calendar limits."""
+
+    organization_id: str
+    account_id: str
+    limit: str
+    subject: str
+    slot: str  # "2024-02" or "2024-02-29" for calendar windows, "" where an event opens the window
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a request asks of one bucket. `cap` None: no limit applies, but use is counted."""
+
+    key: BucketKey
+    window_id: str
+    window_start: datetime
+    window_end: datetime | None
+    cap: int | None
+    usable: int | None  # the part of the cap that this actor may use
+    units: int
+    by_item: bool  # one ledger entry an item, or one for the whole operation
+    resets: Resets
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """The counter of one window. Invariant: 0 ≤ used, 0 ≤ held, used + held ≤ cap."""
+
+    key: BucketKey
+    window_id: str
+    window_start: datetime
+    window_end: datetime | None
+    cap: int | None
+    used: int
+    held: int
+    closed: Reason | None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A "no" with its facts."""
+
+    limit: str
+    reason: Reason
+    cap: int
+    used: int
+    held: int
+    resets: Resets
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One reservation asked for; `opened_by`/`opened_at` name the window of a direct message."""
+
+    organization_id: str
+    account_id: str
+    purpose: Literal["dm.reply", "dm.enter", "push.monthly"]
+    subject: str
+    items: int
+    actor: Literal["bot", "person"]
+    opened_by: str | None
+    opened_at: datetime | None
+    planned_at: datetime | None
+    follows: bool  # unknown counts as not following
+
+
+Policy = Mapping[str, Any]
+
+
+def plan(request: Request, policy: Policy, now: datetime) -> tuple[Claim, ...] | Refusal:
+    """The buckets that `request` asks, in a fixed order; a refusal when no window can be open."""
+    match request.purpose:
+        case "push.monthly":
+            return (_monthly(request, policy, now),)
+        case "dm.reply":
+            return _reply(request, policy, now)
+        case "dm.enter":
+            return _enter(request, policy, now)
+
+
+def _monthly(request: Request, policy: Policy, now: datetime) -> Claim:
+    start, end = month_of(request.planned_at or now)
+    cap = int(policy["push.monthly_limit"])
+    slot = f"{start.astimezone(PLATFORM_TIME):%Y-%m}"
+    key = _key(request, "push.monthly", slot)
+    return Claim(key, slot, start, end, cap, cap, 1, by_item=False, resets=Resets("time", end))
+
+
+def _reply(request: Request, policy: Policy, now: datetime) -> tuple[Claim, ...] | Refusal:
+    on_message = Resets("fan_message")
+    applies = policy["dm.reply.applies_to"] == "everyone" or not request.follows
+    cap = int(policy["dm.reply.limit"]) if applies else None
+    if request.opened_by is None or request.opened_at is None:
+        return Refusal("dm.reply", Reason.NO_WINDOW, 0, 0, 0, on_message)
+    hours = policy["dm.reply.window_hours"]
+    end = request.opened_at + timedelta(hours=hours) if hours is not None else None
+    if end is not None and now >= end:
+        return Refusal("dm.reply", Reason.WINDOW_EXPIRED, cap or 0, 0, 0, on_message)
+    reserve = int(policy["dm.human_reserved"]) if request.actor == "bot" else 0
+    usable = None if cap is None else max(cap - reserve, 0)
+    key = _key(request, "dm.reply", "")
+    return (
+        Claim(
+            key,
+            request.opened_by,
+            request.opened_at,
+            end,
+            cap,
+            usable,
+            request.items,
+            True,
+            on_message,
+        ),
+    )
+
+
+def _enter(request: Request, policy: Policy, now: datetime) -> tuple[Claim, ...] | Refusal:
+    again = Resets("fan_message")
+    if request.opened_by is None or request.opened_at is None:
+        return Refusal("dm.enter", Reason.NO_WINDOW, 0, 0, 0, again)
+    cap = int(policy["dm.enter.items"])
+    end = request.opened_at + timedelta(seconds=policy["dm.enter.window_seconds"])
+    if now >= end:
+        return Refusal("dm.enter", Reason.WINDOW_EXPIRED, cap, 0, 0, again)
+    start, midnight = day_of(request.opened_at)
+    days = int(policy["dm.enter.events_per_day"])
+    slot = f"{start.astimezone(PLATFORM_TIME):%Y-%m-%d}"
+    tomorrow = Resets("time", midnight)
+    items = Claim(
+        _key(request, "dm.enter", ""),
+        request.opened_by,
+        request.opened_at,
+        end,
+        cap,
+        cap,
+        request.items,
+        True,
+        again,
+    )
+    events = Claim(
+        _key(request, "dm.enter.events", slot),
+        slot,
+        start,
+        midnight,
+        days,
+        days,
+        1,
+        False,
+        tomorrow,
+    )
+    return items, events
+
+
+def _key(request: Request, limit: str, slot: str) -> BucketKey:
+    return BucketKey(request.organization_id, request.account_id, limit, request.subject, slot)
+
+
+def month_of(at: datetime) -> tuple[datetime, datetime]:
+    """First and last instant (exclusive) of the platform's calendar month that holds `at`."""
+    first = at.astimezone(PLATFORM_TIME).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    following = (first + timedelta(days=32)).replace(day=1)
+    return first.astimezone(UTC), following.astimezone(UTC)
+
+
+def day_of(at: datetime) -> tuple[datetime, datetime]:
+    """Midnight to midnight of the platform's day that holds `at`."""
+    midnight = at.astimezone(PLATFORM_TIME).replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight.astimezone(UTC), (midnight + timedelta(days=1)).astimezone(UTC)
+
+
+def in_window(bucket: Bucket, claim: Claim) -> Bucket:
+    """The bucket in the newest window known: a claim that carries a newer one opens it (design 10.6).
+
+    A smaller cap applies to what is still free and never makes existing reservations invalid.
+    """
+    newer = (claim.window_start, claim.window_id) > (bucket.window_start, bucket.window_id)
+    if not bucket.window_id or (newer and not claim.key.slot):
+        bucket = replace(
+            bucket,
+            window_id=claim.window_id,
+            window_start=claim.window_start,
+            window_end=claim.window_end,
+            used=0,
+            held=0,
+            closed=None,
+        )
+    cap = None if claim.cap is None else max(claim.cap, bucket.used + bucket.held)
+    return replace(bucket, cap=cap)
+
+
+def hold(bucket: Bucket, claim: Claim) -> Bucket | Refusal:
+    """`bucket` with the claim held, or why not. `bucket` must already be `in_window`."""
+    taken = bucket.used + bucket.held
+    if bucket.closed is not None:
+        return Refusal(
+            claim.key.limit, bucket.closed, claim.cap or 0, bucket.used, bucket.held, claim.resets
+        )
+    if claim.usable is not None and taken + claim.units > claim.usable:
+        # more than the whole budget never fits, however long one waits
+        resets = Resets("never") if claim.units > claim.usable else claim.resets
+        return Refusal(
+            claim.key.limit, Reason.EXHAUSTED, claim.usable, bucket.used, bucket.held, resets
+        )
+    return replace(bucket, held=bucket.held + claim.units)
+
+
+def marks_crossed(before: Bucket, after: Bucket) -> tuple[float, ...]:
+    """The warning marks that lie between the two states of one bucket."""
+    if after.cap is None or after.key.limit != "push.monthly":
+        return ()
+    was = before.used + before.held if before.window_id == after.window_id else 0
+    now_taken = after.used + after.held
+    return tuple(mark for mark in WARNING_MARKS if was < mark * after.cap <= now_taken)
+
+
+class Entry(StrEnum):
+    """What a ledger row records of one item."""
+
+    HELD = "held"
+    COMMITTED = "committed"
+    RELEASED = "released"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One held item in the ledger, and how it was settled so far."""
+
+    reservation_id: str
+    key: BucketKey
+    window_id: str
+    item: int
+    units: int
+    settled: Entry | None
+
+
+def settle(lines: tuple[Line, ...], items: frozenset[int] | None, entry: Entry) -> tuple[Line, ...]:
+    """The lines of one reservation that `entry` newly settles; `items` None means all still held.
+
+    What counts operations is committed with the first committed item and released with the last
+    released one. A settled line never moves again: a late "released" after "committed" changes
+    nothing, and neither does the reverse.
+    """
+    moved = tuple(
+        replace(line, settled=entry)
+        for line in lines
+        if line.settled is None
+        and line.item != OPERATION_ITEM
+        and (items is None or line.item in items)
+    )
+    whole = tuple(line for line in lines if line.item == OPERATION_ITEM and line.settled is None)
+    if not whole:
+        return moved
+    of_items = [line for line in lines if line.item != OPERATION_ITEM]
+    still_held = sum(1 for line in of_items if line.settled is None) - len(moved)
+    any_committed = any(line.settled is Entry.COMMITTED for line in (*of_items, *moved))
+    if any_committed or (not of_items and entry is Entry.COMMITTED):
+        return (*moved, *(replace(line, settled=Entry.COMMITTED) for line in whole))
+    if still_held == 0 and entry is Entry.RELEASED:
+        return (*moved, *(replace(line, settled=Entry.RELEASED) for line in whole))
+    return moved
+
+
+def settled_bucket(bucket: Bucket, line: Line) -> Bucket:
+    """`bucket` after `line` was settled; a line of an older window no longer counts."""
+    if bucket.window_id != line.window_id:
+        return bucket
+    used = bucket.used + (line.units if line.settled is Entry.COMMITTED else 0)
+    return replace(bucket, used=used, held=bucket.held - line.units)
+
+
+def close(bucket: Bucket, window_id: str, reason: Reason) -> Bucket:
+    """The platform is authoritative: no more in this window, whatever we counted."""
+    return replace(bucket, closed=reason) if bucket.window_id == window_id else bucket

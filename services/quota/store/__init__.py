@@ -1,0 +1,51 @@
+"""PostgreSQL of the quota service: the only SQL."""
+
+from services.quota.store.buckets import (
+    followers,
+    lock_buckets,
+    peek_buckets,
+    policies_of,
+    save_buckets,
+)
+from services.quota.store.reports import (
+    HistoryRow,
+    Overdue,
+    claim_overdue,
+    drift,
+    history,
+    lapsed,
+    save_facts,
+    save_policies,
+)
+from services.quota.store.reservations import (
+    NewEntry,
+    add_reservations,
+    count_settled,
+    lines_of,
+    record,
+    reserved,
+)
+from services.quota.store.tables import metadata
+
+__all__ = [
+    "HistoryRow",
+    "NewEntry",
+    "Overdue",
+    "add_reservations",
+    "claim_overdue",
+    "count_settled",
+    "drift",
+    "followers",
+    "history",
+    "lapsed",
+    "lines_of",
+    "lock_buckets",
+    "metadata",
+    "peek_buckets",
+    "policies_of",
+    "record",
+    "reserved",
+    "save_buckets",
+    "save_facts",
+    "save_policies",
+]

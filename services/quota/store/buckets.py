@@ -1,0 +1,99 @@
+"""Policies, follow facts and buckets. Every statement handles a whole batch."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from services.quota.domain import Bucket, BucketKey, Reason
+from services.quota.store.tables import Account, Fan, columns
+from shared.db import Tx
+
+_POLICIES = sa.text(
+    "SELECT p.organization_id, p.account_id, p.values FROM policy p JOIN unnest(CAST(:org AS text[]),"
+    " CAST(:acc AS text[])) a(o, a) ON p.organization_id = a.o AND p.account_id = a.a"
+)
+_FOLLOWS = sa.text(
+    "SELECT f.organization_id, f.account_id, f.open_id FROM fan_fact f JOIN unnest(CAST(:org AS text[]),"
+    " CAST(:acc AS text[]), CAST(:fan AS text[])) a(o, a, f) ON f.organization_id = a.o AND f.account_id = a.a"
+    " AND f.open_id = a.f WHERE f.follows"
+)
+_KEYS = (
+    "unnest(CAST(:org AS text[]), CAST(:acc AS text[]), CAST(:lim AS text[]), CAST(:sub AS text[]),"
+    " CAST(:slot AS text[])) k(o, a, l, s, t) ON b.organization_id = k.o AND b.account_id = k.a"
+    " AND b.limit_key = k.l AND b.subject = k.s AND b.slot = k.t"
+)
+_FIELDS = (
+    "b.organization_id, b.account_id, b.limit_key, b.subject, b.slot, b.window_id, b.window_start, b.window_end,"
+    " b.cap, b.used, b.held, b.closed"
+)
+_PEEK = sa.text(f"SELECT {_FIELDS} FROM bucket b JOIN {_KEYS}")
+_LOCK = sa.text(f"{_PEEK.text} ORDER BY 1, 2, 3, 4, 5 FOR UPDATE OF b")
+_OPEN = sa.text(
+    "INSERT INTO bucket (organization_id, account_id, limit_key, subject, slot, window_id, window_start, used, held)"
+    " SELECT o, a, l, s, t, '', 'epoch', 0, 0 FROM unnest(CAST(:org AS text[]), CAST(:acc AS text[]),"
+    " CAST(:lim AS text[]), CAST(:sub AS text[]), CAST(:slot AS text[])) k(o, a, l, s, t)"
+    " ORDER BY 1, 2, 3, 4, 5 ON CONFLICT DO NOTHING"
+)
+_SAVE = sa.text(
+    "UPDATE bucket b SET window_id = n.w, window_start = n.ws, window_end = n.we, cap = n.c, used = n.u, held = n.h,"
+    " closed = n.x FROM unnest(CAST(:org AS text[]), CAST(:acc AS text[]), CAST(:lim AS text[]), CAST(:sub AS text[]),"
+    " CAST(:slot AS text[]), CAST(:win AS text[]), CAST(:start AS timestamptz[]), CAST(:end AS timestamptz[]),"
+    " CAST(:cap AS int[]), CAST(:used AS int[]), CAST(:held AS int[]), CAST(:closed AS text[]))"
+    " n(o, a, l, s, t, w, ws, we, c, u, h, x) WHERE b.organization_id = n.o AND b.account_id = n.a"
+    " AND b.limit_key = n.l AND b.subject = n.s AND b.slot = n.t"
+)
+
+
+async def policies_of(tx: Tx, accounts: Iterable[Account]) -> dict[Account, dict[str, Any]]:
+    """The policy values of accounts that we have heard of."""
+    found = await tx.execute(_POLICIES, columns(sorted(set(accounts)), "org acc"))
+    return {(r[0], r[1]): r[2] for r in found}
+
+
+async def followers(tx: Tx, fans: Iterable[Fan]) -> set[Fan]:
+    """Those of `fans` who follow, as far as we know."""
+    found = await tx.execute(_FOLLOWS, columns(sorted(set(fans)), "org acc fan"))
+    return {(r[0], r[1], r[2]) for r in found}
+
+
+def _key_columns(keys: Iterable[BucketKey]) -> dict[str, list[Any]]:
+    rows = [(k.organization_id, k.account_id, k.limit, k.subject, k.slot) for k in keys]
+    return columns(rows, "org acc lim sub slot")
+
+
+def _bucket(row: Sequence[Any]) -> Bucket:
+    closed = Reason(row[11]) if row[11] else None
+    return Bucket(BucketKey(*row[:5]), row[5], row[6], row[7], row[8], row[9], row[10], closed)
+
+
+async def peek_buckets(tx: Tx, keys: set[BucketKey]) -> dict[BucketKey, Bucket]:
+    """The buckets that exist, not locked."""
+    return {b.key: b for b in map(_bucket, await tx.execute(_PEEK, _key_columns(keys)))}
+
+
+async def lock_buckets(tx: Tx, keys: set[BucketKey]) -> dict[BucketKey, Bucket]:
+    """All buckets of `keys`, made where missing, locked in one fixed order so that no two callers deadlock."""
+    if not keys:
+        return {}
+    found = _key_columns(keys)
+    rows = (await tx.execute(_LOCK, found)).all()
+    if len(rows) < len(keys):
+        await tx.execute(_OPEN, found)
+        rows = (await tx.execute(_LOCK, found)).all()
+    return {b.key: b for b in map(_bucket, rows)}
+
+
+async def save_buckets(tx: Tx, changed: Iterable[Bucket]) -> None:
+    """Write locked buckets back; the table's constraint is the last word."""
+    rows = [
+        (
+            *(b.key.organization_id, b.key.account_id, b.key.limit, b.key.subject, b.key.slot),
+            *(b.window_id, b.window_start, b.window_end, b.cap, b.used, b.held, b.closed),
+        )
+        for b in changed
+    ]
+    if rows:
+        await tx.execute(
+            _SAVE, columns(rows, "org acc lim sub slot win start end cap used held closed")
+        )

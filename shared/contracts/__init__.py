@@ -1,0 +1,1 @@
+"""What crosses a border between services: envelopes, events, internal APIs. Data only, no I/O."""

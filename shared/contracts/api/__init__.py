@@ -1,0 +1,1 @@
+"""Models of internal APIs that one service may ask of another."""

@@ -1,0 +1,1 @@
+"""One file per sending service; the sender owns it."""

@@ -1,0 +1,94 @@
+"""What the connector tells: facts of the platform, translated. Times are UTC."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+from shared.contracts.envelope import Event
+
+
+class MessageReceived(Event):
+    """A fan wrote to the account (subject: the fan). `text` is sealed; other kinds have none."""
+
+    type = "douyin.message_received"
+
+    message_id: str  # the platform's server_message_id, the reply context
+    conversation_id: str  # the platform's conversation_short_id
+    open_id: str  # the fan
+    kind: str  # text, image, retain_consult_card, …
+    text: str | None  # sealed for the organisation
+    created_at: datetime  # the platform's create_time
+    window_opened_at: datetime  # when the reply window began: created_at, or arrival for an app without a maximum age
+
+
+class PageEntered(Event):
+    """A fan opened the chat page (subject: the fan). Opens the enter window."""
+
+    type = "douyin.page_entered"
+
+    message_id: str
+    conversation_id: str
+    open_id: str
+    created_at: datetime
+    window_opened_at: datetime
+
+
+class FanFollowed(Event):
+    """A fan followed the account (subject: the fan)."""
+
+    type = "douyin.fan_followed"
+
+    open_id: str
+    followed_at: datetime
+
+
+class MessageEchoed(Event):
+    """The platform reports a message that our own app sent (subject: the fan); settles attempts."""
+
+    type = "douyin.message_echoed"
+
+    message_id: str
+    conversation_id: str
+    open_id: str  # the fan who received it
+    kind: str
+    content_hash: str
+    created_at: datetime
+
+
+class PersonAnswered(Event):
+    """Somebody answered by hand in the Douyin app (subject: the fan): a person owns the conversation."""
+
+    type = "douyin.person_answered"
+
+    message_id: str
+    conversation_id: str
+    open_id: str
+    kind: str
+    text: str | None  # sealed
+    created_at: datetime
+
+
+class Outcome(StrEnum):
+    """How one attempt ended. `unknown` may still become `sent` when an echo arrives."""
+
+    SENT = "sent"
+    FAILED = "failed"  # definitely not sent
+    UNKNOWN = "unknown"  # may have been sent
+
+
+class AttemptSettled(Event):
+    """One item of a send was settled (subject: the fan). Comes again when `unknown` resolves."""
+
+    type = "douyin.attempt_settled"
+
+    operation_id: str
+    reservation_id: str | None
+    item: int  # 0-based place within the reply
+    outcome: Outcome
+    platform_message_id: str | None
+    code: int | None  # the platform's error code
+    log_id: str | None
+    reason: str | None  # stable word, e.g. cap_reached, window_expired, content_refused
+    closes_window: (
+        Literal["cap_reached", "window_expired"] | None
+    )  # the platform says: no more in this window

@@ -1,0 +1,41 @@
+"""Who hears what: the whole event graph in one table.
+
+A lane is a stream of its own, so that one kind of work never waits behind another: `live` may pause
+while quota is away, `settled` goes on.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Hearer:
+    """A service and the lane on which it reads this event."""
+
+    service: str
+    lane: str
+
+
+ROUTES: dict[str, tuple[Hearer, ...]] = {
+    "douyin.message_received": (Hearer("direct_messages", "live"),),
+    "douyin.page_entered": (Hearer("direct_messages", "live"),),
+    "douyin.fan_followed": (Hearer("fans", "facts"),),
+    "douyin.message_echoed": (Hearer("douyin", "echoes"),),
+    "douyin.person_answered": (Hearer("direct_messages", "settled"),),
+    "douyin.attempt_settled": (Hearer("quota", "settled"), Hearer("direct_messages", "settled")),
+    "direct_messages.send_requested": (Hearer("douyin", "sends"),),
+    "direct_messages.send_not_requested": (Hearer("quota", "settled"),),
+    "fans.follow_changed": (Hearer("quota", "settled"), Hearer("direct_messages", "live")),
+    "open_platform.policy_changed": (
+        Hearer("quota", "settled"),
+        Hearer("direct_messages", "live"),
+        Hearer("douyin", "echoes"),
+    ),
+    "quota.reservation_overdue": (Hearer("direct_messages", "settled"), Hearer("douyin", "echoes")),
+    "quota.threshold_reached": (),
+}
+
+
+def lanes_of(service: str) -> tuple[str, ...]:
+    """The lanes on which `service` reads, in a fixed order."""
+    heard = {h.lane for hearers in ROUTES.values() for h in hearers if h.service == service}
+    return tuple(sorted(heard))

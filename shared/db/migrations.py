@@ -1,0 +1,125 @@
+"""Schemas, roles and migrations of every service, run by `siyu migrate` as the database's owner.
+
+Each service has one schema and one role of the same name; the role owns nothing, so row-level
+security holds for it. Grants and tenant policies are derived from the metadata after each upgrade,
+so that no migration can forget them.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic import command, context
+from alembic.config import Config
+from sqlalchemy.engine import Connection
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.pool import NullPool
+
+_BOOTSTRAP = """
+CREATE SCHEMA IF NOT EXISTS siyu;
+CREATE TABLE IF NOT EXISTS siyu.clock (
+    one boolean PRIMARY KEY DEFAULT true CHECK (one),
+    ahead interval NOT NULL DEFAULT '0'
+);
+INSERT INTO siyu.clock DEFAULT VALUES ON CONFLICT DO NOTHING;
+CREATE OR REPLACE FUNCTION siyu.business_now() RETURNS timestamptz LANGUAGE sql STABLE
+    AS 'SELECT now() + ahead FROM siyu.clock';
+GRANT USAGE ON SCHEMA siyu TO PUBLIC;
+GRANT SELECT ON siyu.clock TO PUBLIC;
+"""
+
+
+def _alembic(service: str, metadata: sa.MetaData, connection: Connection) -> Config:
+    config = Config()
+    here = Path(__file__).resolve().parents[2] / "services" / service / "migrations"
+    config.set_main_option("script_location", str(here))
+    config.attributes.update(connection=connection, metadata=metadata)
+    return config
+
+
+def run_env() -> None:
+    """What each service's `migrations/env.py` calls."""
+    attributes = context.config.attributes
+    metadata: sa.MetaData = attributes["metadata"]
+    context.configure(
+        connection=attributes["connection"],
+        target_metadata=metadata,
+        include_schemas=True,
+        include_name=lambda name, kind, _: kind != "schema" or name == metadata.schema,
+        version_table_schema=metadata.schema,
+        compare_server_default=False,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+def _secure(connection: Connection, metadata: sa.MetaData) -> None:
+    """Grants to the service's role; row-level security on every table of a tenant."""
+    schema = metadata.schema
+    connection.exec_driver_sql(f"GRANT USAGE ON SCHEMA {schema} TO {schema}")
+    for table in metadata.sorted_tables:
+        name = f"{schema}.{table.name}"
+        connection.exec_driver_sql(f"GRANT SELECT, INSERT, UPDATE, DELETE ON {name} TO {schema}")
+        if "organization_id" not in table.c:
+            continue
+        connection.exec_driver_sql(f"ALTER TABLE {name} ENABLE ROW LEVEL SECURITY")
+        connection.exec_driver_sql(f"DROP POLICY IF EXISTS tenant ON {name}")
+        connection.exec_driver_sql(
+            f"CREATE POLICY tenant ON {name} TO {schema} USING ("
+            f"(SELECT current_setting('app.tenant', true)) = '*'"
+            f" OR organization_id = (SELECT current_setting('app.tenant', true)))"
+        )
+    sequences = f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema} TO {schema}"
+    connection.exec_driver_sql(sequences)
+
+
+def _upgrade(connection: Connection, service: str, metadata: sa.MetaData, password: str) -> None:
+    for statement in filter(str.strip, _BOOTSTRAP.split(";\n")):
+        connection.exec_driver_sql(statement)
+    exists = connection.execute(
+        sa.text("SELECT 1 FROM pg_roles WHERE rolname = :r"), {"r": service}
+    ).first()
+    quoted = password.replace("'", "''")
+    verb = "ALTER" if exists else "CREATE"
+    connection.exec_driver_sql(f"{verb} ROLE {service} LOGIN PASSWORD '{quoted}'")
+    connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {service}")
+    connection.exec_driver_sql("SET LOCAL lock_timeout = '5s'")
+    command.upgrade(_alembic(service, metadata, connection), "head")
+
+
+@asynccontextmanager
+async def _upgraded(
+    owner_url: str, service: str, metadata: sa.MetaData, password: str
+) -> AsyncIterator[AsyncConnection]:
+    engine = create_async_engine(owner_url, poolclass=NullPool)
+    async with engine.begin() as connection:
+        # one migration at a time: the bootstrap belongs to all services
+        await connection.execute(sa.text("SELECT pg_advisory_xact_lock(7461)"))
+        await connection.run_sync(_upgrade, service, metadata, password)
+        yield connection
+    await engine.dispose()
+
+
+async def migrate(owner_url: str, service: str, metadata: sa.MetaData, password: str) -> None:
+    """Bring the schema of `service` to the newest version; run again, it changes nothing."""
+    async with _upgraded(owner_url, service, metadata, password) as connection:
+        await connection.run_sync(_secure, metadata)
+
+
+async def check(owner_url: str, service: str, metadata: sa.MetaData, password: str) -> None:
+    """Raise when the migrations do not produce exactly `metadata` (`alembic check`)."""
+    async with _upgraded(owner_url, service, metadata, password) as connection:
+        await connection.run_sync(lambda c: command.check(_alembic(service, metadata, c)))
+
+
+async def new_revision(
+    owner_url: str, service: str, metadata: sa.MetaData, password: str, message: str
+) -> None:
+    """Write a migration file from the difference between the migrations so far and `metadata`."""
+    async with _upgraded(owner_url, service, metadata, password) as connection:
+        await connection.run_sync(
+            lambda c: command.revision(
+                _alembic(service, metadata, c), message=message, autogenerate=True
+            )
+        )

@@ -1,0 +1,1 @@
+"""HTTP at every border: clients, errors, callers, idempotency."""

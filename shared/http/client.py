@@ -1,0 +1,120 @@
+"""Calls out: `JsonClient` asks our own services, `OneTry` speaks to the outside exactly once a call.
+
+The only place that imports httpx2 and aiohttp.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import aiohttp
+import httpx2
+
+from shared.errors import NeighbourAway
+from shared.failpoints import failpoint
+
+_MOST = 256 * 1024  # bytes of an answer that we are willing to read
+
+
+class JsonClient:
+    """Asks one of our own services; a call without an answer raises NeighbourAway."""
+
+    def __init__(self, base_url: str, *, app: Any = None) -> None:
+        transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False) if app else None
+        self._client = httpx2.AsyncClient(
+            base_url=base_url,
+            transport=transport,
+            timeout=httpx2.Timeout(connect=2, read=5, write=4, pool=1),
+            trust_env=False,
+            follow_redirects=False,
+        )
+
+    async def post(self, path: str, body: bytes, *, token: str) -> bytes:
+        """The answer's body. Raises NeighbourAway for anything but a 200."""
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        try:
+            answer = await self._client.post(path, content=body, headers=headers)
+        except (httpx2.HTTPError, OSError) as error:
+            raise NeighbourAway("a service gave no answer", neighbour=path) from error
+        if answer.status_code != httpx2.codes.OK:
+            raise NeighbourAway(
+                "a service could not answer", neighbour=path, status=answer.status_code
+            )
+        return answer.content
+
+    async def get(self, path: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
+        """Status and body. Raises NeighbourAway without an answer."""
+        try:
+            answer = await self._client.get(path, headers=dict(headers))
+        except (httpx2.HTTPError, OSError) as error:
+            raise NeighbourAway("a service gave no answer", neighbour=path) from error
+        return answer.status_code, answer.content
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+
+class NotSent(Exception):
+    """No byte of the request left: it may be tried again."""
+
+
+class MaybeSent(Exception):
+    """The request may have been executed: nobody knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back, uninterpreted."""
+
+    status: int
+    body: bytes
+
+
+class OneTry:
+    """An HTTP client that never repeats a call and says which failures are ambiguous."""
+
+    def __init__(self, *, most_at_once: int = 128) -> None:
+        self._most = most_at_once
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=self._most, keepalive_timeout=4, ttl_dns_cache=60),
+            auto_decompress=False,
+            trust_env=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def post(
+        self, url: str, body: bytes, headers: Mapping[str, str], *, seconds: float
+    ) -> Answer:
+        """One POST within `seconds`. Raises NotSent or MaybeSent; any HTTP status is an answer."""
+        if self._session is None:
+            raise NotSent("the client is closed")
+        limits = aiohttp.ClientTimeout(total=seconds, connect=min(2.0, seconds), sock_connect=2.0)
+        await failpoint("send.before_write")
+        try:
+            async with self._session.post(
+                url, data=body, headers=headers, timeout=limits, allow_redirects=False
+            ) as response:
+                await failpoint("send.after_write")
+                content = await response.content.read(_MOST)
+                while not response.content.at_eof() and len(content) < _MOST:
+                    content += await response.content.read(_MOST - len(content))
+                await failpoint("send.after_read")
+                return Answer(response.status, content)
+        except (
+            aiohttp.ClientConnectorError,
+            aiohttp.ConnectionTimeoutError,
+            aiohttp.InvalidURL,
+        ) as error:
+            raise NotSent(repr(error)) from error
+        except (aiohttp.ClientError, TimeoutError, OSError, asyncio.IncompleteReadError) as error:
+            raise MaybeSent(repr(error)) from error

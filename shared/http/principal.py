@@ -1,0 +1,117 @@
+"""Who calls: API keys exchanged at `open_platform` for a short token, verified locally by everybody."""
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jwt
+import structlog
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from fastapi import Depends, Request
+
+from shared import ids
+from shared.errors import Forbidden, Unauthenticated
+from shared.sealing import Sealer
+
+_AUDIENCE = "siyu"
+_INTERNAL = "internal"
+_CACHE_SECONDS = 60
+_CACHE_MOST = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """The caller of a request. `organization_id` is the tenant; nothing else decides it."""
+
+    organization_id: str
+    key_id: str
+    scopes: frozenset[str]
+
+
+class Tokens:
+    """Issues and verifies the 15-minute tokens (EdDSA; the key derives from the master key)."""
+
+    def __init__(self, sealer: Sealer) -> None:
+        self._key = Ed25519PrivateKey.from_private_bytes(sealer.derive("token-signing"))
+        self._public = self._key.public_key()
+
+    def issue(self, principal: Principal, seconds: int = 900) -> str:
+        """A token for `principal`."""
+        now = int(time.time())
+        claims = {
+            "iss": "open_platform",
+            "aud": _AUDIENCE,
+            "iat": now,
+            "exp": now + seconds,
+            "jti": ids.new("tok"),
+            "client_id": principal.key_id,
+            "org": principal.organization_id,
+            "scope": " ".join(sorted(principal.scopes)),
+        }
+        return jwt.encode(claims, self._key, algorithm="EdDSA", headers={"typ": "at+jwt"})
+
+    def issue_internal(self, service: str) -> str:
+        """A token with which `service` asks another."""
+        return self.issue(Principal("", f"service:{service}", frozenset({_INTERNAL})))
+
+    def verify(self, token: str) -> Principal:
+        """The principal. Raises Unauthenticated."""
+        try:
+            claims = jwt.decode(
+                token,
+                self._public,
+                algorithms=["EdDSA"],
+                audience=_AUDIENCE,
+                issuer="open_platform",
+            )
+            if jwt.get_unverified_header(token).get("typ") != "at+jwt":
+                raise Unauthenticated("not an access token")
+            return Principal(claims["org"], claims["client_id"], frozenset(claims["scope"].split()))
+        except (jwt.InvalidTokenError, KeyError) as error:
+            raise Unauthenticated("the token is not valid") from error
+
+
+class Authenticator:
+    """Turns the Authorization header into a principal; keys are asked for once a minute at most."""
+
+    def __init__(self, tokens: Tokens, exchange: Callable[[str], Awaitable[str | None]]) -> None:
+        self._tokens = tokens
+        self._exchange = exchange  # API key → token, or None when unknown
+        self._known: dict[str, tuple[float, Principal]] = {}
+
+    async def authenticate(self, header: str) -> Principal:
+        """The principal of `Authorization: Bearer …`. Raises Unauthenticated, NeighbourAway."""
+        scheme, _, credential = header.partition(" ")
+        if scheme.lower() != "bearer" or not credential:
+            raise Unauthenticated("send Authorization: Bearer <API key>")
+        if not credential.startswith("dyk_"):
+            return self._tokens.verify(credential)
+        known = self._known.get(credential)
+        if known and known[0] > time.monotonic():
+            return known[1]
+        token = await self._exchange(credential)
+        if token is None:
+            raise Unauthenticated("the API key is unknown, expired or revoked")
+        principal = self._tokens.verify(token)
+        if len(self._known) >= _CACHE_MOST:
+            self._known.clear()
+        self._known[credential] = (time.monotonic() + _CACHE_SECONDS, principal)
+        return principal
+
+
+def caller_with(scope: str) -> Any:  # FastAPI's own type for dependencies
+    """The dependency of an endpoint that needs `scope`, used in `Annotated[Principal, …]`."""
+
+    async def caller(request: Request) -> Principal:
+        authenticator: Authenticator = request.app.state.authenticator
+        principal = await authenticator.authenticate(request.headers.get("authorization", ""))
+        if scope not in principal.scopes:
+            raise Forbidden(f"the key lacks the scope {scope}", scope=scope)
+        structlog.contextvars.bind_contextvars(organization=principal.organization_id)
+        return principal
+
+    return Depends(caller)
+
+
+INTERNAL = caller_with(_INTERNAL)  # in `dependencies=[…]` of what only our own services may ask

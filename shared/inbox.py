@@ -1,0 +1,111 @@
+"""What a service has heard: the inbox mark, and the quarantine of what it cannot handle."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from shared.contracts.envelope import Envelope
+from shared.db.engine import ALL_TENANTS, Database, Tx
+
+MAX_ATTEMPTS = 5
+KEPT = timedelta(days=7)  # far longer than any copy of an envelope can still be on its way
+
+_TAKE = sa.text(
+    "INSERT INTO inbox (id) SELECT * FROM unnest(CAST(:ids AS text[])) ON CONFLICT DO NOTHING RETURNING id"
+)
+_SEEN = sa.text("SELECT id FROM inbox WHERE id = ANY(CAST(:ids AS text[]))")
+_COUNT = sa.text(
+    "INSERT INTO quarantine (id, lane, envelope, attempts) VALUES (:id, :lane, :envelope, 1)"
+    " ON CONFLICT (id) DO UPDATE SET attempts = quarantine.attempts + 1, updated_at = now()"
+    " RETURNING attempts, quarantined_at"
+)
+_UNCOUNT = sa.text("UPDATE quarantine SET attempts = greatest(attempts - 1, 0) WHERE id = :id")
+_GIVE_UP = sa.text(
+    "INSERT INTO quarantine (id, lane, envelope, attempts, reason, quarantined_at)"
+    " VALUES (:id, :lane, :envelope, 0, :reason, now())"
+    " ON CONFLICT (id) DO UPDATE SET reason = :reason, quarantined_at = now(), updated_at = now()"
+)
+_FORGET = sa.text("DELETE FROM quarantine WHERE id = :id AND quarantined_at IS NULL")
+_LIST = sa.text(
+    "SELECT id, lane, envelope, attempts, reason, quarantined_at FROM quarantine"
+    " WHERE quarantined_at IS NOT NULL ORDER BY quarantined_at LIMIT :most"
+)
+_REDRIVE = sa.text(
+    "DELETE FROM quarantine WHERE quarantined_at IS NOT NULL AND (:id = '' OR id = :id)"
+    " RETURNING id, lane, envelope"
+)
+_PURGE = sa.text(
+    "DELETE FROM inbox WHERE ctid = ANY(ARRAY(SELECT ctid FROM inbox"
+    " WHERE received_at < now() - :kept LIMIT 10000))"
+)
+
+
+async def take(tx: Tx, envelopes: Sequence[Envelope]) -> set[str]:
+    """Mark the envelopes as heard, in the transaction of their effect; the ids not heard before."""
+    return {row[0] for row in await tx.execute(_TAKE, {"ids": sorted({e.id for e in envelopes})})}
+
+
+async def unseen(tx: Tx, envelopes: Sequence[Envelope]) -> list[Envelope]:
+    """Those not heard yet: a hint that saves work; only `take` decides."""
+    seen = {row[0] for row in await tx.execute(_SEEN, {"ids": [e.id for e in envelopes]})}
+    return [e for e in envelopes if e.id not in seen]
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """An envelope that waits for a person."""
+
+    id: str
+    lane: str
+    envelope: bytes
+    attempts: int
+    reason: str
+    quarantined_at: datetime
+
+
+class Quarantine:
+    """Attempts on single envelopes, counted before they run so that a crash counts too."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def count(self, event_id: str, lane: str, raw: bytes) -> int:
+        """Note one more attempt; how many that makes. More than MAX_ATTEMPTS: do not run it."""
+        async with self._database.transaction(ALL_TENANTS) as tx:
+            row = (await tx.execute(_COUNT, {"id": event_id, "lane": lane, "envelope": raw})).one()
+            return MAX_ATTEMPTS + 1 if row.quarantined_at else int(row.attempts)
+
+    async def uncount(self, event_id: str) -> None:
+        """The attempt did not count: a neighbour was away."""
+        async with self._database.transaction(ALL_TENANTS) as tx:
+            await tx.execute(_UNCOUNT, {"id": event_id})
+
+    async def give_up(self, event_id: str, lane: str, raw: bytes, reason: str) -> None:
+        """Put the envelope aside for a person."""
+        async with self._database.transaction(ALL_TENANTS) as tx:
+            await tx.execute(
+                _GIVE_UP, {"id": event_id, "lane": lane, "envelope": raw, "reason": reason}
+            )
+
+    async def forget(self, event_id: str) -> None:
+        """It was handled after all."""
+        async with self._database.transaction(ALL_TENANTS) as tx:
+            await tx.execute(_FORGET, {"id": event_id})
+
+    async def waiting(self, most: int = 100) -> list[Quarantined]:
+        """The oldest envelopes in quarantine."""
+        async with self._database.transaction(ALL_TENANTS) as tx:
+            return [Quarantined(*row) for row in await tx.execute(_LIST, {"most": most})]
+
+    async def redrive(self, event_id: str = "") -> list[tuple[str, str, bytes]]:
+        """Take one envelope (or all) out of quarantine: (id, lane, envelope) to be read again."""
+        async with self._database.transaction(ALL_TENANTS) as tx:
+            return [(r[0], r[1], bytes(r[2])) for r in await tx.execute(_REDRIVE, {"id": event_id})]
+
+
+async def purge(database: Database) -> int:
+    """Forget ids that cannot come again; how many."""
+    async with database.transaction(ALL_TENANTS, seconds=60) as tx:
+        return (await tx.execute(_PURGE, {"kept": KEPT})).rowcount

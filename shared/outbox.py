@@ -1,0 +1,147 @@
+"""The relay: hands a service's committed events to the streams of those who hear them.
+
+What a transaction published is offered to the carrier straight after its commit. The net sends
+again whatever was not acknowledged in time, so a lost offer, a dead process or an empty Redis
+costs seconds and nothing else. Any number of relays may run.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+import structlog
+
+from shared.db.engine import ALL_TENANTS, Database, Delivery
+from shared.errors import NeighbourAway
+from shared.failpoints import failpoint
+from shared.queue.streams import CarrierAway, Streams
+
+log = structlog.get_logger()
+
+_OFFERED = 10_000  # deliveries waiting in memory; beyond that the net sends them
+_CLAIM = sa.text(
+    "UPDATE outbox SET sends = sends + 1,"
+    " send_after = now() + least(greatest(sends - 3, 1) * interval '15 seconds', interval '5 minutes')"
+    " WHERE (id, hearer) IN (SELECT id, hearer FROM outbox WHERE hearer = :hearer AND lane = :lane"
+    " AND send_after <= coalesce(CAST(:kicked AS timestamptz), now()) AND created_at <= now()"
+    " ORDER BY send_after LIMIT :most FOR UPDATE SKIP LOCKED)"
+    " RETURNING id, hearer, lane, envelope"
+)
+_WAITING = sa.text(
+    "SELECT DISTINCT hearer, lane FROM (SELECT hearer, lane FROM outbox"
+    " WHERE send_after <= coalesce(CAST(:kicked AS timestamptz), now()) ORDER BY send_after LIMIT 20000) due"
+)
+_ACKNOWLEDGED = sa.text(
+    "DELETE FROM outbox WHERE hearer = :hearer AND id = ANY(CAST(:ids AS text[]))"
+)
+_HORIZON = sa.text("SELECT now() + interval '15 seconds'")
+_DEPTH = sa.text(
+    "SELECT count(*), coalesce(extract(epoch FROM now() - min(created_at)), 0) FROM"
+    " (SELECT created_at FROM outbox ORDER BY send_after LIMIT 10000) oldest"
+)
+
+
+class Relay:
+    """Carries the outbox of one service."""
+
+    def __init__(self, database: Database, streams: Streams) -> None:
+        self._database = database
+        self._streams = streams
+        self._offered: list[Delivery] = []
+        self._wake = asyncio.Event()
+        self._kicked = True  # a new process finds what a dead one left
+        database.after_commit = self.offer
+        streams.when_lost.append(self.kick)
+
+    def offer(self, deliveries: Sequence[Delivery]) -> None:
+        """Send these soon; they are committed."""
+        if len(self._offered) < _OFFERED:
+            self._offered.extend(deliveries)
+            self._wake.set()
+
+    def kick(self) -> None:
+        """Redis lost its data: send everything unacknowledged again, not only what is due."""
+        self._kicked = True
+
+    async def run_offers(self) -> None:
+        """Carry offers until cancelled."""
+        while True:
+            await self._wake.wait()
+            try:
+                await self.send_offered()
+            except CarrierAway:
+                await asyncio.sleep(0.2)  # the net sends them again
+
+    async def send_offered(self) -> int:
+        """Carry what is offered now; how many."""
+        self._wake.clear()
+        batch, self._offered = self._offered, []
+        if batch:
+            await self._streams.send(batch)
+            await failpoint("outbox.after_publish")
+        return len(batch)
+
+    async def run_net(self) -> None:
+        """Send again what was not acknowledged in time, until cancelled."""
+        while True:
+            try:
+                sent = await self.send_due()
+            except (NeighbourAway, CarrierAway) as away:
+                log.info("relay_waits", service=self._database.schema, reason=str(away))
+                sent = 0
+            if not sent:
+                await asyncio.sleep(1)
+
+    async def send_due(self) -> int:
+        """One pass of the net; how many were sent."""
+        await self._streams.ping()
+        async with self._database.transaction(ALL_TENANTS) as tx:
+            kicked = (await tx.execute(_HORIZON)).scalar_one() if self._kicked else None
+            pairs = [(r.hearer, r.lane) for r in await tx.execute(_WAITING, {"kicked": kicked})]
+        self._kicked = False
+        sent = 0
+        for hearer, lane in pairs:
+            while (room := await self._streams.room(hearer, lane)) > 0:
+                async with self._database.transaction(ALL_TENANTS) as tx:
+                    limits = {
+                        "hearer": hearer,
+                        "lane": lane,
+                        "kicked": kicked,
+                        "most": min(room, 500),
+                    }
+                    rows = (await tx.execute(_CLAIM, limits)).all()
+                await self._streams.send(
+                    [Delivery(r.id, r.hearer, r.lane, bytes(r.envelope)) for r in rows]
+                )
+                sent += len(rows)
+                if len(rows) < min(room, 500):
+                    break
+        return sent
+
+    async def run_acknowledgements(self) -> None:
+        """Forget what hearers acknowledged, until cancelled."""
+        reader = self._streams.acknowledgements(self._database.schema)
+        while True:
+            try:
+                acknowledged = await reader.read(block_ms=5000)
+            except CarrierAway:
+                await asyncio.sleep(0.5)
+                continue
+            while acknowledged:
+                try:
+                    await self.forget(acknowledged)
+                    break
+                except NeighbourAway:
+                    await asyncio.sleep(0.5)
+
+    async def forget(self, acknowledged: dict[str, list[str]]) -> None:
+        """Delete rows that were acknowledged: hearer → event ids."""
+        async with self._database.transaction(ALL_TENANTS) as tx:
+            for hearer, ids in acknowledged.items():
+                await tx.execute(_ACKNOWLEDGED, {"hearer": hearer, "ids": sorted(ids)})
+
+    async def depth(self) -> tuple[int, float]:
+        """Unacknowledged rows (at most 10,000 counted) and the age of the oldest in seconds."""
+        async with self._database.transaction(ALL_TENANTS) as tx:
+            row = (await tx.execute(_DEPTH)).one()
+            return int(row[0]), float(row[1])

@@ -1,0 +1,187 @@
+"""One lane of one service: reads batches, runs handlers, acknowledges; a poisoned envelope ends in quarantine.
+
+A neighbour being away pauses the lane and counts nothing. A batch that fails is taken again one by
+one, and so is whatever a dead process had in its hands: only then do attempts count.
+"""
+
+import asyncio
+import random
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from shared.contracts.envelope import Envelope
+from shared.errors import NeighbourAway
+from shared.inbox import MAX_ATTEMPTS, Quarantine
+from shared.observability import metrics
+from shared.queue.streams import CarrierAway, Entry, Streams
+
+log = structlog.get_logger()
+
+Handler = Callable[[list[Envelope]], Awaitable[None]]
+
+HANDLER_SECONDS = 60
+_ABANDONED_MS = 15_000
+_PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0)
+_RETRY_SECONDS = (1, 5, 15, 30)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """An entry that could be read."""
+
+    entry: Entry
+    envelope: Envelope
+
+
+class Lane:
+    """Consumes `service`'s stream of `lane` with one handler per event type."""
+
+    def __init__(
+        self,
+        service: str,
+        lane: str,
+        handlers: Mapping[str, Handler],
+        streams: Streams,
+        quarantine: Quarantine,
+    ) -> None:
+        self.service, self.lane = service, lane
+        self._handlers, self._streams, self._quarantine = handlers, streams, quarantine
+        self._reader = streams.reader(service, lane)
+        self._later: list[tuple[float, Taken]] = []
+        self._swept = 0.0
+        self.alive_at = time.monotonic()
+
+    async def run(self) -> None:
+        """Read and handle until cancelled."""
+        pause = 0
+        began = False
+        while True:
+            self.alive_at = time.monotonic()
+            try:
+                if not began:
+                    await self._one_by_one(await self._read(await self._reader.own_pending()))
+                    began = True
+                await self.step(block_ms=5000)
+                pause = 0
+            except NeighbourAway as away:
+                log.info("lane_pauses", service=self.service, lane=self.lane, reason=str(away))
+                await asyncio.sleep(_PAUSES[pause] * random.uniform(0.8, 1.2))
+                pause = min(pause + 1, len(_PAUSES) - 1)
+                began = False  # what was in our hands is still pending and comes first
+
+    async def step(self, *, block_ms: int) -> int:
+        """One batch; how many entries were taken."""
+        due = [taken for at, taken in self._later if at <= time.monotonic()]
+        self._later = [(at, taken) for at, taken in self._later if at > time.monotonic()]
+        await self._one_by_one(due)
+        if time.monotonic() - self._swept > 5:
+            self._swept = time.monotonic()
+            held = {taken.entry.place for _, taken in self._later}
+            left = [e for e in await self._reader.abandoned(_ABANDONED_MS) if e.place not in held]
+            await self._one_by_one(await self._read(left))
+        if self._later:
+            block_ms = min(block_ms, 500)
+        entries = await self._reader.new(block_ms=block_ms)
+        if entries:
+            await self._batch(await self._read(entries))
+        return len(entries) + len(due)
+
+    async def _read(self, entries: Sequence[Entry]) -> list[Taken]:
+        """Decode; park what no handler knows, put aside what is no envelope."""
+        readable = []
+        for entry in entries:
+            try:
+                envelope = Envelope.load(entry.raw)
+            except (ValueError, KeyError, TypeError):
+                place = entry.place.decode()
+                await self._quarantine.give_up(
+                    f"undecodable-{place}", self.lane, entry.raw, "undecodable"
+                )
+                await self._streams.finish(self.service, self.lane, [entry], {})
+                metrics.quarantined.labels(self.service, self.lane).inc()
+                continue
+            if envelope.type in self._handlers:
+                readable.append(Taken(entry, envelope))
+            else:
+                await self._give_up(Taken(entry, envelope), "unknown_type")
+        return readable
+
+    async def _batch(self, batch: list[Taken]) -> None:
+        by_type: dict[str, list[Taken]] = defaultdict(list)
+        for taken in batch:
+            by_type[taken.envelope.type].append(taken)
+        for kind, group in by_type.items():
+            try:
+                await self._handle(kind, [t.envelope for t in group])
+            except NeighbourAway:
+                raise
+            except Exception as error:  # noqa: BLE001  whatever it is, its neighbours must go on
+                log.warning(
+                    "batch_failed",
+                    service=self.service,
+                    type=kind,
+                    count=len(group),
+                    error=repr(error),
+                )
+                await self._one_by_one(group)
+            else:
+                await self._finish(group)
+
+    async def _one_by_one(self, group: Sequence[Taken]) -> None:
+        for taken in group:
+            envelope = taken.envelope
+            attempt = await self._quarantine.count(envelope.id, self.lane, taken.entry.raw)
+            if attempt > MAX_ATTEMPTS:
+                await self._finish([taken])
+                continue
+            try:
+                await self._handle(envelope.type, [envelope])
+            except NeighbourAway:
+                await self._quarantine.uncount(envelope.id)
+                raise
+            except Exception as error:  # noqa: BLE001  counted, then quarantined
+                log.warning(
+                    "envelope_failed",
+                    event=envelope.id,
+                    type=envelope.type,
+                    attempt=attempt,
+                    error=repr(error),
+                )
+                if attempt >= MAX_ATTEMPTS:
+                    await self._give_up(taken, type(error).__name__)
+                else:
+                    self._later.append((time.monotonic() + _RETRY_SECONDS[attempt - 1], taken))
+                continue
+            await self._quarantine.forget(envelope.id)
+            await self._finish([taken])
+
+    async def _handle(self, kind: str, envelopes: list[Envelope]) -> None:
+        with metrics.handled(self.service, kind, len(envelopes)):
+            async with asyncio.timeout(HANDLER_SECONDS):
+                await self._handlers[kind](envelopes)
+
+    async def _finish(self, group: Sequence[Taken]) -> None:
+        heard: dict[str, list[str]] = defaultdict(list)
+        for taken in group:
+            heard[taken.envelope.sender].append(taken.envelope.id)
+        try:
+            await self._streams.finish(self.service, self.lane, [t.entry for t in group], heard)
+        except CarrierAway:
+            log.info("acknowledgement_lost", service=self.service, lane=self.lane, count=len(group))
+
+    async def _give_up(self, taken: Taken, reason: str) -> None:
+        envelope = taken.envelope
+        await self._quarantine.give_up(envelope.id, self.lane, taken.entry.raw, reason)
+        metrics.quarantined.labels(self.service, self.lane).inc()
+        log.error(
+            "envelope_quarantined",
+            event=envelope.id,
+            type=envelope.type,
+            reason=reason,
+            cause=envelope.cause,
+        )
+        await self._finish([taken])

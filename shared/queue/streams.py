@@ -1,0 +1,215 @@
+"""Redis streams: one per hearing service and lane, one consumer group, acknowledgements back.
+
+Nothing here is remembered that PostgreSQL does not know. Streams and groups that vanish are made
+again on the spot, and `when_lost` tells the relays of this process to send again.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError, ResponseError
+
+from shared.db.engine import Delivery
+from shared.errors import NeighbourAway
+
+BATCH = 200
+BOUND = 5_000  # envelopes in one stream; the backlog stays in PostgreSQL
+_COMMAND_SECONDS = 2.0
+
+
+class CarrierAway(NeighbourAway):
+    """Redis gave no answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of a stream: its place and the envelope's bytes."""
+
+    place: bytes
+    raw: bytes
+
+
+def _connect(url: str, seconds: float) -> Redis:
+    redis: Redis = Redis.from_url(
+        url,
+        socket_timeout=seconds,
+        socket_connect_timeout=1.0,
+        retry=Retry(NoBackoff(), 0),
+        max_connections=10,
+    )
+    return redis
+
+
+def stream_key(service: str, lane: str) -> str:
+    """The stream that `service` reads for `lane`."""
+    return f"siyu:{service}:{lane}"
+
+
+class Streams:
+    """All streams of this process. Raises CarrierAway when Redis gives no answer."""
+
+    def __init__(self, url: str, consumer: str) -> None:
+        self._url = url
+        self._consumer = consumer
+        self._redis = _connect(url, _COMMAND_SECONDS)
+        self._readers: list[Redis] = []
+        self._length: dict[str, int] = {}
+        self.when_lost: list[Callable[[], None]] = []
+
+    def lost(self) -> None:
+        """A stream was gone: whatever was in it must be sent again."""
+        self._length.clear()
+        for tell in self.when_lost:
+            tell()
+
+    async def ping(self) -> None:
+        """Raise CarrierAway unless Redis answers."""
+        try:
+            await self._redis.ping()
+        except (RedisError, OSError) as error:
+            raise CarrierAway("Redis is away", neighbour="redis") from error
+
+    async def room(self, service: str, lane: str) -> int:
+        """How many more envelopes this stream may take."""
+        try:
+            return BOUND - int(await self._redis.xlen(stream_key(service, lane)))
+        except (RedisError, OSError) as error:
+            raise CarrierAway("Redis is away", neighbour="redis") from error
+
+    async def send(self, deliveries: Sequence[Delivery]) -> None:
+        """Add envelopes to the streams of their hearers; full streams are left to the net."""
+        pipeline = self._redis.pipeline(transaction=False)
+        keys: dict[str, int] = defaultdict(int)
+        for d in deliveries:
+            key = stream_key(d.hearer, d.lane)
+            if self._length.get(key, 0) < BOUND:
+                pipeline.xadd(key, {"e": d.envelope})
+                keys[key] += 1
+        for key in keys:
+            pipeline.xlen(key)
+        try:
+            answers = await pipeline.execute()
+        except (RedisError, OSError) as error:
+            raise CarrierAway("Redis is away", neighbour="redis") from error
+        self._length.update(zip(keys, answers[-len(keys) :] if keys else (), strict=True))
+
+    async def finish(
+        self, service: str, lane: str, entries: Iterable[Entry], heard: dict[str, list[str]]
+    ) -> None:
+        """Take entries off the stream and acknowledge their events to the senders (sender → ids)."""
+        key = stream_key(service, lane)
+        places = [e.place for e in entries]
+        pipeline = self._redis.pipeline(transaction=False)
+        if places:
+            pipeline.xack(key, service, *places)
+            pipeline.xdel(key, *places)
+        for sender, ids in heard.items():
+            pipeline.xadd(f"siyu:acks:{sender}", {"a": orjson.dumps([service, ids])}, maxlen=BOUND)
+        try:
+            await pipeline.execute()
+        except (RedisError, OSError) as error:
+            raise CarrierAway("Redis is away", neighbour="redis") from error
+
+    def reader(self, service: str, lane: str) -> "Reader":
+        """A blocking reader with a connection of its own."""
+        return Reader(self, self._reading(), stream_key(service, lane), service, self._consumer)
+
+    def acknowledgements(self, service: str) -> "Acknowledgements":
+        """A reader of what was acknowledged to `service`."""
+        key = f"siyu:acks:{service}"
+        return Acknowledgements(Reader(self, self._reading(), key, service, self._consumer))
+
+    def _reading(self) -> Redis:
+        redis = _connect(self._url, 10.0)
+        self._readers.append(redis)
+        return redis
+
+    async def close(self) -> None:
+        """Close every connection."""
+        for redis in (self._redis, *self._readers):
+            await redis.aclose()
+
+
+class Reader:
+    """Reads one stream as one consumer of its group."""
+
+    def __init__(self, streams: Streams, redis: Redis, key: str, group: str, consumer: str) -> None:
+        self._streams, self._redis = streams, redis
+        self._key, self._group, self._consumer = key, group, consumer
+
+    async def new(self, *, block_ms: int, forget: bool = False) -> list[Entry]:
+        """The next entries, waiting up to `block_ms` (0: not at all); [] when there are none."""
+        return await self._guard(self._read(">", block_ms, forget=forget))
+
+    async def own_pending(self) -> list[Entry]:
+        """What this consumer read and never finished, from before a restart."""
+        return await self._guard(self._read("0", 0))
+
+    async def abandoned(self, idle_ms: int) -> list[Entry]:
+        """What a dead consumer left, now ours."""
+
+        async def claim() -> list[Entry]:
+            answer = await self._redis.xautoclaim(
+                self._key, self._group, self._consumer, min_idle_time=idle_ms, count=BATCH
+            )
+            return _entries(answer[1])
+
+        return await self._guard(claim())
+
+    async def _read(self, start: str, block_ms: int, *, forget: bool = False) -> list[Entry]:
+        answer = await self._redis.xreadgroup(
+            self._group,
+            self._consumer,
+            {self._key: start},
+            count=BATCH,
+            block=block_ms or None,
+            noack=forget,
+        )
+        return _entries(answer[0][1]) if answer else []
+
+    async def _guard(self, reading: Any) -> list[Entry]:
+        try:
+            return await reading  # type: ignore[no-any-return]
+        except ResponseError as error:
+            if "NOGROUP" not in str(error):
+                raise
+            await self._create()
+            return []
+        except (RedisError, OSError) as error:
+            raise CarrierAway("Redis is away", neighbour="redis") from error
+
+    async def _create(self) -> None:
+        try:
+            await self._redis.xgroup_create(self._key, self._group, id="0", mkstream=True)
+        except ResponseError as error:
+            if "BUSYGROUP" not in str(error):
+                raise
+        except (RedisError, OSError) as error:
+            raise CarrierAway("Redis is away", neighbour="redis") from error
+        self._streams.lost()
+
+
+class Acknowledgements:
+    """Reads acknowledgements; a lost one is harmless, so they are forgotten as they are read."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    async def read(self, *, block_ms: int) -> dict[str, list[str]]:
+        """Hearer → event ids."""
+        heard: dict[str, list[str]] = defaultdict(list)
+        for entry in await self._reader.new(block_ms=block_ms, forget=True):
+            hearer, ids = orjson.loads(entry.raw)
+            heard[hearer] += ids
+        return heard
+
+
+def _entries(found: Iterable[tuple[bytes, dict[bytes, bytes] | None]]) -> list[Entry]:
+    # a claimed entry that was deleted meanwhile has no fields
+    return [Entry(place, next(iter(fields.values()))) for place, fields in found if fields]

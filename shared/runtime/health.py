@@ -1,0 +1,64 @@
+"""`/livez`, `/readyz`, `/metrics`: on every process, before any routing."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import orjson
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from shared.db.engine import ALL_TENANTS, Database
+from shared.errors import NeighbourAway
+from shared.observability import metrics
+from shared.queue import Streams
+
+Check = Callable[[], Awaitable[None]]
+
+
+class Health:
+    """Answers health questions, hands everything else on. Redis down means degraded, but ready."""
+
+    def __init__(self, app: ASGIApp | None, databases: list[Database], streams: Streams) -> None:
+        self._app, self._databases, self._streams = app, databases, streams
+        self.draining = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        path = scope.get("path") if scope["type"] == "http" else None
+        if path == "/livez":
+            await _answer(send, 200, b'{"status":"alive"}')
+        elif path == "/readyz":
+            status, body = await self._ready()
+            await _answer(send, status, orjson.dumps(body))
+        elif path == "/metrics":
+            await _answer(send, 200, metrics.render(), b"text/plain; version=0.0.4; charset=utf-8")
+        elif self._app is not None:
+            await self._app(scope, receive, send)
+        elif scope["type"] == "http":
+            await _answer(send, 404, b'{"status":"not found"}')
+
+    async def _ready(self) -> tuple[int, dict[str, object]]:
+        checks: dict[str, str] = {}
+        for database in self._databases[:1]:
+            try:
+                async with asyncio.timeout(0.5), database.transaction(ALL_TENANTS):
+                    checks["postgresql"] = "ok"
+            except (NeighbourAway, TimeoutError):
+                checks["postgresql"] = "away"
+        try:
+            async with asyncio.timeout(0.5):
+                await self._streams.ping()
+            checks["redis"] = "ok"
+        except (NeighbourAway, TimeoutError):
+            checks["redis"] = "away"
+        ready = checks.get("postgresql", "ok") == "ok" and not self.draining
+        state = (
+            "ready" if ready and checks["redis"] == "ok" else "degraded" if ready else "not ready"
+        )
+        return (200 if ready else 503), {"status": state, "checks": checks}
+
+
+async def _answer(send: Send, status: int, body: bytes, kind: bytes = b"application/json") -> None:
+    await send(
+        {"type": "http.response.start", "status": status, "headers": [(b"content-type", kind)]}
+    )
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,63 @@
+"""Sealed fields: AES-256-GCM under a key per organisation and day, derived from the master key.
+
+Used for personal fields on the carrier (`seal`) and for secrets at rest (`seal_secret`).
+"""
+
+import base64
+import os
+from datetime import date
+from functools import lru_cache
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+_NONCE = 12
+
+
+class SealBroken(ValueError):
+    """The text was not sealed by this key for this owner."""
+
+
+class Sealer:
+    """Seals and opens for any organisation. Holds the master key; never log or dump it."""
+
+    def __init__(self, master_key: bytes) -> None:
+        if len(master_key) < 32:
+            raise ValueError("the master key needs at least 32 bytes")
+        self._master = master_key
+        self._cipher = lru_cache(maxsize=4096)(self._derive_cipher)
+
+    def derive(self, purpose: str) -> bytes:
+        """A 32-byte key of its own for `purpose`."""
+        return HKDF(SHA256(), 32, salt=None, info=purpose.encode()).derive(self._master)
+
+    def _derive_cipher(self, owner: str, day: str) -> AESGCM:
+        return AESGCM(self.derive(f"seal|{owner}|{day}"))
+
+    def seal(self, organization_id: str, plain: str, day: date) -> str:
+        """Sealed text that only this organisation's key of `day` (UTC) opens."""
+        return self._seal(organization_id, plain, day.isoformat())
+
+    def seal_secret(self, owner: str, plain: str) -> str:
+        """A secret at rest; `owner` names tenant, table, column and row, so that it cannot be moved."""
+        return self._seal(owner, plain, "at-rest")
+
+    def _seal(self, owner: str, plain: str, key_id: str) -> str:
+        nonce = os.urandom(_NONCE)
+        box = self._cipher(owner, key_id).encrypt(nonce, plain.encode("utf-8"), owner.encode())
+        return f"s1.{key_id}.{base64.b64encode(nonce + box).decode()}"
+
+    def open(self, owner: str, sealed: str) -> str:
+        """The plain text. Raises SealBroken when owner, key or text do not match."""
+        version, _, rest = sealed.partition(".")
+        key_id, _, body = rest.partition(".")
+        if version != "s1" or not body:
+            raise SealBroken("not a sealed text")
+        raw = base64.b64decode(body)
+        try:
+            plain = self._cipher(owner, key_id).decrypt(raw[:_NONCE], raw[_NONCE:], owner.encode())
+        except InvalidTag as broken:
+            raise SealBroken("sealed for somebody else") from broken
+        return plain.decode("utf-8")

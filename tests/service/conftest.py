@@ -1,0 +1,70 @@
+"""One PostgreSQL and one Valkey for each test process; every test gets a database of its own."""
+
+import asyncio
+import importlib
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from services.embedded.servers import PostgresServer, ValkeyServer
+from shared.ids import new
+from shared.runtime import Service
+from tests.support.world import World, migrate_all, open_world
+
+NAMES = ("open_platform", "fans", "quota", "douyin", "direct_messages")
+NAMES = tuple(n for n in NAMES if (Path("services") / n / "migrations/versions/0001_initial.py").exists())
+
+OpenWorld = Callable[..., AbstractAsyncContextManager[World]]
+
+
+def service(name: str) -> Service:
+    """The service of that name."""
+    found: Service = importlib.import_module(f"services.{name}.service").SERVICE
+    return found
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """A server with a template that holds every service's schema."""
+    with PostgresServer(tmp_path_factory.mktemp("postgres"), fast=True) as server:
+        server.create_database("template_siyu")
+        asyncio.run(migrate_all(server.url("template_siyu"), [service(n) for n in NAMES]))
+        yield server
+
+
+@pytest.fixture(scope="session")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyServer]:
+    """A carrier."""
+    with ValkeyServer(Path(tmp_path_factory.mktemp("valkey")), persistent=False) as server:
+        yield server
+
+
+@pytest.fixture
+def database_url(postgres: PostgresServer) -> Iterator[str]:
+    """A fresh, migrated database."""
+    name = new("t")
+    postgres.create_database(name, template="template_siyu")
+    yield postgres.url(name)
+    postgres.drop_database(name)
+
+
+@pytest.fixture
+def redis_url(valkey: ValkeyServer) -> str:
+    """An empty carrier."""
+    with redis.Redis.from_url(valkey.url()) as client:
+        client.flushall()
+    return valkey.url()
+
+
+@pytest.fixture
+async def worlds(database_url: str, redis_url: str) -> AsyncIterator[Callable[..., Any]]:
+    """`async with worlds("quota", "fans") as world:` – those services, running."""
+
+    def make(*names: str, **changed: Any) -> AbstractAsyncContextManager[World]:
+        return open_world(database_url, redis_url, [service(n) for n in names], **changed)
+
+    yield make

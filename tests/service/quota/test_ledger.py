@@ -1,0 +1,180 @@
+"""The ledger and the counters agree, whatever happens; holds are asked about, never dropped."""
+
+import random
+from datetime import timedelta
+
+import asyncpg
+import pytest
+
+from services.quota import actions
+from services.quota.actions import Deps
+from shared.db import ALL_TENANTS
+from shared.errors import NeighbourAway
+
+from .conftest import ACC, FAN, ORG, START, QuotaWorld, a_push, a_reply
+
+
+def _deps(quota: QuotaWorld) -> Deps:
+    return Deps(quota.world.resources.database("quota"))
+
+
+async def test_ten_thousand_random_operations_leave_ledger_and_counters_equal(quota: QuotaWorld) -> None:
+    dice = random.Random(20240210)
+    held: list[str] = []
+    done = 0
+    for step in range(100):
+        asked = []
+        for n in range(60):
+            fan, window = dice.randrange(15), dice.randrange(step // 10 + 1)
+            opened = {"opened_by": f"@w{window}", "opened_at": START + timedelta(seconds=window)}
+            name = f"{step}-{n}" if dice.random() < 0.9 else f"{step}-{dice.randrange(60)}"
+            items = dice.randint(1, 3)
+            asked.append(a_reply(name, subject=f"fan{fan}", items=items, **opened))
+        held += [a["granted"]["reservation_id"] for a in await quota.ask(*asked) if a["granted"]]
+        for verb in ("commit", "release"):
+            chosen = [held[dice.randrange(len(held))] for _ in range(20)]
+            requests = [
+                {
+                    "organization_id": ORG,
+                    "account_id": ACC,
+                    "reservation_id": r,
+                    "items": dice.choice([None, [0], [1, 2], [7]]),
+                }
+                for r in chosen
+            ]
+            body = {"requests": requests}
+            answer = await quota.world.http.post(
+                f"/internal/quota/{verb}", json=body, headers=quota.world.internal()
+            )
+            assert answer.status_code == 200
+            done += 20
+        done += 60
+
+    assert done == 10_000
+    assert await actions.check_drift(_deps(quota)) == 0
+    over = await quota.world.sql("SELECT count(*) FROM quota.bucket WHERE used + held > 6")
+    assert over[0][0] == 0
+    open_items = await quota.world.sql(
+        "SELECT count(*) FROM quota.reservation r WHERE r.open_items <> (SELECT count(*) FROM quota.ledger h"
+        " WHERE h.reservation_id = r.id AND h.entry = 'held' AND NOT EXISTS (SELECT 1 FROM quota.ledger s"
+        " WHERE s.reservation_id = h.reservation_id AND s.item = h.item AND s.entry <> 'held'))"
+    )
+    assert open_items[0][0] == 0
+
+
+async def test_the_drift_check_sees_a_planted_difference(quota: QuotaWorld) -> None:
+    await quota.reserve("op")
+    await quota.world.sql("UPDATE quota.bucket SET held = held + 1")
+
+    assert await actions.check_drift(_deps(quota)) == 1
+
+
+async def test_the_table_itself_refuses_more_than_the_cap(quota: QuotaWorld) -> None:
+    await quota.reserve("op")
+
+    with pytest.raises(asyncpg.CheckViolationError):
+        await quota.world.sql("UPDATE quota.bucket SET held = 7")
+
+
+async def test_an_overdue_hold_is_asked_about_and_kept(quota: QuotaWorld) -> None:
+    await quota.reserve("op")
+    await quota.world.sql("UPDATE quota.reservation SET lease_until = now() - interval '1 second'")
+
+    assert await actions.report_overdue(_deps(quota)) == 1
+    assert await actions.report_overdue(_deps(quota)) == 0
+
+    assert await quota.world.outbox_types("quota") == ["quota.reservation_overdue"] * 2
+    assert await quota.bucket() == (0, 1)
+
+
+async def test_a_hold_of_an_old_window_lapses_without_touching_the_new_one(quota: QuotaWorld) -> None:
+    await quota.reserve("old")
+    await quota.reserve("new", opened_by="@msg002==", opened_at=START + timedelta(seconds=9))
+    await quota.world.sql("UPDATE quota.reservation SET created_at = now() - interval '16 minutes'")
+
+    assert await actions.lapse_old_windows(_deps(quota)) == 1
+
+    assert await quota.bucket() == (0, 1)
+    assert await actions.check_drift(_deps(quota)) == 0
+
+
+async def test_an_account_without_a_policy_is_answered_503_and_nothing_is_held(quota: QuotaWorld) -> None:
+    body = {"requests": [a_reply("op", account_id="acc_unknown")]}
+    answer = await quota.world.http.post("/internal/quota/reserve", json=body, headers=quota.world.internal())
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "quota.policy_unknown")
+    assert await quota.world.sql("SELECT * FROM quota.reservation") == []
+
+
+async def test_a_person_sees_what_is_left_and_when_there_is_more(quota: QuotaWorld) -> None:
+    held = (await quota.reserve("op", items=2))["granted"]["reservation_id"]
+    await quota.settle("commit", held, [0])
+
+    answer = await quota.world.http.get(
+        f"/v1/accounts/{ACC}/quotas", params={"fan": FAN}, headers=quota.world.caller(ORG)
+    )
+
+    limits = {limit["limit"]: limit for limit in answer.json()["limits"]}
+    assert (limits["dm.reply"]["used"], limits["dm.reply"]["held"], limits["dm.reply"]["available"]) == (1, 1, 4)
+    assert limits["dm.reply"]["window_id"] == "@msg001=="
+    assert limits["push.monthly"]["available"] == 8
+    assert limits["push.monthly"]["window_end"] == "2024-02-29T16:00:00Z"
+
+
+async def test_history_tells_every_entry_newest_first_in_pages(quota: QuotaWorld) -> None:
+    for n in range(3):
+        held = (await quota.reserve(f"op{n}"))["granted"]["reservation_id"]
+        await quota.settle("commit", held)
+
+    seen, cursor = [], None
+    while True:
+        params = {"limit": 4} | ({"cursor": cursor} if cursor else {})
+        answer = await quota.world.http.get(
+            f"/v1/accounts/{ACC}/quota-entries", params=params, headers=quota.world.caller(ORG)
+        )
+        seen += answer.json()["data"]
+        if (cursor := answer.json()["next_cursor"]) is None:
+            break
+
+    assert sorted(e["entry"] for e in seen) == ["committed"] * 3 + ["held"] * 3
+    assert {e["operation_id"] for e in seen} == {"op0", "op1", "op2"}
+
+
+async def test_another_organization_sees_nothing(quota: QuotaWorld) -> None:
+    await quota.reserve("op")
+
+    stranger = quota.world.caller("org_2")
+    quotas = await quota.world.http.get(f"/v1/accounts/{ACC}/quotas", headers=stranger)
+    entries = await quota.world.http.get(f"/v1/accounts/{ACC}/quota-entries", headers=stranger)
+
+    assert quotas.status_code == 503 or quotas.json()["limits"] == []
+    assert entries.json()["data"] == []
+
+
+async def test_row_level_security_alone_hides_other_tenants(quota: QuotaWorld) -> None:
+    await quota.reserve("op")
+    database = quota.world.resources.database("quota")
+
+    async with database.transaction("org_2") as tx:
+        assert (await tx.connection.exec_driver_sql("SELECT * FROM bucket")).all() == []
+    async with database.transaction(ALL_TENANTS) as tx:
+        assert len((await tx.connection.exec_driver_sql("SELECT * FROM bucket")).all()) == 1
+
+
+async def test_a_push_reservation_is_committed_with_its_first_batch(quota: QuotaWorld) -> None:
+    (answer,) = await quota.ask(a_push("push", START))
+
+    assert await quota.settle("commit", answer["granted"]["reservation_id"]) == 1
+    assert await quota.bucket("push.monthly") == (1, 0)
+
+
+async def test_without_postgresql_the_answer_is_503_and_quick(quota: QuotaWorld, postgres: object) -> None:
+    database = quota.world.resources.database("quota")
+    await quota.world.sql(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'siyu-quota'"
+    )
+
+    with pytest.raises(NeighbourAway):
+        async with database.transaction(ALL_TENANTS):
+            pass
+    assert (await quota.reserve("op"))["granted"]

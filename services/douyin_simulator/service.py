@@ -2,9 +2,11 @@
 
 import sys
 import time
+from collections.abc import Callable
 
 import uvicorn
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
 from services.douyin_simulator.actions import publishing, seeding
 from services.douyin_simulator.actions.world import Demo, Manners, World
@@ -21,6 +23,10 @@ _CONTROLS = ("/_simulator/", "/livez", "/readyz", "/metrics")
 
 def create_app(settings: Settings) -> AsgiApp:
     """The simulator as an ASGI app. Its data directory is opened, and locked, at startup."""
+    return _app(lambda: open_world(settings))
+
+
+def _app(opened: Callable[[], World]) -> AsgiApp:
     served: dict[str, AsgiApp] = {}
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -28,7 +34,7 @@ def create_app(settings: Settings) -> AsgiApp:
             room = "controls" if scope["path"].startswith(_CONTROLS) else "platform"
             await served[room](scope, receive, send)
         elif scope["type"] == "lifespan":
-            await _live(settings, served, receive, send)
+            await _live(opened, served, receive, send)
 
     return app
 
@@ -57,15 +63,17 @@ def main() -> None:
     """Serve until SIGTERM or Ctrl-C. What is wrong with the settings is one sentence."""
     try:
         settings = Settings()
-        open_world(settings).store.close()
+        world = open_world(settings)
     except ValidationError as error:
         first = error.errors()[0]
         name = "SIYU_SIMULATOR_" + "_".join(map(str, first["loc"])).upper()
         sys.exit(f"The setting {name} is wrong: {first['msg']}.")
+    except SettingsError as error:
+        sys.exit(f"A setting SIYU_SIMULATOR_… cannot be read: {error}.")
     except (BrokenDataDirectoryError, UnusableUrlError) as error:
         sys.exit(str(error))
     uvicorn.run(
-        create_app(settings),
+        _app(lambda: world),
         host=settings.host,
         port=settings.port,
         log_level=settings.log_level,
@@ -77,11 +85,11 @@ def main() -> None:
 
 
 async def _live(
-    settings: Settings, served: dict[str, AsgiApp], receive: Receive, send: Send
+    opened: Callable[[], World], served: dict[str, AsgiApp], receive: Receive, send: Send
 ) -> None:
     await receive()
     try:
-        world = open_world(settings)
+        world = opened()
     except (BrokenDataDirectoryError, UnusableUrlError, OSError) as error:
         await send({"type": "lifespan.startup.failed", "message": str(error)})
         return

@@ -1,10 +1,12 @@
 """The folder that holds everything embedded mode remembers; one supervisor at a time."""
 
+import contextlib
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from services.embedded.servers.directory import FolderLock, make_private
+from services.embedded.servers.errors import CannotStart
 from services.embedded.servers.identity import identity_for_this_user
 
 
@@ -36,7 +38,10 @@ class DataDirectory:
 
     def __enter__(self) -> Self:
         """Make the directory and take it, or say in one sentence why not."""
-        mode = 0o711 if identity_for_this_user().way == "nobody" else 0o700
+        mode = 0o700
+        # who cannot run PostgreSQL at all may still have been given a DATABASE_URL
+        with contextlib.suppress(CannotStart):
+            mode = 0o711 if identity_for_this_user().way == "nobody" else mode
         make_private(self.path, mode=mode)
         self._lock.take()
         return self

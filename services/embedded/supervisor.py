@@ -1,15 +1,11 @@
 """Keeps the processes of embedded mode alive, in order, and stops all of them in bounded time."""
 
 import contextlib
-import os
-import select
-import signal
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from types import FrameType, TracebackType
-from typing import Self
 
+from services.embedded.servers.bell import Bell
 from services.embedded.servers.errors import CONFIGURATION_ERROR, CannotStart
 from services.embedded.servers.ports import require_free
 from services.embedded.servers.process import ChildProcess, Command
@@ -61,6 +57,17 @@ def say(line: str) -> None:
         print(line, flush=True)
 
 
+def pause_after(failures: int, worked: float) -> float:
+    """Return how many seconds to wait after so many failures in a row.
+
+    The pause doubles with each failure. It counts from the moment the child was ready, so that a
+    child that has worked for longer than its pause comes back at once.
+    """
+    doublings = min(failures - 1, 10)
+    pause = min(FIRST_PAUSE * 2.0**doublings, LONGEST_PAUSE)
+    return max(FIRST_PAUSE, pause - worked)
+
+
 class Supervisor:
     """Takes the steps one after another, then watches until it is asked to stop.
 
@@ -78,7 +85,7 @@ class Supervisor:
         self._steps = steps
         self._listens = listens
         self._tell = tell
-        self._bell = _Bell()
+        self._bell = Bell()
         self._groups: list[list[_Kept]] = []
 
     def run(self, on_ready: Callable[[], None] = lambda: None) -> int:
@@ -160,7 +167,8 @@ class Supervisor:
             self._tell(f"{kept.child.name} is ready ({now - kept.began:.1f} s)")
         if now - kept.log_checked > HEALTHY_AFTER:
             kept.log_checked = now
-            kept.child.log.rotate_if_large()
+            with contextlib.suppress(OSError):
+                kept.child.log.rotate_if_large()
 
     def _failed(self, kept: "_Kept", now: float) -> None:
         if kept.child.exit_code == CONFIGURATION_ERROR:
@@ -227,67 +235,9 @@ class _Kept:
     log_checked: float = field(default_factory=time.monotonic)
 
     def note_failure(self, now: float) -> float:
-        """Set when to start again, and return in how many seconds that is.
-
-        The pause doubles with each failure and is counted from the moment the child was ready, so
-        a child that has worked longer than its pause comes back at once.
-        """
+        """Set when to start again, and return in how many seconds that is."""
         worked = 0.0 if self.ready_at is None else now - self.ready_at
         self.failures = 1 if worked >= HEALTHY_AFTER else self.failures + 1
-        pause = min(FIRST_PAUSE * 2 ** (self.failures - 1), LONGEST_PAUSE) - worked
-        self.ready_at = None
-        self.due = now + max(FIRST_PAUSE, pause)
-        return self.due - now
-
-
-class _Bell:
-    """Wakes us when a child ends or a signal comes, and counts the requests to stop."""
-
-    _STOP = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-
-    def __init__(self) -> None:
-        self.rung = 0
-        self._restore: list[Callable[[], object]] = []
-        self._ear = -1
-
-    def wait(self, seconds: float) -> None:
-        """Sleep until something happens, or the time is over."""
-        ready, _, _ = select.select([self._ear], [], [], seconds)
-        if ready:
-            with contextlib.suppress(BlockingIOError):
-                os.read(self._ear, 4096)
-
-    def __enter__(self) -> Self:
-        self._ear, mouth = os.pipe()
-        for end in (self._ear, mouth):
-            os.set_blocking(end, False)
-        before = signal.set_wakeup_fd(mouth, warn_on_full_buffer=False)
-        self._restore = [
-            lambda: signal.set_wakeup_fd(before),
-            lambda: os.close(mouth),
-            lambda: os.close(self._ear),
-        ]
-        for number in self._STOP:
-            # nohup sets SIGHUP aside on purpose
-            if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
-                self._handle(number, self._ring)
-        self._handle(signal.SIGCHLD, lambda _number, _frame: None)
-        return self
-
-    def _handle(
-        self, number: signal.Signals, handler: Callable[[int, FrameType | None], None]
-    ) -> None:
-        before = signal.signal(number, handler)
-        self._restore.insert(0, lambda: signal.signal(number, before))
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        for restore in self._restore:
-            restore()
-
-    def _ring(self, _number: int, _frame: FrameType | None) -> None:
-        self.rung += 1
+        pause = pause_after(self.failures, worked)
+        self.ready_at, self.due = None, now + pause
+        return pause

@@ -1,7 +1,7 @@
 """HTTP in: the batch API for other services, and what people may see of their budgets."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 
@@ -33,7 +33,6 @@ def _cursors(request: Request) -> Cursors:
 
 QuotaDeps = Annotated[Deps, Depends(_deps)]
 QuotaCursors = Annotated[Cursors, Depends(_cursors)]
-_THE_END = datetime(9999, 1, 1, tzinfo=UTC)
 _SEES_ALL = contract.Window(opened_by="-", opened_at=datetime.fromtimestamp(0, UTC))
 
 
@@ -134,7 +133,7 @@ class EntryOut(ResponseModel):
 
 
 class EntryPage(ResponseModel):
-    """Ledger entries, newest first."""
+    """Ledger entries, newest reservation first."""
 
     data: list[EntryOut]
     next_cursor: str | None
@@ -158,16 +157,13 @@ async def list_quota_entries(
 ) -> EntryPage:
     """Everything that was held, committed and released: the append-only ledger."""
     belongs = ("quota-entries", caller.organization_id, account_id, subject)
-    before: list[Any] = [_THE_END, "", "", 0, ""]
-    if page.cursor:
-        at, *rest = cursors.read(page.cursor, *belongs)
-        before = [datetime.fromisoformat(at), *rest]
+    before = cursors.read(page.cursor, *belongs) if page.cursor else ["~", "", 0, ""]
     tenant = (caller.organization_id, account_id)
     rows = await actions.list_history(deps, tenant, subject, before, page.limit)
     more = None
     if len(rows) == page.limit:
         last = rows[-1]
-        place = [last.at.isoformat(), last.reservation_id, last.limit, last.item, last.entry]
+        place = [last.reservation_id, last.limit, last.item, last.entry]
         more = cursors.write(place, *belongs)
     fields = EntryOut.model_fields
     return EntryPage(

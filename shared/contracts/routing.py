@@ -29,6 +29,7 @@ ROUTES: dict[str, tuple[Hearer, ...]] = {
         Hearer("quota", "settled"),
         Hearer("direct_messages", "live"),
         Hearer("douyin", "echoes"),
+        Hearer("fans", "facts"),
     ),
     "quota.reservation_overdue": (Hearer("direct_messages", "settled"), Hearer("douyin", "echoes")),
     "quota.threshold_reached": (),

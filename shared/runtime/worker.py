@@ -95,6 +95,20 @@ async def running_workers(
             task.cancel()
 
 
+@asynccontextmanager
+async def running_offers(
+    services: Sequence[Service], resources: Resources
+) -> AsyncIterator[list[Running]]:
+    """What a process without workers needs: its own commits are carried out at once, by nobody else."""
+    relays = [Relay(resources.database(s.name), resources.streams) for s in services]
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(relay.run_offers()) for relay in relays]
+        tasks.append(group.create_task(_watch_loop()))
+        yield []
+        for task in tasks:
+            task.cancel()
+
+
 async def _watch_loop() -> None:
     while True:
         before = time.monotonic()

@@ -10,7 +10,6 @@ from typing import Any
 import asyncpg
 import httpx2
 
-from services.embedded.application import ByRoute, build_apis, running_apis
 from shared.contracts.envelope import Envelope
 from shared.contracts.routing import ROUTES
 from shared.db import ALL_TENANTS
@@ -18,6 +17,7 @@ from shared.db.engine import Delivery
 from shared.db.migrations import migrate
 from shared.http.principal import Principal
 from shared.runtime import Api, Resources, Service
+from shared.runtime.apis import ByRoute, build_apis, running_apis
 from shared.runtime.worker import Running, assemble, drain
 from shared.settings import ProcessSettings
 

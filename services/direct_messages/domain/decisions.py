@@ -2,7 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -12,8 +12,6 @@ from services.direct_messages.domain.matching import Candidate, CompiledRules, a
 from services.direct_messages.domain.policy import Policy
 from services.direct_messages.domain.rules import Mode, Rule, TextReply, Trigger
 from services.direct_messages.domain.texts import normalise
-
-_TRACED = 20  # candidates that a trace lists; the rest is a number
 
 
 class Outcome(StrEnum):
@@ -55,23 +53,12 @@ class FanFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
-    """What was decided, and everything that is needed to decide it again."""
-
-    outcome: Outcome
-    rule: Rule | None
-    items: tuple[TextReply, ...]
-    context: Context | None
-    before: Conversation
-    after: Conversation
-    record: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class _Case:
+class Case:
     """The inputs of one decision."""
 
     inbound: Inbound
+    conversation: Conversation
+    facts: FanFacts
     rules: CompiledRules
     policy: Policy
     now: datetime
@@ -79,44 +66,28 @@ class _Case:
 
 
 @dataclass(frozen=True, slots=True)
-class _Verdict:
+class Decision:
+    """What was decided on a case; `found` are the rules that matched, the one that fires first."""
+
+    case: Case
     outcome: Outcome
-    state: Conversation
+    after: Conversation
     rule: Rule | None = None
     items: tuple[TextReply, ...] = ()
     context: Context | None = None
+    found: tuple[Candidate, ...] = ()
 
 
-def decide(  # noqa: PLR0913  the inputs are exactly what a record keeps
-    inbound: Inbound,
-    conversation: Conversation,
-    facts: FanFacts,
-    rules: CompiledRules,
-    policy: Policy,
-    now: datetime,
-    seed: str,
-) -> Decision:
-    """Decide by the precedence of domain.md §4.2; `seed` makes the random choices."""
-    case = _Case(inbound, rules, policy, now, seed)
-    state = _heard(conversation, case)
-    found: list[Candidate] = []
+def decide(case: Case) -> Decision:
+    """Decide by the precedence of domain.md §4.2; the same case is decided the same for ever."""
+    state = _heard(case)
     if state.owner is Owner.PERSON:
-        verdict = _Verdict(Outcome.PERSON_OWNS, state)
-    elif inbound.trigger is Trigger.MESSAGE:
-        found, verdict = _on_message(case, state)
-    elif inbound.trigger is Trigger.ENTER:
-        verdict = _on_enter(case, state)
-    else:
-        verdict = _on_follow(case, state)
-    return Decision(
-        outcome=verdict.outcome,
-        rule=verdict.rule,
-        items=verdict.items,
-        context=verdict.context,
-        before=conversation,
-        after=verdict.state,
-        record=_record(case, conversation, facts, found, verdict),
-    )
+        return Decision(case, Outcome.PERSON_OWNS, state)
+    if case.inbound.trigger is Trigger.MESSAGE:
+        return _on_message(case, state)
+    if case.inbound.trigger is Trigger.ENTER:
+        return _on_enter(case, state)
+    return _on_follow(case, state)
 
 
 def withdraw(conversation: Conversation, decision: Decision) -> Conversation:
@@ -131,17 +102,16 @@ def withdraw(conversation: Conversation, decision: Decision) -> Conversation:
     restored: dict[str, Any] = {"auto_sent_at": tuple(sent)}
     for name in ("last_default_at", "last_greeting_at", "last_follow_reply_at", "follow_epoch"):
         if getattr(conversation, name) == getattr(decision.after, name):
-            restored[name] = getattr(decision.before, name)
+            restored[name] = getattr(decision.case.conversation, name)
     return replace(conversation, **restored)
 
 
-def _heard(conversation: Conversation, case: _Case) -> Conversation:
+def _heard(case: Case) -> Conversation:
     """The conversation after hearing the inbound, before answering it."""
-    inbound, policy, now = case.inbound, case.policy, case.now
+    inbound, policy, now, conversation = case.inbound, case.policy, case.now, case.conversation
     changes: dict[str, Any] = {}
-    if conversation.owner is Owner.PERSON:
-        if conversations.owner_at(conversation, policy, now) is Owner.BOT:
-            changes.update(owner=Owner.BOT, owner_reason=Reason.PERSON_IDLE, owner_since=now)
+    if conversation.owner is not conversations.owner_at(conversation, policy, now):
+        changes = {"owner": Owner.BOT, "owner_reason": Reason.PERSON_IDLE, "owner_since": now}
     if conversation.auto_sent_at:
         changes["auto_sent_at"] = conversations.recent(conversation.auto_sent_at, now, policy)
     if inbound.trigger is Trigger.MESSAGE:
@@ -150,70 +120,73 @@ def _heard(conversation: Conversation, case: _Case) -> Conversation:
             changes.update(last_inbound_id=inbound.platform_id, last_inbound_at=inbound.at)
         times = conversations.recent(conversation.inbound_at, inbound.at, policy)
         changes["inbound_at"] = (*times, inbound.at)[-policy.loop_inbound - 1 :]
-    elif inbound.trigger is Trigger.ENTER:
-        if conversation.entered_at is None or inbound.at >= conversation.entered_at:
-            changes.update(enter_id=inbound.platform_id, entered_at=inbound.at)
+    elif inbound.trigger is Trigger.ENTER and inbound.at >= (conversation.entered_at or inbound.at):
+        changes.update(enter_id=inbound.platform_id, entered_at=inbound.at)
     return replace(conversation, **changes) if changes else conversation
 
 
-def _on_message(case: _Case, state: Conversation) -> tuple[list[Candidate], _Verdict]:
-    inbound, policy, now = case.inbound, case.policy, case.now
+def _on_message(case: Case, state: Conversation) -> Decision:
+    inbound, policy = case.inbound, case.policy
     if len(state.inbound_at) > policy.loop_inbound:
-        return [], _guarded(case, state)
-    context = conversations.reply_context(inbound.platform_id or "", inbound.at, policy)
-    found: list[Candidate] = []
+        return _guarded(case, state)
+    found: tuple[Candidate, ...] = ()
     if inbound.text:
         text = normalise(inbound.text[: policy.text_chars])
-        found = case.rules.matches(text)
+        found = tuple(case.rules.matches(text))
         if asks_for_person(text) and not (found and found[0].rule.definition.hand_off):
-            over = conversations.hand_over(state, Owner.PERSON, Reason.HAND_OFF_WORD, now)
-            return found, _Verdict(Outcome.HANDED_OVER, over)
-        if found:
-            return found, _fire(case, state, found[0].rule, context)
-    default = case.rules.first(Trigger.DEFAULT)
-    if default is None:
-        return found, _Verdict(Outcome.NO_MATCH, state)
-    if _is_within(state.last_default_at, policy.default_interval, now):
-        return found, _Verdict(Outcome.DEFAULT_WAITS, state)
-    verdict = _fire(case, state, default, context)
-    if verdict.items:
-        verdict = replace(verdict, state=replace(verdict.state, last_default_at=now))
-    return found, verdict
+            over = conversations.hand_over(state, Owner.PERSON, Reason.HAND_OFF_WORD, case.now)
+            return Decision(case, Outcome.HANDED_OVER, over, found=found)
+    context = conversations.reply_context(inbound.platform_id or "", inbound.at, policy)
+    if found:
+        return replace(_fire(case, state, found[0].rule, context), found=found)
+    return _by_default(case, state, context)
 
 
-def _on_enter(case: _Case, state: Conversation) -> _Verdict:
+def _by_default(case: Case, state: Conversation, context: Context) -> Decision:
+    rule = case.rules.first(Trigger.DEFAULT)
+    if rule is None:
+        return Decision(case, Outcome.NO_MATCH, state)
+    if _is_within(state.last_default_at, case.policy.default_interval, case.now):
+        return Decision(case, Outcome.DEFAULT_WAITS, state)
+    fired = _fire(case, state, rule, context)
+    if not fired.items:
+        return fired
+    return replace(fired, after=replace(fired.after, last_default_at=case.now))
+
+
+def _on_enter(case: Case, state: Conversation) -> Decision:
     rule = case.rules.first(Trigger.ENTER)
     if rule is None:
-        return _Verdict(Outcome.NO_MATCH, state)
+        return Decision(case, Outcome.NO_MATCH, state)
     if _is_within(state.last_greeting_at, case.policy.greeting_interval, case.now):
-        return _Verdict(Outcome.GREETING_WAITS, state)
+        return Decision(case, Outcome.GREETING_WAITS, state)
     inbound = case.inbound
     context = conversations.enter_context(inbound.platform_id or "", inbound.at, case.policy)
-    verdict = _fire(case, state, rule, context)
-    if verdict.items:
-        verdict = replace(verdict, state=replace(verdict.state, last_greeting_at=case.now))
-    return verdict
+    fired = _fire(case, state, rule, context)
+    if not fired.items:
+        return fired
+    return replace(fired, after=replace(fired.after, last_greeting_at=case.now))
 
 
-def _on_follow(case: _Case, state: Conversation) -> _Verdict:
+def _on_follow(case: Case, state: Conversation) -> Decision:
     inbound, policy, now = case.inbound, case.policy, case.now
     rule = case.rules.first(Trigger.FOLLOW)
     if rule is None:
-        return _Verdict(Outcome.NO_MATCH, state)
+        return Decision(case, Outcome.NO_MATCH, state)
     is_old = state.follow_epoch is not None and (inbound.epoch or 0) <= state.follow_epoch
     if is_old or _is_within(state.last_follow_reply_at, policy.follow_interval, now):
-        return _Verdict(Outcome.FOLLOW_ANSWERED, state)
+        return Decision(case, Outcome.FOLLOW_ANSWERED, state)
     context = conversations.newest_context(state, policy, now)
     if context is None:
-        return _Verdict(Outcome.NO_REPLY_CONTEXT, state, rule)
-    verdict = _fire(case, state, rule, context)
-    if verdict.items:
-        after = replace(verdict.state, follow_epoch=inbound.epoch, last_follow_reply_at=now)
-        verdict = replace(verdict, state=after)
-    return verdict
+        return Decision(case, Outcome.NO_REPLY_CONTEXT, state, rule)
+    fired = _fire(case, state, rule, context)
+    if not fired.items:
+        return fired
+    after = replace(fired.after, follow_epoch=inbound.epoch, last_follow_reply_at=now)
+    return replace(fired, after=after)
 
 
-def _fire(case: _Case, state: Conversation, rule: Rule, context: Context) -> _Verdict:
+def _fire(case: Case, state: Conversation, rule: Rule, context: Context) -> Decision:
     """The items of `rule` in `context`, unless the window is over or the loop guard stops it."""
     now, policy = case.now, case.policy
     items = chosen(rule, case.seed, policy.items_per_firing)
@@ -222,14 +195,14 @@ def _fire(case: _Case, state: Conversation, rule: Rule, context: Context) -> _Ve
     if rule.definition.hand_off:
         state = conversations.hand_over(state, Owner.PERSON, Reason.HAND_OFF_RULE, now)
     if not context.is_live(now):
-        return _Verdict(Outcome.WINDOW_EXPIRED, state, rule)
+        return Decision(case, Outcome.WINDOW_EXPIRED, state, rule)
     state = replace(state, auto_sent_at=state.auto_sent_at + (now,) * len(items))
-    return _Verdict(Outcome.REPLIED, state, rule, items, context)
+    return Decision(case, Outcome.REPLIED, state, rule, items, context)
 
 
-def _guarded(case: _Case, state: Conversation) -> _Verdict:
+def _guarded(case: Case, state: Conversation) -> Decision:
     over = conversations.hand_over(state, Owner.PERSON, Reason.LOOP_GUARD, case.now)
-    return _Verdict(Outcome.LOOP_GUARD, over)
+    return Decision(case, Outcome.LOOP_GUARD, over)
 
 
 def chosen(rule: Rule, seed: str, most: int) -> tuple[TextReply, ...]:
@@ -241,65 +214,5 @@ def chosen(rule: Rule, seed: str, most: int) -> tuple[TextReply, ...]:
     return (replies[number % len(replies)],)
 
 
-def _is_within(last: datetime | None, interval: Any, now: datetime) -> bool:  # noqa: ANN401
+def _is_within(last: datetime | None, interval: timedelta, now: datetime) -> bool:
     return last is not None and now - last < interval
-
-
-def _record(
-    case: _Case,
-    before: Conversation,
-    facts: FanFacts,
-    found: list[Candidate],
-    verdict: _Verdict,
-) -> dict[str, Any]:
-    """Everything to decide again, in JSON values; the text stays in the message alone."""
-    context = verdict.context
-    return {
-        "decided_at": case.now,
-        "seed": case.seed,
-        "rule_set_version": case.rules.version,
-        "policy_version": case.policy.version,
-        "inbound": {
-            "trigger": case.inbound.trigger,
-            "message_id": case.inbound.message_id,
-            "platform_id": case.inbound.platform_id,
-            "at": case.inbound.at,
-            "epoch": case.inbound.epoch,
-        },
-        "fan": facts,
-        "conversation": before,
-        "outcome": verdict.outcome,
-        "rule_id": verdict.rule.id if verdict.rule else None,
-        "items": len(verdict.items),
-        "owner": verdict.state.owner,
-        "owner_reason": verdict.state.owner_reason,
-        "context": context,
-        "candidates": _trace(found, verdict),
-        "candidates_total": len(found),
-    }
-
-
-def _trace(found: list[Candidate], verdict: _Verdict) -> list[dict[str, Any]]:
-    """Which rules matched, in order, and why each but the first lost."""
-    first = found[0] if found else None
-    return [
-        {
-            "rule_id": candidate.rule.id,
-            "step": candidate.step.name.lower(),
-            "found": candidate.found,
-            "lost": _why(candidate, first, verdict) if first else None,
-        }
-        for candidate in found[:_TRACED]
-    ]
-
-
-def _why(candidate: Candidate, first: Candidate, verdict: _Verdict) -> str | None:
-    if candidate is first:
-        return None if verdict.rule is first.rule else str(verdict.outcome)
-    if candidate.step != first.step:
-        return "earlier_step"
-    if candidate.key[1] != first.key[1]:
-        return "longer_match" if candidate.step is not candidate.step.HAND_OFF else "earlier_step"
-    if candidate.rule.definition.priority != first.rule.definition.priority:
-        return "higher_priority"
-    return "older_rule"

@@ -68,7 +68,7 @@ class CompiledRules:
             for place, rule in self.exact.get(text, ())
         ]
         if self.words is not None:
-            found += self._contained(text)
+            found += self._contained(text, self.words)
         if self.pattern_rules:
             found += [
                 _candidate(rule, Step.RE2, rule.definition.pattern or "", 0, place)
@@ -78,8 +78,8 @@ class CompiledRules:
             found.sort(key=_key)
         return found
 
-    def _contained(self, text: str) -> Iterator[Candidate]:
-        hits = {hit[0] for hit in self.words.find_matches_as_indexes(text, overlapping=True)}  # type: ignore[union-attr]  asked only when there are words
+    def _contained(self, text: str, words: AhoCorasick) -> Iterator[Candidate]:
+        hits = {hit[0] for hit in words.find_matches_as_indexes(text, overlapping=True)}
         best: dict[int, tuple[int, str, Rule]] = {}  # place → the longest word of that rule
         for word in hits:
             length, place, keyword, rule = self.owners[word]
@@ -162,7 +162,7 @@ def compile_rules(version: int, rules: Iterable[Rule]) -> CompiledRules:
     )
 
 
-def _pattern_set(patterns: list[tuple[int, Rule]]) -> Any:  # noqa: ANN401  re2 carries no types
+def _pattern_set(patterns: list[tuple[int, Rule]]) -> Any:
     options = pattern_options()
     options.max_mem = _SET_BYTES
     together = re2.Set.SearchSet(options)

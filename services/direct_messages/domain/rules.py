@@ -97,21 +97,18 @@ def faults(definition: Definition, policy: Policy) -> Iterator[Fault]:
 
 
 def _trigger_faults(definition: Definition) -> Iterator[Fault]:
+    has_pattern, has_keywords = definition.pattern is not None, bool(definition.keywords)
     if definition.trigger is not Trigger.MESSAGE:
-        if definition.match or definition.keywords or definition.pattern is not None:
+        if definition.match or has_keywords or has_pattern:
             yield Fault("#/trigger", "match, keywords and pattern belong to the trigger message")
     elif definition.match is None:
         yield Fault("#/match", "a rule for messages needs exact, contains or re2")
-    elif definition.match is Match.RE2:
-        if definition.pattern is None:
-            yield Fault("#/pattern", "match re2 needs a pattern")
-        if definition.keywords:
-            yield Fault("#/keywords", "match re2 takes a pattern, no keywords")
     else:
-        if not definition.keywords:
-            yield Fault("#/keywords", "at least one keyword is needed")
-        if definition.pattern is not None:
-            yield Fault("#/pattern", "a pattern belongs to match re2")
+        wants_pattern = definition.match is Match.RE2
+        if has_pattern is not wants_pattern:
+            yield Fault("#/pattern", "match re2 needs a pattern, and only that one takes it")
+        if has_keywords is wants_pattern:
+            yield Fault("#/keywords", "exact and contains need keywords, and only those take them")
 
 
 def _keyword_faults(definition: Definition, policy: Policy) -> Iterator[Fault]:
@@ -138,7 +135,7 @@ def _reply_faults(definition: Definition, policy: Policy) -> Iterator[Fault]:
             yield Fault(place, "links that lead away from the platform are not allowed")
 
 
-def pattern_options() -> Any:  # noqa: ANN401  re2 carries no types
+def pattern_options() -> Any:
     """How every pattern is compiled: case means nothing, memory is bounded, no noise."""
     options = re2.Options()
     options.case_sensitive = False

@@ -126,20 +126,25 @@ def classify(status: int, body: bytes) -> Verdict:
     answer = read_answer(body)
     if answer is None:
         return Verdict(Action.UNKNOWN, "unreadable_answer")
-    codes = answer.codes | {c for c in answer.item_codes if c is not None}
-    if not answer.codes or None in answer.item_codes:
-        return Verdict(Action.UNKNOWN, "no_code", answer.code, log_id=answer.log_id)
     refusal = next((c for c in (answer.code, *answer.item_codes) if c), None)
+    doubt = _doubt(answer, refusal)
+    if doubt is not None:
+        return Verdict(Action.UNKNOWN, doubt, refusal or answer.code, log_id=answer.log_id)
     if refusal is None:
-        if answer.all_sent is False:
-            return Verdict(Action.UNKNOWN, "partial", 0, log_id=answer.log_id)
         return Verdict(Action.SENT, None, 0, answer.message_id, answer.log_id)
-    contradicts = answer.item_codes if answer.code == 0 else codes
-    if len(set(contradicts)) > 1 or answer.message_id is not None:
-        # one part of the answer says yes, another no
-        return Verdict(Action.UNKNOWN, "contradiction", refusal, log_id=answer.log_id)
     action, reason = _REFUSALS.get(refusal, (Action.UNKNOWN, "unlisted_code"))
     return Verdict(action, reason, refusal, None, answer.log_id, _CLOSES.get(reason))
+
+
+def _doubt(answer: Answer, refusal: int | None) -> str | None:
+    """Why nobody can tell whether the one message was sent; None when the answer is clear."""
+    if not answer.codes or None in answer.item_codes:
+        return "no_code"
+    if refusal is None:
+        return "partial" if answer.all_sent is False else None
+    # one part of the answer must not say yes where another says no
+    said = set(answer.item_codes) if answer.codes == {0} else answer.codes
+    return "contradiction" if len(said) > 1 or answer.message_id is not None else None
 
 
 def _object(value: object) -> dict[str, Any]:

@@ -140,7 +140,11 @@ async def find_app(tx: Tx, organization_id: str, client_key: str) -> AppRow | No
 
 
 async def put_binding(
-    tx: Tx, organization_id: str, account_id: str, identity: tuple[str, str], tokens: NewTokens | None
+    tx: Tx,
+    organization_id: str,
+    account_id: str,
+    identity: tuple[str, str],
+    tokens: NewTokens | None,
 ) -> None:
     """Bind the account to (client key, open_id). Raises OpenIdTaken, UnknownApp."""
     values = {
@@ -210,7 +214,9 @@ async def revoke(tx: Tx, due: RefreshDue) -> None:
     await tx.execute(_REVOKED, {**mine, "version": due.token_version, "now": tx.now})
 
 
-async def claim_client_token(tx: Tx, client_key: str, ahead: timedelta, lease: timedelta) -> str | None:
+async def claim_client_token(
+    tx: Tx, client_key: str, ahead: timedelta, lease: timedelta
+) -> str | None:
     """The app's organisation, if its client token ends soon and its renewal is now ours."""
     values = {"client_key": client_key, "before": tx.now + ahead, "lease": lease}
     found: str | None = (await tx.execute(_CLAIM_CLIENT_TOKEN, values)).scalar()
@@ -219,4 +225,6 @@ async def claim_client_token(tx: Tx, client_key: str, ahead: timedelta, lease: t
 
 async def save_client_token(tx: Tx, client_key: str, sealed: str, expires_at: datetime) -> None:
     """Keep the new client token."""
-    await tx.execute(_CLIENT_TOKEN, {"client_key": client_key, "token": sealed, "expires": expires_at})
+    await tx.execute(
+        _CLIENT_TOKEN, {"client_key": client_key, "token": sealed, "expires": expires_at}
+    )

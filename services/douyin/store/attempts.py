@@ -1,5 +1,6 @@
 """Attempts: taken in, claimed, settled. Every statement handles a batch."""
 
+# ruff: noqa: S608  statements are put together from constants of this room only
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -62,8 +63,8 @@ _CLAIM = sa.text(
     " RETURNING a.organization_id, a.account_id, a.operation_id, a.item, a.tries, a.conversation_id,"
     " a.open_id, a.scene, a.reply_to, a.content, a.expires_at, a.reason"
 )
-_RETURNING = (
-    " RETURNING a.organization_id, a.account_id, a.operation_id, a.item, a.reservation_id, a.open_id,"
+MOVED = (
+    "a.organization_id, a.account_id, a.operation_id, a.item, a.reservation_id, a.open_id,"
     " a.cause, a.trace, a.state, a.msg_id, a.code, a.log_id, a.reason, a.closes_window, a.seq"
 )
 _SETTLE = sa.text(
@@ -79,13 +80,13 @@ _SETTLE = sa.text(
     " AS v(o, a, op, item, try, state, sources, pause, untried, msg_id, code, log_id, reason, closes)"
     " WHERE a.organization_id = v.o AND a.account_id = v.a AND a.operation_id = v.op"
     " AND a.item = v.item AND a.tries = v.try AND a.state = ANY(string_to_array(v.sources, ','))"
-    f"{_RETURNING}"
+    f" RETURNING {MOVED}"
 )
 _DROP_REST = sa.text(
     "UPDATE attempt a SET state = 'failed', reason = 'not_attempted', seq = a.seq + 1, settled_at = :now"
     f" FROM unnest({_ARRAYS}, CAST(:operations AS text[])) AS v(o, a, op)"
     " WHERE a.organization_id = v.o AND a.account_id = v.a AND a.operation_id = v.op"
-    f" AND a.state = 'queued'{_RETURNING}"
+    f" AND a.state = 'queued' RETURNING {MOVED}"
 )
 
 
@@ -217,7 +218,9 @@ async def insert_attempts(tx: Tx, attempts: Sequence[NewAttempt]) -> None:
         "causes": "cause",
         "traces": "trace",
     }
-    await tx.execute(_INSERT, {key: [getattr(a, name) for a in attempts] for key, name in names.items()})
+    await tx.execute(
+        _INSERT, {key: [getattr(a, name) for a in attempts] for key, name in names.items()}
+    )
 
 
 async def free_content(tx: Tx, attempts: Sequence[NewAttempt]) -> None:

@@ -41,7 +41,9 @@ class InboundRow:
 async def insert_inbound(tx: Tx, rows: Sequence[InboundRow]) -> set[str]:
     """Store the events; the ids of those that were not there before."""
     # in one order everywhere, so that two batches with the same events wait and never deadlock
-    rows = sorted(rows, key=lambda r: (r.organization_id, r.account_id, r.client_key, r.event, r.dedupe_key))
+    rows = sorted(
+        rows, key=lambda r: (r.organization_id, r.account_id, r.client_key, r.event, r.dedupe_key)
+    )
     return await _insert(tx, rows, tx.now)
 
 

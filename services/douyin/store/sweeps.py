@@ -1,18 +1,16 @@
 """What time does to attempts: leases that ran out, windows that closed, work that waits."""
 
+# ruff: noqa: S608  statements are put together from constants of this room only
 from dataclasses import dataclass
 from datetime import timedelta
 
 import sqlalchemy as sa
 
-from services.douyin.store.attempts import Conversation, Moved
+from services.douyin.store.attempts import MOVED, Conversation, Moved
 from shared.db import Tx
 
 _MOST = 500
-_RETURNING = (
-    " RETURNING a.organization_id, a.account_id, a.operation_id, a.item, a.reservation_id, a.open_id,"
-    " a.cause, a.trace, a.state, a.msg_id, a.code, a.log_id, a.reason, a.closes_window, a.seq"
-)
+_RETURNING = f" RETURNING {MOVED}"
 _DEAD = sa.text(
     "SELECT DISTINCT organization_id, account_id, conversation_id FROM (SELECT * FROM attempt"
     f" WHERE state = 'sending' AND lease_until < now() ORDER BY lease_until LIMIT {_MOST}) d"
@@ -33,8 +31,10 @@ _EXPIRE = sa.text(
     f" FOR UPDATE SKIP LOCKED) AND a.state = 'queued'{_RETURNING}"
 )
 _FREE_OLD = sa.text(
-    "UPDATE attempt SET content_freed = true WHERE state = 'unknown' AND NOT content_freed"
-    " AND (expires_at <= :now OR written_at <= :before)"
+    "UPDATE attempt SET content_freed = true WHERE (organization_id, account_id, operation_id, item)"
+    " IN (SELECT organization_id, account_id, operation_id, item FROM attempt"
+    "  WHERE state = 'unknown' AND NOT content_freed AND (expires_at <= :now OR written_at <= :before)"
+    f"  LIMIT {_MOST} FOR UPDATE SKIP LOCKED) AND state = 'unknown'"
 )
 _WAITING = sa.text(
     "SELECT organization_id, account_id, conversation_id FROM ("
@@ -54,9 +54,7 @@ _NEXT = sa.text(
 )
 _UNKNOWN = sa.text("SELECT count(*) FROM attempt WHERE state = 'unknown'")
 _OPERATIONS = sa.text(
-    "SELECT a.organization_id, a.account_id, a.operation_id, a.item, a.reservation_id, a.open_id,"
-    " a.cause, a.trace, a.state, a.msg_id, a.code, a.log_id, a.reason, a.closes_window, a.seq"
-    " FROM attempt a JOIN unnest(CAST(:organizations AS text[]), CAST(:accounts AS text[]),"
+    f"SELECT {MOVED} FROM attempt a JOIN unnest(CAST(:organizations AS text[]), CAST(:accounts AS text[]),"
     " CAST(:operations AS text[])) AS v(o, a, op)"
     " ON a.organization_id = v.o AND a.account_id = v.a AND a.operation_id = v.op"
 )

@@ -43,7 +43,9 @@ binding = sa.Table(
     sa.Column("updated_at", _TIME, nullable=False, server_default=_NOW),
     sa.UniqueConstraint("client_key", "open_id", name="uq_binding_client_key_open_id"),
     sa.ForeignKeyConstraint(
-        ["organization_id", "client_key"], ["app.organization_id", "app.client_key"], name="fk_binding_app"
+        ["organization_id", "client_key"],
+        ["app.organization_id", "app.client_key"],
+        name="fk_binding_app",
     ),
 )
 
@@ -101,7 +103,8 @@ attempt = sa.Table(
     sa.Column("created_at", _TIME, nullable=False, server_default=_NOW),
     sa.Column("settled_at", _TIME),  # business time
     sa.CheckConstraint(
-        "state IN ('queued', 'sending', 'sent', 'failed', 'unknown', 'presumed_not_sent')", name="state"
+        "state IN ('queued', 'sending', 'sent', 'failed', 'unknown', 'presumed_not_sent')",
+        name="state",
     ),
     sa.CheckConstraint("state <> 'sending' OR lease_until IS NOT NULL", name="lease"),
     # order within a conversation, and at most one byte stream in doubt

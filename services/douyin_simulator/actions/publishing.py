@@ -50,10 +50,11 @@ def publish(world: World, event: events.Event, *, conversation_id: str | None) -
 
 def publish_echo(world: World, message: SentMessage) -> None:
     """Post the echo of an accepted send. It needs no record: the send itself is one."""
+    msg_id = world.store.echo_header(message.seq)
     if world.store.state.muted_events.get((message.client_key, events.SENT)):
+        world.store.settle_soon(msg_id)
         return
     body = echo_body(world, message)
-    msg_id = world.store.echo_header(message.seq)
     posted = signed_event(world, msg_id, message.client_key, events.SENT, body)
     subject = Match(message.open_id, message.to_user_id, message.conversation_id, events.SENT)
     hand_over(world, posted, subject)

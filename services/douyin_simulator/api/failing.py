@@ -69,11 +69,12 @@ def _misshapen(verdict: Verdict, failure: Failure, number: int) -> bytes:
 
 
 async def _say_nothing(receive: Receive) -> None:
-    """Keep the caller waiting until it gives up, then end without an answer."""
-    with contextlib.suppress(TimeoutError):
+    """Keep the caller waiting until it gives up; whoever does not gets no answer either."""
+    try:
         async with asyncio.timeout(_HOLD_S):
             await _until_left(receive)
-    await _reset(receive)
+    except (TimeoutError, asyncio.CancelledError):  # waited long enough, or the simulator stops
+        await _reset(receive)
 
 
 async def _reset(receive: Receive) -> None:
@@ -82,7 +83,7 @@ async def _reset(receive: Receive) -> None:
     ASGI has no word for this, so it reaches for the connection behind uvicorn's `receive`.
     """
     transport = receive.__self__.transport  # type: ignore[attr-defined]
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, ValueError):  # the caller may have left already
         transport.get_extra_info("socket").setsockopt(
             socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER
         )

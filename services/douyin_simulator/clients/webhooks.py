@@ -1,6 +1,7 @@
 """Delivery of events: one try and three more, the same `Msg-Id` and bytes each time."""
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from services.douyin_simulator.clients.connections import Answer, Pool, Post, Ta
 
 _ATTEMPTS_KEPT: Final = 20_000
 _OK: Final = 200
+_log = logging.getLogger("siyu.douyin_simulator")
 
 
 class Outcome(StrEnum):
@@ -138,6 +140,7 @@ class Webhooks:
             self.delivered += 1
         else:
             self.failed += 1
+            _log.warning("webhook_given_up msg_id=%s event=%s", event.msg_id, event.name)
         self.settled(event.msg_id)
 
     def _log(self, event: Event, answer: Answer, took_s: float) -> Attempt:

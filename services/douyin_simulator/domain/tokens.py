@@ -78,7 +78,7 @@ def after_new_client_token(tokens: list[Token], now_ms: int) -> list[Token]:
 def calls_too_often(calls_ms: list[int], now_ms: int) -> bool:
     """True when the client_token calls before this one already fill the five minutes."""
     since = now_ms - CLIENT_TOKEN_CALLS_WINDOW_S * 1000
-    return sum(1 for at in calls_ms if at > since) >= CLIENT_TOKEN_CALLS
+    return sum(1 for at in calls_ms if since < at <= now_ms) >= CLIENT_TOKEN_CALLS
 
 
 def check_code(token: Token | None, client_key: str, now_ms: int) -> int:

@@ -1,12 +1,16 @@
 """Makes a PostgreSQL data directory, whole or not at all, and checks one that exists."""
 
 import shutil
+import signal
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from services.embedded.servers.binaries import PostgresBinaries
 from services.embedded.servers.errors import CannotStart
 from services.embedded.servers.identity import Identity
+from services.embedded.servers.process import bound_to_us
+from services.embedded.servers.strays import end_strays
 
 BUILTIN_LOCALE_SINCE = 17
 SCRAM_ITERATIONS_SINCE = 16
@@ -32,12 +36,14 @@ def make_cluster(
     leaves nothing that looks like a cluster.
     """
     half = cluster.with_name(cluster.name + ".new")
-    shutil.rmtree(half, ignore_errors=True)
+    if half.exists():
+        end_strays(half, "postmaster.pid", signal.SIGINT)
+        shutil.rmtree(half)
     half.mkdir(mode=0o700)
     identity.own(half)
     _initdb(half, password, binaries, identity, sync=sync)
     create = [str(binaries.folder / "postgres"), "--single", "-j", "-D", str(half), "postgres"]
-    _run([*identity.prefix, *create], half, f'CREATE DATABASE "{DATABASE}";\n\n')
+    _run(identity.prefix, create, half, f'CREATE DATABASE "{DATABASE}";\n\n')
     half.rename(cluster)
 
 
@@ -87,14 +93,20 @@ def _initdb(
     if binaries.major >= SCRAM_ITERATIONS_SINCE:
         words += ["-c", SCRAM_ITERATIONS]
     try:
-        _run([*identity.prefix, *words, *([] if sync else ["--no-sync"])], half)
+        _run(identity.prefix, [*words, *([] if sync else ["--no-sync"])], half)
     finally:
         secret.unlink()
 
 
-def _run(command: list[str], half: Path, said: str = "") -> None:
+def _run(prefix: Sequence[str], command: list[str], half: Path, said: str = "") -> None:
+    bound, _ = bound_to_us(signal.SIGKILL)
     ran = subprocess.run(
-        command, input=said, capture_output=True, text=True, check=False, cwd=half.parent
+        [*prefix, *bound, *command],
+        input=said,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=half.parent,
     )
     if ran.returncode != 0:
         lines = (ran.stderr or ran.stdout).strip().splitlines() or ["it said nothing"]

@@ -1,5 +1,6 @@
 """A folder of our own: made private, locked while used, with a socket path that is short enough."""
 
+import contextlib
 import fcntl
 import os
 import re
@@ -76,16 +77,30 @@ class FolderLock:
             self._file = None
 
 
-def socket_folder(wanted: Path, longest_name: str, owner: int | None = None) -> Path:
-    """Return the wanted folder, or a short private one if its path is too long or too special."""
+def socket_folder(home: Path, longest_name: str) -> Path:
+    """Name the folder for sockets: `run` in the home, or a short one if that is long or special."""
+    wanted = home / "run"
     path = str(wanted / longest_name)
     if len(path) <= _LONGEST_SOCKET_PATH and _PLAIN_PATH.fullmatch(path):
-        make_private(wanted)
         return wanted
-    identity = f"{wanted.parent.stat().st_dev:x}{wanted.parent.stat().st_ino:x}"
-    short = Path("/tmp") / f"siyu-{os.geteuid()}-{identity}"  # noqa: S108 - checked below
-    make_private(short)
-    facts = short.lstat()
+    return _short_folder(home)
+
+
+def make_socket_folder(folder: Path, owner: int) -> None:
+    """Make the folder for us alone; refuse one that somebody else has put in its place."""
+    make_private(folder)
+    facts = folder.lstat()
     if facts.st_uid not in {os.geteuid(), owner} or facts.st_mode & 0o7777 != _PRIVATE:
-        raise CannotStart(f"{short} belongs to somebody else: remove it.")
-    return short
+        raise CannotStart(f"{folder} is not private to this user: remove it.")
+
+
+def leave_socket_folder(home: Path) -> None:
+    """Remove the short folder of a server that has ended, if there was one."""
+    with contextlib.suppress(OSError):
+        _short_folder(home).rmdir()
+
+
+def _short_folder(home: Path) -> Path:
+    facts = home.stat()
+    name = f"siyu-{os.geteuid()}-{facts.st_dev:x}{facts.st_ino:x}"
+    return Path("/tmp") / name  # noqa: S108 - its owner and mode are checked

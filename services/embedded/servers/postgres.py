@@ -20,7 +20,9 @@ from services.embedded.servers.cluster import (
 from services.embedded.servers.directory import (
     FolderLock,
     kept_secret,
+    leave_socket_folder,
     make_private,
+    make_socket_folder,
     socket_folder,
 )
 from services.embedded.servers.identity import (
@@ -106,10 +108,7 @@ class PostgresServer(ChildProcess):
     @property
     def sockets(self) -> Path:
         """The folder of the Unix socket."""
-        longest = f".s.PGSQL.{self._port}.lock"
-        folder = socket_folder(self.place / "run", longest, self.identity.uid)
-        self.identity.own(folder)
-        return folder
+        return socket_folder(self.place, f".s.PGSQL.{self._port}.lock")
 
     @property
     def password(self) -> str:
@@ -140,6 +139,8 @@ class PostgresServer(ChildProcess):
             self._binaries = find_postgres()
         self._binaries = self.identity.usable(self._binaries, self.place)
         self._lock.take()
+        make_socket_folder(self.sockets, self.identity.uid)
+        self.identity.own(self.sockets)
         if self.cluster.exists():
             check_cluster(self.cluster, self._binaries, self.directory / "password")
             end_strays(self.cluster, "postmaster.pid", signal.SIGINT)
@@ -186,6 +187,7 @@ class PostgresServer(ChildProcess):
     def release(self) -> None:
         """Let go of the folder."""
         self._lock.release()
+        leave_socket_folder(self.place)
 
     def why_it_ended(self) -> str:
         """Return one sentence that names the data directory and PostgreSQL's own reason."""

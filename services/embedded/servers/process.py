@@ -83,26 +83,15 @@ class ChildProcess:
         self._dismiss_guard()
         try:
             self.prepare()
+            self._spawn()
+        except OSError as problem:
+            self.release()
+            where = f": {problem.filename}" if problem.filename else ""
+            sentence = f"{self.name} cannot be started: {problem.strerror}{where}."
+            raise CannotStart(sentence) from None
         except BaseException:
             self.release()
             raise
-        bound, guarded = _bound_to_us(self.manners.when_we_die)
-        words = [*self.prefix(), *bound, *self.command()]
-        with self.log.open_for_run() as output:
-            try:
-                self._process = subprocess.Popen(
-                    words,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    env=self.environment(),
-                    start_new_session=True,
-                )
-            except OSError as problem:
-                sentence = f"{self.name} cannot be started: {words[0]}: {problem.strerror}."
-                raise CannotStart(sentence) from None
-        if guarded:
-            self._guard = _guard(self._process.pid, self.manners.when_we_die)
 
     def wait_ready(self, timeout: float = 60.0) -> None:
         """Wait until the process is ready; say why if it ends instead."""
@@ -152,6 +141,20 @@ class ChildProcess:
         """Return one sentence on how the last run ended."""
         cause = self.log.cause().rstrip(".")
         return f"{self.name} ended with code {self.exit_code}: {cause} (log: {self.log.path})."
+
+    def _spawn(self) -> None:
+        bound, guarded = bound_to_us(self.manners.when_we_die)
+        with self.log.open_for_run() as output:
+            self._process = subprocess.Popen(
+                [*self.prefix(), *bound, *self.command()],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=self.environment(),
+                start_new_session=True,
+            )
+        if guarded:
+            self._guard = _guard(self._process.pid, self.manners.when_we_die)
 
     def _signal(self, sent: signal.Signals) -> None:
         if self.alive() and self._process is not None:
@@ -218,7 +221,7 @@ def environment_with(more: Mapping[str, str]) -> dict[str, str]:
     return {**os.environ, **more}
 
 
-def _bound_to_us(sent: signal.Signals) -> tuple[Sequence[str], bool]:
+def bound_to_us(sent: signal.Signals) -> tuple[Sequence[str], bool]:
     """Return the prefix with which the kernel signals the child when we die, or ask for a guard.
 
     The kernel means the thread that starts the child, so only the main thread may rely on it.

@@ -1,5 +1,6 @@
 """The embedded Valkey (or Redis): streams and timers that may vanish at any moment."""
 
+import os
 import signal
 import socket
 from collections.abc import Sequence
@@ -9,10 +10,11 @@ from services.embedded.servers.binaries import find_valkey
 from services.embedded.servers.directory import (
     FolderLock,
     kept_secret,
+    leave_socket_folder,
     make_private,
+    make_socket_folder,
     socket_folder,
 )
-from services.embedded.servers.errors import CannotStart
 from services.embedded.servers.ports import free_port
 from services.embedded.servers.process import ChildProcess, Manners
 from services.embedded.servers.strays import end_strays
@@ -52,7 +54,7 @@ class ValkeyServer(ChildProcess):
     def socket(self) -> Path:
         """The Unix socket."""
         make_private(self.directory)
-        return socket_folder(self.directory / "run", _SOCKET) / _SOCKET
+        return socket_folder(self.directory, _SOCKET) / _SOCKET
 
     @property
     def password(self) -> str:
@@ -74,16 +76,14 @@ class ValkeyServer(ChildProcess):
         """Take the folder, end what a killed run left there, write the configuration."""
         make_private(self.directory)
         self._lock.take()
+        make_socket_folder(self.socket.parent, os.geteuid())
         make_private(self.data)
         end_strays(self.data, "valkey.pid", signal.SIGTERM)
         if self._binary is None:
             self._binary = find_valkey()
         configuration = self.directory / "valkey.conf"
-        try:
-            configuration.touch(mode=0o600)
-            configuration.write_text(self._configuration())
-        except OSError as problem:
-            raise CannotStart(f"Cannot write {configuration}: {problem.strerror}.") from None
+        configuration.touch(mode=0o600)
+        configuration.write_text(self._configuration())
 
     def command(self) -> Sequence[str]:
         """Return the server's command line; the password stays in its configuration file."""
@@ -113,6 +113,7 @@ class ValkeyServer(ChildProcess):
     def release(self) -> None:
         """Let go of the folder."""
         self._lock.release()
+        leave_socket_folder(self.directory)
 
     def why_it_ended(self) -> str:
         """Return one sentence that names the data directory and the server's own reason."""

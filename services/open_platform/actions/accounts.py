@@ -31,9 +31,11 @@ class AccountChange:
     settings: Mapping[str, str] | None = None
 
 
-async def create_organization(deps: Deps, name: str) -> Organization:
+async def create_organization(
+    deps: Deps, name: str, *, organization_id: str | None = None
+) -> Organization:
     """A new organization without accounts and keys. For the command line and the demo."""
-    organization_id = ids.new("org")
+    organization_id = organization_id or ids.new("org")
     async with deps.database.transaction(organization_id) as tx:
         organization = Organization(organization_id, name, tx.now)
         await accounts.insert_organization(tx, organization)
@@ -49,14 +51,16 @@ async def get_organization(deps: Deps, organization_id: str) -> Organization:
     return organization
 
 
-async def create_account(deps: Deps, organization_id: str, new: NewAccount) -> Account:
-    """A new account; its policy is published with it."""
+async def create_account(
+    deps: Deps, organization_id: str, new: NewAccount, *, account_id: str | None = None
+) -> Account:
+    """A new account; its policy is published with it. Raises NotFound."""
     async with deps.database.transaction(organization_id) as tx:
         if await accounts.find_organization(tx, organization_id) is None:
             raise NotFound("no such organization")
         account = Account(
             organization_id=organization_id,
-            id=ids.new("acc"),
+            id=account_id or ids.new("acc"),
             name=new.name,
             timezone=new.timezone,
             profile=new.profile,

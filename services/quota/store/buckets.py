@@ -10,24 +10,24 @@ from services.quota.store.tables import Account, Fan, columns
 from shared.db import Tx
 
 _POLICIES = sa.text(
-    "SELECT p.organization_id, p.account_id, p.values FROM policy p JOIN unnest(CAST(:org AS text[]),"
-    " CAST(:acc AS text[])) a(o, a) ON p.organization_id = a.o AND p.account_id = a.a"
+    "SELECT p.organization_id, p.account_id, p.values FROM unnest(CAST(:org AS text[]),"
+    " CAST(:acc AS text[])) a(o, a) JOIN policy p ON p.organization_id = a.o AND p.account_id = a.a"
 )
 _FOLLOWS = sa.text(
-    "SELECT f.organization_id, f.account_id, f.open_id FROM fan_fact f JOIN unnest(CAST(:org AS text[]),"
-    " CAST(:acc AS text[]), CAST(:fan AS text[])) a(o, a, f) ON f.organization_id = a.o AND f.account_id = a.a"
+    "SELECT f.organization_id, f.account_id, f.open_id FROM unnest(CAST(:org AS text[]),"
+    " CAST(:acc AS text[]), CAST(:fan AS text[])) a(o, a, f) JOIN fan_fact f ON f.organization_id = a.o AND f.account_id = a.a"
     " AND f.open_id = a.f WHERE f.follows"
 )
 _KEYS = (
     "unnest(CAST(:org AS text[]), CAST(:acc AS text[]), CAST(:lim AS text[]), CAST(:sub AS text[]),"
-    " CAST(:slot AS text[])) k(o, a, l, s, t) ON b.organization_id = k.o AND b.account_id = k.a"
+    " CAST(:slot AS text[])) k(o, a, l, s, t) JOIN bucket b ON b.organization_id = k.o AND b.account_id = k.a"
     " AND b.limit_key = k.l AND b.subject = k.s AND b.slot = k.t"
 )
 _FIELDS = (
     "b.organization_id, b.account_id, b.limit_key, b.subject, b.slot, b.window_id, b.window_start, b.window_end,"
     " b.cap, b.used, b.held, b.closed"
 )
-_PEEK = sa.text(f"SELECT {_FIELDS} FROM bucket b JOIN {_KEYS}")
+_PEEK = sa.text(f"SELECT {_FIELDS} FROM {_KEYS}")
 _LOCK = sa.text(f"{_PEEK.text} ORDER BY 1, 2, 3, 4, 5 FOR UPDATE OF b")
 _OPEN = sa.text(
     "INSERT INTO bucket (organization_id, account_id, limit_key, subject, slot, window_id, window_start, used, held)"

@@ -39,8 +39,8 @@ _HISTORY = sa.text(
     " r.operation_id, r.actor, r.cause FROM ledger l JOIN reservation r ON r.organization_id = l.organization_id"
     " AND r.account_id = l.account_id AND r.id = l.reservation_id"
     " WHERE l.organization_id = :org AND l.account_id = :acc AND (:subject = '' OR l.subject = :subject)"
-    " AND (l.at, l.reservation_id, l.limit_key, l.item, l.entry) < (:at, :res, :lim, :item, :entry)"
-    " ORDER BY l.at DESC, l.reservation_id DESC, l.limit_key DESC, l.item DESC, l.entry DESC LIMIT :most"
+    " AND (l.reservation_id, l.limit_key, l.item, l.entry) < (:res, :lim, :item, :entry)"
+    " ORDER BY l.reservation_id DESC, l.limit_key DESC, l.item DESC, l.entry DESC LIMIT :most"
 )
 _POLICY = sa.text(
     "INSERT INTO policy (organization_id, account_id, version, values) SELECT o, a, v, CAST(p AS jsonb) FROM"
@@ -71,7 +71,7 @@ class Overdue:
 
 @dataclass(frozen=True, slots=True)
 class HistoryRow:
-    """One ledger entry with its reservation, newest first."""
+    """One ledger entry with its reservation."""
 
     at: datetime
     reservation_id: str
@@ -105,8 +105,8 @@ async def drift(tx: Tx) -> int:
 async def history(
     tx: Tx, tenant: tuple[str, str], subject: str, before: Sequence[Any], most: int
 ) -> list[HistoryRow]:
-    """Ledger entries older than `before` (the sort key of the last row seen)."""
-    place = dict(zip(("at", "res", "lim", "item", "entry"), before, strict=True))
+    """Ledger entries of reservations made before `before` (the sort key of the last row seen)."""
+    place = dict(zip(("res", "lim", "item", "entry"), before, strict=True))
     values = {"org": tenant[0], "acc": tenant[1], "subject": subject, "most": most, **place}
     return [HistoryRow(*row) for row in await tx.execute(_HISTORY, values)]
 

@@ -40,9 +40,9 @@ class NewEntry:
 
 
 _RESERVED = sa.text(
-    "SELECT r.organization_id, r.account_id, r.operation_id, r.id FROM reservation r JOIN unnest(CAST(:org AS text[]),"
-    " CAST(:acc AS text[]), CAST(:op AS text[])) k(o, a, p) ON r.organization_id = k.o AND r.account_id = k.a"
-    " AND r.operation_id = k.p WHERE r.open_items > 0 OR r.committed > 0"
+    "SELECT r.organization_id, r.account_id, r.operation_id, r.id"
+    " FROM unnest(CAST(:acc AS text[]), CAST(:op AS text[])) k(a, p) JOIN reservation r"
+    " ON r.account_id = k.a AND r.operation_id = k.p WHERE r.open_items > 0 OR r.committed > 0"
 )
 _RESERVE = sa.text(
     "INSERT INTO reservation (organization_id, account_id, id, operation_id, purpose, subject, actor, items,"
@@ -62,8 +62,8 @@ _LINES = sa.text(
     "SELECT h.reservation_id, h.organization_id, h.account_id, h.limit_key, h.subject, h.slot, h.window_id, h.item,"
     " h.units, (SELECT min(s.entry) FROM ledger s WHERE s.organization_id = h.organization_id"
     " AND s.account_id = h.account_id AND s.reservation_id = h.reservation_id AND s.limit_key = h.limit_key"
-    " AND s.item = h.item AND s.entry <> 'held') AS settled FROM ledger h JOIN unnest(CAST(:org AS text[]),"
-    " CAST(:acc AS text[]), CAST(:res AS text[])) k(o, a, r) ON h.organization_id = k.o AND h.account_id = k.a"
+    " AND s.item = h.item AND s.entry <> 'held') AS settled FROM unnest(CAST(:org AS text[]),"
+    " CAST(:acc AS text[]), CAST(:res AS text[])) k(o, a, r) JOIN ledger h ON h.organization_id = k.o AND h.account_id = k.a"
     " AND h.reservation_id = k.r WHERE h.entry = 'held' ORDER BY h.item"
 )
 _SETTLED = sa.text(
@@ -76,7 +76,7 @@ _SETTLED = sa.text(
 
 async def reserved(tx: Tx, operations: Iterable[Fan]) -> dict[Fan, str]:
     """(organization, account, operation) → reservation id, where one is held or was used."""
-    found = await tx.execute(_RESERVED, columns(list(operations), "org acc op"))
+    found = await tx.execute(_RESERVED, columns([o[1:] for o in operations], "acc op"))
     return {(r[0], r[1], r[2]): r[3] for r in found}
 
 

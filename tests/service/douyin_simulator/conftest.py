@@ -5,6 +5,7 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,7 @@ class Receiver:
 
     async def gets(self, number: int, *, event: str | None = None) -> list[Delivery]:
         """Wait until this many events (of one name) have arrived."""
+        found: list[Delivery] = []
         for _ in range(400):
             found = [one for one in self.deliveries if event in (None, one.json["event"])]
             if len(found) >= number:
@@ -92,7 +94,7 @@ class Platform:
         return await self.call(path, method="GET")
 
     async def status_of(self, path: str, data: bytes, method: str = "POST") -> tuple[int, Json]:
-        async with self.http.request(method, self.url + path, data=data) as answer:
+        async with self.http.request(method, self.url + path, data=BytesIO(data)) as answer:
             return answer.status, orjson.loads(await answer.read())
 
     async def send(self, msg_id: str = "@msg001==", **changes: Any) -> Json:

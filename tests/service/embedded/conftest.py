@@ -128,11 +128,10 @@ def house(tmp_path: Path, new_cluster: Path) -> Iterator[House]:
 @pytest.fixture(params=["as we are", "in a user namespace", "as nobody"])
 def anybodys_house(request: pytest.FixtureRequest) -> Iterator[House]:
     """A house of the user who runs the tests, and if that is root, of two normal users."""
-    directory = Path(tempfile.mkdtemp(prefix="siyu-test-"))
-    made = _house_as(request.param, directory)
-    yield made
-    made.end()
-    shutil.rmtree(directory)
+    with tempfile.TemporaryDirectory(prefix="siyu-test-") as directory:
+        made = _house_as(request.param, Path(directory))
+        yield made
+        made.end()
 
 
 def _house_as(who: str, directory: Path) -> House:

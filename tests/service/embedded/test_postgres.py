@@ -91,8 +91,9 @@ def test_a_path_that_is_deep_and_odd_is_no_problem(tmp_path: Path) -> None:
     with PostgresServer(deep, fast=True) as server:
         assert server.execute("select 1") == "1"
         assert server.sockets.stat().st_mode & 0o777 == 0o700
-        assert deep not in server.sockets.parents
-    server.sockets.rmdir()
+        sockets = server.sockets
+        assert deep not in sockets.parents
+    assert not sockets.exists()
 
 
 def test_a_leftover_pid_file_that_names_a_living_process_confuses_nobody(
@@ -113,9 +114,12 @@ def test_a_server_that_an_earlier_run_left_behind_is_ended(server: PostgresServe
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     ) as orphan:
-        eventually((server.cluster / "postmaster.pid").exists)
-        server.start()
-        assert orphan.wait(5) == 0
+        try:
+            eventually((server.cluster / "postmaster.pid").exists)
+            server.start()
+            assert orphan.wait(5) == 0
+        finally:
+            orphan.kill()
     assert server.execute("select 1") == "1"
 
 

@@ -11,40 +11,31 @@ import pytest
 from tests.service.embedded.conftest import House, eventually, kill
 
 
-def test_data_is_kept_between_runs_whoever_runs_it(anybodys_house: House) -> None:
-    house = anybodys_house
-    for starts, stop in (("starts: 1 and 1", signal.SIGTERM), ("starts: 2 and 2", signal.SIGINT)):
-        supervisor = house.start_and_wait()
-        assert house.starts() == starts
-        supervisor.send_signal(stop)
-        assert supervisor.wait(10) == 0
-        assert house.processes() == []
-
-
-def test_nothing_is_left_when_the_supervisor_is_killed_whoever_runs_it(
+def test_data_is_kept_and_no_process_whoever_runs_it_and_however_it_ends(
     anybodys_house: House,
 ) -> None:
     house = anybodys_house
-    supervisor = house.start_and_wait()
-    assert len(house.processes()) >= 4
+    for starts, end in enumerate((signal.SIGKILL, signal.SIGTERM, signal.SIGINT), start=1):
+        supervisor = house.start_and_wait()
+        assert house.starts() == f"starts: {starts} and {starts}"
+        assert len(house.processes()) >= 4
 
-    kill(supervisor.pid)
-    supervisor.wait()
-    eventually(lambda: house.processes() == [], within=5, why=house.processes)
-
-    house.start_and_wait()
-    assert house.starts() == "starts: 2 and 2"
+        supervisor.send_signal(end)
+        assert supervisor.wait(10) == (0 if end is not signal.SIGKILL else -signal.SIGKILL)
+        patience = 5 if end is signal.SIGKILL else 0
+        eventually(lambda: house.processes() == [], within=patience, why=house.processes)
 
 
 def test_nothing_is_left_when_the_supervisor_is_killed_while_it_starts(house: House) -> None:
     shutil.rmtree(house.data)
-    for moment in (0.6, 1.0):
-        supervisor = house.start()
-        time.sleep(moment)
-        kill(supervisor.pid)
-        supervisor.wait()
-        eventually(lambda: house.processes() == [], within=5, why=house.processes)
-    house.start_and_wait()
+    supervisor = house.start()
+    eventually((house.data / "postgres/cluster.new").exists)
+    time.sleep(0.2)
+    kill(supervisor.pid)
+    supervisor.wait()
+    eventually(lambda: house.processes() == [], within=5, why=house.processes)
+    house.start()
+    house.wait_for("PostgreSQL is ready")
 
 
 def test_servers_that_are_killed_come_back_within_a_second_with_their_data(house: House) -> None:

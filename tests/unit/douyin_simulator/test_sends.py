@@ -40,16 +40,12 @@ def test_a_follower_is_capped_too_when_the_cap_is_for_everyone() -> None:
     assert decide(REPLY, MESSAGE._replace(spent=6), FOLLOWER, everyone, 0) == codes.CAP_REACHED
 
 
-@pytest.mark.parametrize(
-    ("now_ms", "code"), [(DAY_MS, 0), (DAY_MS + 1, codes.MESSAGE_ID_EXPIRED)]
-)
+@pytest.mark.parametrize(("now_ms", "code"), [(DAY_MS, 0), (DAY_MS + 1, codes.MESSAGE_ID_EXPIRED)])
 def test_a_message_can_be_answered_for_24_hours(now_ms: int, code: int) -> None:
     assert decide(REPLY, MESSAGE, FOLLOWER, CAPS, now_ms) == code
 
 
-@pytest.mark.parametrize(
-    ("now_ms", "code"), [(30_000, 0), (30_001, codes.REPLY_WINDOW_CLOSED)]
-)
+@pytest.mark.parametrize(("now_ms", "code"), [(30_000, 0), (30_001, codes.REPLY_WINDOW_CLOSED)])
 def test_an_enter_can_be_answered_for_30_seconds(now_ms: int, code: int) -> None:
     assert decide(GREETING, ENTER, STRANGER, CAPS, now_ms) == code
 
@@ -80,7 +76,13 @@ def test_a_window_that_starts_with_the_first_use_is_open_at_any_time() -> None:
         (REPLY, ENTER),
         (GREETING, MESSAGE),
     ],
-    ids=["unknown or own id", "receiver", "conversation", "reply to an enter", "greeting a message"],
+    ids=[
+        "unknown or own id",
+        "receiver",
+        "conversation",
+        "reply to an enter",
+        "greeting a message",
+    ],
 )
 def test_ids_that_do_not_belong_together_are_a_mismatch(
     request_: SendRequest, context: ReplyContext | None

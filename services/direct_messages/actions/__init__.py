@@ -1,0 +1,69 @@
+"""What can be done with conversations: answer, reply, hand over, keep rules, learn, look."""
+
+from services.direct_messages.actions.answering import Heard, answer, suffix
+from services.direct_messages.actions.deps import Deps
+from services.direct_messages.actions.errors import (
+    NoReplyContext,
+    NotUnknown,
+    PreconditionMissing,
+    PreconditionStale,
+    QuotaExhausted,
+    TooManyRules,
+)
+from services.direct_messages.actions.learning import learn_policies
+from services.direct_messages.actions.looking import (
+    Story,
+    find_conversation,
+    list_conversations,
+    read_timeline,
+    tell_decision,
+)
+from services.direct_messages.actions.replying import Reply, reply, set_owner
+from services.direct_messages.actions.rules import (
+    add_rule,
+    change_rule,
+    delete_rule,
+    find_rule,
+    list_rules,
+    seed_rules,
+)
+from services.direct_messages.actions.settling import (
+    Answered,
+    answer_overdue,
+    note_answers,
+    settle,
+)
+from services.direct_messages.store import Moment
+
+__all__ = [
+    "Answered",
+    "Deps",
+    "Heard",
+    "Moment",
+    "NoReplyContext",
+    "NotUnknown",
+    "PreconditionMissing",
+    "PreconditionStale",
+    "QuotaExhausted",
+    "Reply",
+    "Story",
+    "TooManyRules",
+    "add_rule",
+    "answer",
+    "answer_overdue",
+    "change_rule",
+    "delete_rule",
+    "find_conversation",
+    "find_rule",
+    "learn_policies",
+    "list_conversations",
+    "list_rules",
+    "note_answers",
+    "read_timeline",
+    "reply",
+    "seed_rules",
+    "set_owner",
+    "settle",
+    "suffix",
+    "tell_decision",
+]

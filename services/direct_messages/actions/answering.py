@@ -1,0 +1,244 @@
+"""Answer a batch of what fans did: read, decide, ask quota once, write once.
+
+Nothing is open while quota is asked. Whoever else saved one of these conversations meanwhile wins:
+then everything is read and decided again; quota answers the same operation the same.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import structlog
+
+from services.direct_messages import store
+from services.direct_messages.actions.deps import Deps, Setting
+from services.direct_messages.actions.writing import Lost, Plan, write
+from services.direct_messages.domain.conversations import Conversation, Scene
+from services.direct_messages.domain.decisions import (
+    Case,
+    Decision,
+    FanFacts,
+    Inbound,
+    Outcome,
+    decide,
+    withdraw,
+)
+from services.direct_messages.store import Account, Fan
+from shared import inbox
+from shared.contracts.api.quota import Purpose, ReserveAnswer, ReserveRequest, Window
+from shared.contracts.envelope import Envelope
+from shared.db import ALL_TENANTS
+from shared.errors import NeighbourAway
+
+log = structlog.get_logger()
+
+TRIES = 4  # the first and three more
+PURPOSES = {Scene.REPLY: Purpose.DM_REPLY, Scene.ENTER: Purpose.DM_ENTER}
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a fan did, as an envelope told it."""
+
+    envelope: Envelope
+    inbound: Inbound
+    fan_open_id: str
+    platform_conversation_id: str | None  # a follow names none
+    kind: str  # the platform's word
+    created_at: datetime  # by the platform's clock
+    learnt: FanFacts | None = None  # of a follow
+
+    @property
+    def fan(self) -> Fan:
+        """Whose conversation it belongs to."""
+        return self.envelope.organization_id, self.envelope.account_id, self.fan_open_id
+
+    @property
+    def platform_key(self) -> Fan:
+        """The platform's message, within its account."""
+        return *self.fan[:2], self.inbound.platform_id or ""
+
+    @property
+    def order(self) -> tuple[datetime, str]:
+        """Its place among the fan's events."""
+        return self.created_at, self.inbound.platform_id or ""
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """What was read before deciding."""
+
+    now: datetime
+    new: list[Heard]
+    repeated: list[Heard]  # told before under another event id
+    conversations: dict[Fan, Conversation]
+    facts: dict[Fan, FanFacts]
+    settings: dict[Account, Setting]
+
+
+def suffix(envelope: Envelope) -> str:
+    """What ids made from an event have in common, so that a second take makes the same ones."""
+    return envelope.id.partition("_")[2]
+
+
+async def answer(deps: Deps, heard: Sequence[Heard]) -> None:
+    """Decide everything in `heard` once. Raises NeighbourAway when something has to wait."""
+    waiting: list[Heard] = []
+    for _ in range(TRIES):
+        view = await _read(deps, heard)
+        waiting = [h for h in view.new if h.fan[:2] not in view.settings]
+        ready = [h for h in view.new if h.fan[:2] in view.settings]
+        plans, conversations = _decide_all(view, ready)
+        asked = [plan for plan in plans if plan.operation_id]
+        answers = await deps.quota.reserve([_question(plan) for plan in asked])
+        plans, conversations = _with_answers(plans, conversations, asked, answers)
+        try:
+            done = [h.envelope for h in (*ready, *view.repeated)]
+            await write(deps, plans, conversations, view.facts, done)
+        except Lost as lost:
+            log.info("decided_again", reason=str(lost), count=len(plans))
+            continue
+        break
+    else:
+        raise NeighbourAway("conversations kept changing", neighbour="direct_messages")
+    if waiting:
+        account = waiting[0].envelope.account_id
+        raise NeighbourAway(f"the policy of {account} is not known yet", neighbour="open_platform")
+
+
+async def _read(deps: Deps, heard: Sequence[Heard]) -> _View:
+    async with deps.database.transaction(ALL_TENANTS) as tx:
+        unseen = {e.id for e in await inbox.unseen(tx, [h.envelope for h in heard])}
+        left = [h for h in heard if h.envelope.id in unseen]
+        if not left:
+            return _View(tx.now, [], [], {}, {}, {})
+        stored = await store.heard_before(tx, {h.platform_key for h in left})
+        new, repeated = _told_apart(left, stored)
+        fans = {h.fan for h in new}
+        return _View(
+            now=tx.now,
+            new=new,
+            repeated=repeated,
+            conversations=await store.conversations_of(tx, fans),
+            facts=await store.fan_facts(tx, fans),
+            settings=await deps.catalogue.settings(tx, {fan[:2] for fan in fans}),
+        )
+
+
+def _told_apart(heard: list[Heard], stored: set[Fan]) -> tuple[list[Heard], list[Heard]]:
+    """Those to decide, and those whose message is known by the platform's id already."""
+    new, repeated, seen = [], [], set(stored)
+    for one in heard:
+        if one.inbound.platform_id is not None and one.platform_key in seen:
+            repeated.append(one)
+        else:
+            seen.add(one.platform_key)
+            new.append(one)
+    return new, repeated
+
+
+def _decide_all(view: _View, ready: list[Heard]) -> tuple[list[Plan], dict[Fan, Conversation]]:
+    """One plan an event, in the order of each fan's events; and the conversations after them."""
+    plans: list[Plan] = []
+    after: dict[Fan, Conversation] = {}
+    for heard in sorted(ready, key=lambda h: h.order):
+        fan = heard.fan
+        if heard.learnt and not _learn(view, fan, heard.learnt):
+            continue
+        known = after.get(fan) or view.conversations.get(fan)
+        setting = view.settings[fan[:2]]
+        case = Case(
+            inbound=heard.inbound,
+            conversation=known or _begun(heard, view.now),
+            facts=view.facts.get(fan, FanFacts()),
+            rules=setting.rules,
+            policy=setting.policy,
+            now=view.now,
+            seed=heard.envelope.id,
+        )
+        decision = decide(case)
+        has_conversation = known is not None or heard.platform_conversation_id is not None
+        if has_conversation:
+            after[fan] = decision.after
+        plans.append(_plan(heard, decision, has_conversation=has_conversation))
+    return plans, after
+
+
+def _learn(view: _View, fan: Fan, learnt: FanFacts) -> bool:
+    """Keep the newer fact. Whether it is one, and asks for the follow reply."""
+    known = view.facts.get(fan)
+    if (
+        known
+        and known.observed_at
+        and learnt.observed_at
+        and learnt.observed_at <= known.observed_at
+    ):
+        return False
+    view.facts[fan] = learnt
+    return bool(learnt.follows)
+
+
+def _begun(heard: Heard, now: datetime) -> Conversation:
+    organization_id, account_id, fan_open_id = heard.fan
+    return Conversation(
+        organization_id=organization_id,
+        account_id=account_id,
+        id=f"conv_{suffix(heard.envelope)}",
+        fan_open_id=fan_open_id,
+        platform_conversation_id=heard.platform_conversation_id or "",
+        version=0,
+        created_at=now,
+    )
+
+
+def _plan(heard: Heard, decision: Decision, *, has_conversation: bool) -> Plan:
+    count = len(decision.items)
+    return Plan(
+        envelope=heard.envelope,
+        kind=heard.kind,
+        fan_open_id=heard.fan_open_id,
+        conversation_id=decision.after.id if has_conversation else None,
+        platform_conversation_id=decision.after.platform_conversation_id,
+        decision=decision,
+        outcome=decision.outcome,
+        operation_id=f"op_{suffix(heard.envelope)}_{count}" if count else None,
+        answer=None,
+    )
+
+
+def _question(plan: Plan) -> ReserveRequest:
+    context = plan.context
+    return ReserveRequest(
+        organization_id=plan.envelope.organization_id,
+        account_id=plan.envelope.account_id,
+        operation_id=plan.operation_id or "",
+        purpose=PURPOSES[context.scene],
+        subject=plan.fan_open_id,
+        items=len(plan.decision.items),
+        actor="bot",
+        window=Window(opened_by=context.opened_by, opened_at=context.opened_at),
+        planned_at=None,
+        cause=plan.envelope.cause,
+    )
+
+
+def _with_answers(
+    plans: list[Plan],
+    conversations: dict[Fan, Conversation],
+    asked: list[Plan],
+    answers: list[ReserveAnswer],
+) -> tuple[list[Plan], dict[Fan, Conversation]]:
+    """The plans with quota's answers; what it refused is as if it had not been sent."""
+    by_event = {p.envelope.id: a for p, a in zip(asked, answers, strict=True)}
+    settled = []
+    for plan in plans:
+        reply = by_event.get(plan.envelope.id)
+        if reply is None:
+            settled.append(plan)
+            continue
+        if reply.granted is None:
+            fan = (plan.envelope.organization_id, plan.envelope.account_id, plan.fan_open_id)
+            conversations[fan] = withdraw(conversations[fan], plan.decision)
+            plan = replace(plan, outcome=Outcome.QUOTA_REFUSED)  # noqa: PLW2901
+        settled.append(replace(plan, answer=reply))
+    return settled, conversations

@@ -1,0 +1,177 @@
+"""What others tell of sends: how items ended, who answered in the app, which hold is overdue."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.direct_messages import store
+from services.direct_messages.actions.answering import TRIES, suffix
+from services.direct_messages.actions.deps import Deps
+from services.direct_messages.actions.writing import Lost
+from services.direct_messages.domain import conversations as domain
+from services.direct_messages.domain.conversations import Conversation, Owner, Reason
+from services.direct_messages.domain.messages import (
+    Actor,
+    Message,
+    Operation,
+    OperationState,
+    OwnerChange,
+    Settlement,
+    State,
+)
+from services.direct_messages.store import Fan
+from shared import ids, inbox
+from shared.contracts.envelope import Envelope
+from shared.contracts.events.direct_messages import SendNotRequested
+from shared.db import ALL_TENANTS, Tx
+from shared.errors import NeighbourAway
+
+OPERATION_PREFIX = "op_"  # operations of other services are not ours to give up
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """Somebody answered by hand in the platform's own app."""
+
+    envelope: Envelope
+    fan_open_id: str
+    platform_conversation_id: str
+    platform_message_id: str
+    kind: str
+    text: str | None
+    created_at: datetime
+
+    @property
+    def fan(self) -> Fan:
+        """Whose conversation it is."""
+        return self.envelope.organization_id, self.envelope.account_id, self.fan_open_id
+
+
+async def settle(deps: Deps, envelopes: list[Envelope], settlements: Sequence[Settlement]) -> None:
+    """Write how items ended. It only goes forwards, so hearing it twice changes nothing."""
+    async with deps.database.transaction(ALL_TENANTS) as tx:
+        fresh = await inbox.take(tx, envelopes)
+        new = [s for e, s in zip(envelopes, settlements, strict=True) if e.id in fresh]
+        if new:
+            await store.settle(tx, new)
+
+
+async def note_answers(deps: Deps, answered: Sequence[Answered]) -> None:
+    """Keep what people wrote in the app; they own those conversations now."""
+    for _ in range(TRIES):
+        try:
+            async with deps.database.transaction(ALL_TENANTS) as tx:
+                unseen = {e.id for e in await inbox.unseen(tx, [a.envelope for a in answered])}
+                new = [a for a in answered if a.envelope.id in unseen]
+                if new:
+                    await _note(tx, sorted(new, key=lambda a: a.created_at))
+        except Lost:
+            continue
+        return
+    raise NeighbourAway("conversations kept changing", neighbour="direct_messages")
+
+
+async def _note(tx: Tx, new: list[Answered]) -> None:
+    await inbox.take(tx, [a.envelope for a in new])
+    known = await store.conversations_of(tx, {a.fan for a in new})
+    after: dict[Fan, Conversation] = {}
+    messages, changes = [], []
+    for answer in new:
+        before = after.get(answer.fan) or known.get(answer.fan) or _begun(answer, tx)
+        after[answer.fan] = domain.person_spoke(before, Reason.PERSON_ANSWERED_IN_APP, tx.now)
+        messages.append(_message(answer, before))
+        if before.owner is Owner.BOT:
+            changes.append(
+                owner_change(before, Owner.PERSON, Reason.PERSON_ANSWERED_IN_APP, tx.now)
+            )
+    if not await store.save_conversations(tx, list(after.values())):
+        raise Lost("conversation")
+    await store.add_messages(tx, messages)
+    await store.add_owner_changes(tx, changes)
+
+
+def owner_change(
+    conversation: Conversation, owner: Owner, reason: Reason, at: datetime
+) -> OwnerChange:
+    """The note that a conversation got another owner."""
+    return OwnerChange(
+        organization_id=conversation.organization_id,
+        account_id=conversation.account_id,
+        id=ids.new("own"),
+        conversation_id=conversation.id,
+        owner=owner,
+        reason=reason,
+        message_id=None,
+        created_at=at,
+    )
+
+
+def _begun(answer: Answered, tx: Tx) -> Conversation:
+    organization_id, account_id, fan_open_id = answer.fan
+    return Conversation(
+        organization_id=organization_id,
+        account_id=account_id,
+        id=f"conv_{suffix(answer.envelope)}",
+        fan_open_id=fan_open_id,
+        platform_conversation_id=answer.platform_conversation_id,
+        version=0,
+        created_at=tx.now,
+    )
+
+
+def _message(answer: Answered, conversation: Conversation) -> Message:
+    return Message(
+        organization_id=conversation.organization_id,
+        account_id=conversation.account_id,
+        id=f"dm_{suffix(answer.envelope)}",
+        conversation_id=conversation.id,
+        direction="out",
+        actor=Actor.APP,
+        kind=answer.kind,
+        text=answer.text,
+        state=State.SENT,
+        cause=answer.envelope.cause,
+        created_at=answer.created_at,
+        platform_message_id=answer.platform_message_id,
+    )
+
+
+async def answer_overdue(
+    deps: Deps, envelopes: list[Envelope], holds: Sequence[tuple[str, str]]
+) -> None:
+    """For each (operation, reservation): one that we never asked to send is given back.
+
+    Giving up and asking meet in the operation's row, so only one of them happens.
+    """
+    async with deps.database.transaction(ALL_TENANTS) as tx:
+        fresh = await inbox.take(tx, envelopes)
+        told = {
+            (e.organization_id, e.account_id, hold[0]): (e, *hold)
+            for e, hold in zip(envelopes, holds, strict=True)
+            if e.id in fresh and hold[0].startswith(OPERATION_PREFIX)
+        }
+        given_up = [_given_up(*one, tx.now) for one in told.values()]
+        ours = await store.add_operations(tx, given_up) if given_up else set()
+        for envelope, operation_id, reservation_id in told.values():
+            if operation_id in ours:
+                event = SendNotRequested(operation_id=operation_id, reservation_id=reservation_id)
+                tx.publish(
+                    Envelope.of(event, envelope.origin, subject=reservation_id, seq=1, at=tx.now)
+                )
+
+
+def _given_up(
+    envelope: Envelope, operation_id: str, reservation_id: str, now: datetime
+) -> Operation:
+    return Operation(
+        organization_id=envelope.organization_id,
+        account_id=envelope.account_id,
+        id=operation_id,
+        state=OperationState.NOT_REQUESTED,
+        conversation_id=None,
+        actor=Actor.BOT,
+        items=0,
+        reservation_id=reservation_id,
+        supersedes=None,
+        created_at=now,
+    )

@@ -1,0 +1,211 @@
+"""Write what was decided on a batch, in one transaction: all of it or nothing."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from services.direct_messages import store
+from services.direct_messages.actions.deps import Deps
+from services.direct_messages.domain.conversations import Context, Conversation, Owner
+from services.direct_messages.domain.decisions import Decision, FanFacts, Outcome
+from services.direct_messages.domain.messages import (
+    Actor,
+    Message,
+    Operation,
+    OperationState,
+    OwnerChange,
+    State,
+)
+from services.direct_messages.domain.records import record_of
+from services.direct_messages.domain.texts import clean
+from services.direct_messages.store import Fan
+from shared import ids, inbox
+from shared.contracts.api.quota import ReserveAnswer
+from shared.contracts.envelope import Envelope
+from shared.contracts.events.direct_messages import SendRequested, TextItem
+from shared.db import ALL_TENANTS, Tx
+
+
+class Lost(Exception):
+    """Somebody else was quicker with one of these conversations: read and decide again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What will be written for one event."""
+
+    envelope: Envelope
+    kind: str
+    fan_open_id: str
+    conversation_id: str | None
+    platform_conversation_id: str
+    decision: Decision
+    outcome: Outcome
+    operation_id: str | None
+    answer: ReserveAnswer | None  # of quota, where it was asked
+
+    @property
+    def context(self) -> Context:
+        """Where its items go. Only a plan with items has one."""
+        if self.decision.context is None:
+            raise ValueError(self.operation_id)
+        return self.decision.context
+
+    @property
+    def reservation_id(self) -> str | None:
+        """What the items are held under; None when nothing may be sent."""
+        return self.answer.granted.reservation_id if self.answer and self.answer.granted else None
+
+
+async def write(
+    deps: Deps,
+    plans: list[Plan],
+    conversations: dict[Fan, Conversation],
+    facts: dict[Fan, FanFacts],
+    envelopes: list[Envelope],
+) -> None:
+    """Keep the effects of `envelopes` and ask for the sends. Raises Lost."""
+    if not envelopes:
+        return
+    sent = [plan for plan in plans if plan.reservation_id]
+    learnt = {fan: known for fan, known in facts.items() if known.observed_at}
+    async with deps.database.transaction(ALL_TENANTS) as tx:
+        if len(await inbox.take(tx, envelopes)) != len({e.id for e in envelopes}):
+            raise Lost("heard")
+        if conversations and not await store.save_conversations(tx, [*conversations.values()]):
+            raise Lost("conversation")
+        if learnt:
+            await store.put_fan_facts(tx, learnt)
+        if plans:
+            await _write_plans(tx, plans)
+        if sent:
+            await _request_sends(deps, tx, sent)
+
+
+async def _request_sends(deps: Deps, tx: Tx, sent: list[Plan]) -> None:
+    operations = [_operation(plan, tx) for plan in sent]
+    if len(await store.add_operations(tx, operations)) != len(operations):
+        raise Lost("operation")
+    for plan in sent:
+        tx.publish(_request(deps, plan, tx))
+
+
+async def _write_plans(tx: Tx, plans: list[Plan]) -> None:
+    if not await store.add_messages(tx, [m for plan in plans for m in _messages(plan, tx)]):
+        raise Lost("message")
+    await store.add_decisions(tx, [_decision_row(plan) for plan in plans])
+    if changes := [change for plan in plans if (change := _owner_change(plan, tx))]:
+        await store.add_owner_changes(tx, changes)
+
+
+def _message_id(plan: Plan) -> str:
+    return plan.decision.case.inbound.message_id
+
+
+def _messages(plan: Plan, tx: Tx) -> list[Message]:
+    inbound, envelope = plan.decision.case.inbound, plan.envelope
+    heard = Message(
+        organization_id=envelope.organization_id,
+        account_id=envelope.account_id,
+        id=inbound.message_id,
+        conversation_id=plan.conversation_id,
+        direction="in",
+        actor=Actor.FAN,
+        kind=clean(plan.kind),
+        text=inbound.text,
+        state=State.RECEIVED,
+        cause=envelope.cause,
+        created_at=inbound.at,
+        platform_message_id=inbound.platform_id,
+    )
+    if not plan.reservation_id:
+        return [heard]
+    return [heard, *(_item(plan, number, tx) for number in range(len(plan.decision.items)))]
+
+
+def _item(plan: Plan, number: int, tx: Tx) -> Message:
+    return Message(
+        organization_id=plan.envelope.organization_id,
+        account_id=plan.envelope.account_id,
+        id=f"{_message_id(plan)}_{number}",
+        conversation_id=plan.conversation_id,
+        direction="out",
+        actor=Actor.BOT,
+        kind=plan.decision.items[number].kind,
+        text=plan.decision.items[number].text,
+        state=State.QUEUED,
+        cause=plan.envelope.cause,
+        created_at=tx.now,
+        operation_id=plan.operation_id,
+        item=number,
+        answers=_message_id(plan),
+    )
+
+
+def _operation(plan: Plan, tx: Tx) -> Operation:
+    return Operation(
+        organization_id=plan.envelope.organization_id,
+        account_id=plan.envelope.account_id,
+        id=plan.operation_id or "",
+        state=OperationState.REQUESTED,
+        conversation_id=plan.conversation_id,
+        actor=Actor.BOT,
+        items=len(plan.decision.items),
+        reservation_id=plan.reservation_id or "",
+        supersedes=None,
+        created_at=tx.now,
+    )
+
+
+def _decision_row(plan: Plan) -> dict[str, Any]:
+    decision = plan.decision
+    return {
+        "organization_id": plan.envelope.organization_id,
+        "account_id": plan.envelope.account_id,
+        "message_id": _message_id(plan),
+        "outcome": plan.outcome,
+        "rule_id": decision.rule.id if decision.rule else None,
+        "operation_id": plan.operation_id if plan.answer else None,
+        "quota": plan.answer.model_dump(mode="json") if plan.answer else None,
+        "record": record_of(decision),
+        "decided_at": decision.case.now,
+    }
+
+
+def _owner_change(plan: Plan, tx: Tx) -> OwnerChange | None:
+    before, after = plan.decision.case.conversation, plan.decision.after
+    if before.owner is after.owner or plan.conversation_id is None or after.owner_reason is None:
+        return None
+    return OwnerChange(
+        organization_id=plan.envelope.organization_id,
+        account_id=plan.envelope.account_id,
+        id=ids.new("own"),
+        conversation_id=plan.conversation_id,
+        owner=Owner(after.owner),
+        reason=after.owner_reason,
+        message_id=_message_id(plan),
+        created_at=tx.now,
+    )
+
+
+def _request(deps: Deps, plan: Plan, tx: Tx) -> Envelope:
+    organization_id = plan.envelope.organization_id
+    day, context = tx.now.date(), plan.context
+    items = [
+        TextItem(text=deps.sealer.seal(organization_id, item.text, day))
+        for item in plan.decision.items
+    ]
+    event = SendRequested(
+        operation_id=plan.operation_id or "",
+        reservation_id=plan.reservation_id or "",
+        conversation_id=plan.platform_conversation_id,
+        open_id=plan.fan_open_id,
+        scene=context.scene,
+        reply_to=context.opened_by,
+        window_opened_at=context.opened_at,
+        expires_at=context.expires_at,
+        items=items,
+        supersedes=None,
+    )
+    # the conversation's next version: the order in which sends of this fan were asked for
+    seq = plan.decision.case.conversation.version + 1
+    return Envelope.of(event, plan.envelope.origin, subject=plan.fan_open_id, seq=seq, at=tx.now)

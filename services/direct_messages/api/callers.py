@@ -1,0 +1,28 @@
+"""Parameters that the endpoints share: who calls, with what, about which id."""
+
+from typing import Annotated
+
+from fastapi import Depends, Path, Request
+
+from services.direct_messages.actions import Deps
+from shared.http.pages import Cursors
+from shared.http.principal import Principal, caller_with
+
+Reader = Annotated[Principal, caller_with("dm:read")]
+Sender = Annotated[Principal, caller_with("dm:send")]
+Keeper = Annotated[Principal, caller_with("dm:manage")]
+Id = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,80}$")]
+
+
+def _deps(request: Request) -> Deps:
+    deps: Deps = request.app.state.direct_messages
+    return deps
+
+
+def _cursors(request: Request) -> Cursors:
+    cursors: Cursors = request.app.state.cursors
+    return cursors
+
+
+MessageDeps = Annotated[Deps, Depends(_deps)]
+MessageCursors = Annotated[Cursors, Depends(_cursors)]

@@ -1,0 +1,232 @@
+"""Conversations, what happened in them, and what people write."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Response
+from pydantic import Field
+
+from services.direct_messages import actions
+from services.direct_messages.actions import NoReplyContext, NotUnknown, QuotaExhausted, Reply
+from services.direct_messages.api.callers import (
+    Id,
+    MessageCursors,
+    MessageDeps,
+    Reader,
+    Sender,
+)
+from services.direct_messages.domain.conversations import Conversation, Owner, Reason
+from shared.errors import BadRequest, Invalid, NotFound
+from shared.http.errors import errors
+from shared.http.idempotency import IdempotencyKeyReused, RequiredKey
+from shared.http.models import RequestModel, ResponseModel, ShortText, Text
+from shared.http.pages import AskedPage
+
+router = APIRouter(tags=["conversations"])
+_THE_END = datetime(9999, 1, 1, tzinfo=UTC)
+
+
+class ConversationOut(ResponseModel):
+    """One fan's conversation with one account, and who answers in it now."""
+
+    id: str
+    account_id: str
+    fan_open_id: str
+    owner: Owner
+    owner_reason: Reason | None
+    owner_since: datetime | None
+    last_inbound_at: datetime | None
+    entered_at: datetime | None
+    last_person_at: datetime | None
+    created_at: datetime
+
+
+class ConversationPage(ResponseModel):
+    """Conversations, the newest first."""
+
+    data: list[ConversationOut]
+    next_cursor: str | None
+
+
+class MomentOut(ResponseModel):
+    """A message, with what was decided on it if a fan sent it; or a change of owner.
+
+    `kind` is the platform's word for the message, or page_entered, followed, owner_changed.
+    """
+
+    id: str
+    at: datetime
+    kind: str
+    direction: Literal["in", "out"] | None
+    actor: str | None
+    text: str | None
+    state: str | None
+    platform_message_id: str | None
+    operation_id: str | None
+    item: int | None
+    answers: str | None
+    code: int | None
+    log_id: str | None
+    reason: str | None
+    cause: str | None
+    owner: Owner | None
+    message_id: str | None
+    outcome: str | None
+    rule_id: str | None
+
+
+class Timeline(ResponseModel):
+    """What happened, the newest first."""
+
+    data: list[MomentOut]
+    next_cursor: str | None
+
+
+class ReplyIn(RequestModel):
+    """A person's text. `supersedes` names a send whose outcome is unknown, to send it again."""
+
+    text: Annotated[Text, Field(min_length=1, max_length=10_000)]
+    supersedes: ShortText | None = None
+
+
+class ReplyOut(ResponseModel):
+    """The reply is on its way; look at the timeline for how it ended."""
+
+    operation_id: str
+    message_ids: list[str]
+    state: Literal["queued"]
+    conversation_id: str
+    reservation_id: str
+    cause: str
+
+
+class OwnerIn(RequestModel):
+    """Who shall answer."""
+
+    owner: Owner
+
+
+@router.get(
+    "/v1/accounts/{account_id}/conversations",
+    operation_id="list_conversations",
+    responses=errors(BadRequest),
+)
+async def list_conversations(
+    account_id: Id,
+    caller: Reader,
+    deps: MessageDeps,
+    cursors: MessageCursors,
+    page: AskedPage,
+    fan: Annotated[ShortText | None, Query(description="open_id of a fan")] = None,
+) -> ConversationPage:
+    """Conversations of the account."""
+    belongs = ("conversations", caller.organization_id, account_id, fan or "")
+    before = str(cursors.read(page.cursor, *belongs)[0]) if page.cursor else ""
+    account = (caller.organization_id, account_id)
+    found = await actions.list_conversations(deps, account, fan or "", before, page.limit)
+    more = len(found) == page.limit
+    return ConversationPage(
+        data=[_conversation_out(conversation, owner) for conversation, owner in found],
+        next_cursor=cursors.write([found[-1][0].id], *belongs) if more else None,
+    )
+
+
+@router.get(
+    "/v1/conversations/{conversation_id}",
+    operation_id="get_conversation",
+    responses=errors(NotFound),
+)
+async def get_conversation(
+    conversation_id: Id, caller: Reader, deps: MessageDeps
+) -> ConversationOut:
+    """One conversation."""
+    found = await actions.find_conversation(deps, caller.organization_id, conversation_id)
+    return _conversation_out(*found)
+
+
+@router.get(
+    "/v1/conversations/{conversation_id}/timeline",
+    operation_id="get_timeline",
+    responses=errors(NotFound, BadRequest),
+)
+async def get_timeline(
+    conversation_id: Id,
+    caller: Reader,
+    deps: MessageDeps,
+    cursors: MessageCursors,
+    page: AskedPage,
+) -> Timeline:
+    """Messages, decisions and changes of owner."""
+    belongs = ("timeline", caller.organization_id, conversation_id)
+    before = (_THE_END, "")
+    if page.cursor:
+        at, moment_id = cursors.read(page.cursor, *belongs)
+        before = (datetime.fromisoformat(at), moment_id)
+    moments = await actions.read_timeline(
+        deps, caller.organization_id, conversation_id, before, page.limit
+    )
+    more = None
+    if len(moments) == page.limit:
+        more = cursors.write([moments[-1].created_at.isoformat(), moments[-1].id], *belongs)
+    return Timeline(data=[_moment_out(moment) for moment in moments], next_cursor=more)
+
+
+@router.post(
+    "/v1/conversations/{conversation_id}/messages",
+    operation_id="send_message",
+    status_code=202,
+    responses=errors(
+        *(BadRequest, NotFound, Invalid, IdempotencyKeyReused),
+        *(NoReplyContext, NotUnknown, QuotaExhausted),
+    ),
+)
+async def send_message(
+    conversation_id: Id,
+    body: ReplyIn,
+    key: RequiredKey,
+    caller: Sender,
+    deps: MessageDeps,
+    response: Response,
+) -> ReplyOut:
+    """Reply to a fan, within the quota, once a key. A person owns the conversation from then on."""
+    wanted = Reply(conversation_id, body.text, body.supersedes)
+    answer, is_replay = await actions.reply(deps, caller.organization_id, key, wanted)
+    if is_replay:
+        response.headers["Idempotency-Replayed"] = "true"
+    response.headers["Location"] = f"/v1/conversations/{conversation_id}/timeline"
+    return ReplyOut.model_validate(answer.body)
+
+
+@router.put(
+    "/v1/conversations/{conversation_id}/owner",
+    operation_id="set_conversation_owner",
+    responses=errors(NotFound, Invalid),
+)
+async def set_conversation_owner(
+    conversation_id: Id, body: OwnerIn, caller: Sender, deps: MessageDeps
+) -> ConversationOut:
+    """Take the conversation, or give it back to the bot."""
+    found = await actions.set_owner(deps, caller.organization_id, conversation_id, body.owner)
+    return _conversation_out(*found)
+
+
+def _conversation_out(conversation: Conversation, owner: Owner) -> ConversationOut:
+    has_changed = owner is not conversation.owner  # a person fell silent
+    return ConversationOut(
+        id=conversation.id,
+        account_id=conversation.account_id,
+        fan_open_id=conversation.fan_open_id,
+        owner=owner,
+        owner_reason=Reason.PERSON_IDLE if has_changed else conversation.owner_reason,
+        owner_since=conversation.owner_since,
+        last_inbound_at=conversation.last_inbound_at,
+        entered_at=conversation.entered_at,
+        last_person_at=conversation.last_person_at,
+        created_at=conversation.created_at,
+    )
+
+
+def _moment_out(moment: actions.Moment) -> MomentOut:
+    renamed = {"at": moment.created_at, "rule_id": moment.fired}
+    same = {name: getattr(moment, name) for name in MomentOut.model_fields if name not in renamed}
+    return MomentOut.model_validate({**same, **renamed})

@@ -1,0 +1,209 @@
+"""Auto-reply rules of an account."""
+
+import re
+from datetime import datetime
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Header, Response
+from pydantic import Field
+
+from services.direct_messages import actions
+from services.direct_messages.actions import PreconditionMissing, PreconditionStale, TooManyRules
+from services.direct_messages.api.callers import Id, Keeper, MessageDeps, Reader
+from services.direct_messages.domain.rules import (
+    PATTERN_MAX_CHARS,
+    Definition,
+    Match,
+    Mode,
+    Rule,
+    TextReply,
+    Trigger,
+)
+from shared.errors import Invalid, NotFound
+from shared.http.errors import errors
+from shared.http.models import RequestModel, ResponseModel, ShortText, Text
+
+router = APIRouter(tags=["rules"])
+IfMatch = Annotated[
+    str | None, Header(max_length=300, description="The ETag that the change is based on, or *")
+]
+
+
+class TextReplyIn(RequestModel):
+    """A text to send; how long it may be is the account's policy."""
+
+    kind: Literal["text"] = "text"
+    text: Annotated[Text, Field(min_length=1, max_length=10_000)]
+
+
+class RuleIn(RequestModel):
+    """What a rule waits for and what it sends. A higher priority comes first, then the older rule."""
+
+    name: ShortText
+    trigger: Trigger
+    match: Match | None = None
+    keywords: Annotated[tuple[ShortText, ...], Field(max_length=100)] = ()
+    pattern: Annotated[Text, Field(min_length=1, max_length=PATTERN_MAX_CHARS)] | None = None
+    mode: Mode = Mode.ALL
+    replies: Annotated[list[TextReplyIn], Field(min_length=1, max_length=100)]
+    hand_off: bool = False
+    priority: Annotated[int, Field(ge=-1000, le=1000)] = 0
+    enabled: bool = True
+
+
+class TextReplyOut(ResponseModel):
+    """A text that is sent."""
+
+    kind: Literal["text"]
+    text: str
+
+
+class RuleOut(ResponseModel):
+    """A rule; its ETag is the version in quotes."""
+
+    id: str
+    version: int
+    name: str
+    trigger: Trigger
+    match: Match | None
+    keywords: list[str]
+    pattern: str | None
+    mode: Mode
+    replies: list[TextReplyOut]
+    hand_off: bool
+    priority: int
+    enabled: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+class RuleList(ResponseModel):
+    """All rules, in the order in which they are asked; `version` counts changes of the set."""
+
+    version: int
+    data: list[RuleOut]
+
+
+@router.get(
+    "/v1/accounts/{account_id}/rules",
+    operation_id="list_rules",
+    responses=errors(NotFound),
+)
+async def list_rules(account_id: Id, caller: Reader, deps: MessageDeps) -> RuleList:
+    """Every rule of the account, in precedence order."""
+    version, rules = await actions.list_rules(deps, (caller.organization_id, account_id))
+    return RuleList(version=version, data=[rule_out(rule) for rule in rules])
+
+
+@router.post(
+    "/v1/accounts/{account_id}/rules",
+    operation_id="add_rule",
+    status_code=201,
+    responses=errors(NotFound, Invalid, TooManyRules),
+)
+async def add_rule(
+    account_id: Id, body: RuleIn, caller: Keeper, deps: MessageDeps, response: Response
+) -> RuleOut:
+    """Add a rule. It holds for what fans do from now on."""
+    rule = await actions.add_rule(deps, (caller.organization_id, account_id), _definition(body))
+    response.headers["Location"] = f"/v1/accounts/{account_id}/rules/{rule.id}"
+    return _tagged(rule, response)
+
+
+@router.get(
+    "/v1/accounts/{account_id}/rules/{rule_id}",
+    operation_id="get_rule",
+    responses=errors(NotFound),
+)
+async def get_rule(
+    account_id: Id, rule_id: Id, caller: Reader, deps: MessageDeps, response: Response
+) -> RuleOut:
+    """One rule."""
+    rule = await actions.find_rule(deps, (caller.organization_id, account_id), rule_id)
+    return _tagged(rule, response)
+
+
+@router.put(
+    "/v1/accounts/{account_id}/rules/{rule_id}",
+    operation_id="change_rule",
+    responses=errors(NotFound, Invalid, PreconditionMissing, PreconditionStale),
+)
+async def change_rule(  # noqa: PLR0913, PLR0917  each one is a part of the request
+    account_id: Id,
+    rule_id: Id,
+    body: RuleIn,
+    caller: Keeper,
+    deps: MessageDeps,
+    response: Response,
+    if_match: IfMatch = None,
+) -> RuleOut:
+    """Replace a rule, if nobody changed it meanwhile."""
+    account = (caller.organization_id, account_id)
+    versions = _versions(if_match)
+    rule = await actions.change_rule(deps, account, rule_id, versions, _definition(body))
+    return _tagged(rule, response)
+
+
+@router.delete(
+    "/v1/accounts/{account_id}/rules/{rule_id}",
+    operation_id="delete_rule",
+    status_code=204,
+    responses=errors(NotFound, PreconditionMissing, PreconditionStale),
+)
+async def delete_rule(
+    account_id: Id, rule_id: Id, caller: Keeper, deps: MessageDeps, if_match: IfMatch = None
+) -> None:
+    """Delete a rule. Earlier decisions still know what it said."""
+    account = (caller.organization_id, account_id)
+    await actions.delete_rule(deps, account, rule_id, _versions(if_match))
+
+
+def rule_out(rule: Rule) -> RuleOut:
+    """The rule as people see it."""
+    definition = rule.definition
+    return RuleOut(
+        id=rule.id,
+        version=rule.version,
+        name=definition.name,
+        trigger=definition.trigger,
+        match=definition.match,
+        keywords=list(definition.keywords),
+        pattern=definition.pattern,
+        mode=definition.mode,
+        replies=[TextReplyOut(kind=r.kind, text=r.text) for r in definition.replies],
+        hand_off=definition.hand_off,
+        priority=definition.priority,
+        enabled=definition.enabled,
+        created_at=rule.created_at,
+        updated_at=rule.updated_at,
+    )
+
+
+def _tagged(rule: Rule, response: Response) -> RuleOut:
+    response.headers["ETag"] = f'"{rule.version}"'
+    return rule_out(rule)
+
+
+def _definition(body: RuleIn) -> Definition:
+    return Definition(
+        name=body.name,
+        trigger=body.trigger,
+        match=body.match,
+        keywords=body.keywords,
+        pattern=body.pattern,
+        mode=body.mode,
+        replies=tuple(TextReply(reply.text) for reply in body.replies),
+        hand_off=body.hand_off,
+        priority=body.priority,
+        enabled=body.enabled,
+    )
+
+
+def _versions(if_match: str | None) -> frozenset[int] | None:
+    """The versions that may be changed; None for any. A weak tag matches none."""
+    if if_match is None:
+        raise PreconditionMissing("send If-Match with the ETag of the rule")
+    if if_match.strip() == "*":
+        return None
+    tags = (re.fullmatch(r'"(\d{1,9})"', tag.strip()) for tag in if_match.split(","))
+    return frozenset(int(tag.group(1)) for tag in tags if tag)

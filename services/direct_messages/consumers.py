@@ -1,0 +1,150 @@
+"""Events in: what fans do, how sends end, what accounts may, who follows."""
+
+from functools import partial
+
+from services.direct_messages import actions
+from services.direct_messages.actions import Answered, Deps, Heard
+from services.direct_messages.domain.decisions import FanFacts, Inbound
+from services.direct_messages.domain.messages import Settlement, State
+from services.direct_messages.domain.rules import Trigger
+from services.direct_messages.domain.texts import clean
+from shared.contracts.envelope import Envelope
+from shared.contracts.events.douyin import (
+    AttemptSettled,
+    MessageReceived,
+    PageEntered,
+    PersonAnswered,
+)
+from shared.contracts.events.fans import FollowChanged
+from shared.contracts.events.open_platform import PolicyChanged
+from shared.contracts.events.quota import ReservationOverdue
+from shared.queue import Handler
+
+
+def handlers(deps: Deps) -> dict[str, Handler]:
+    """Event type → handler of a batch."""
+    return {
+        MessageReceived.type: partial(on_message_received, deps),
+        PageEntered.type: partial(on_page_entered, deps),
+        FollowChanged.type: partial(on_follow_changed, deps),
+        PolicyChanged.type: partial(on_policy_changed, deps),
+        PersonAnswered.type: partial(on_person_answered, deps),
+        AttemptSettled.type: partial(on_attempt_settled, deps),
+        ReservationOverdue.type: partial(on_reservation_overdue, deps),
+    }
+
+
+async def on_message_received(deps: Deps, envelopes: list[Envelope]) -> None:
+    """A fan wrote: decide, and answer if a rule says so."""
+    await actions.answer(deps, [_message(deps, e) for e in envelopes])
+
+
+async def on_page_entered(deps: Deps, envelopes: list[Envelope]) -> None:
+    """A fan opened the chat page: greet, if it is time to."""
+    await actions.answer(deps, [_entry(e) for e in envelopes])
+
+
+async def on_follow_changed(deps: Deps, envelopes: list[Envelope]) -> None:
+    """A fan follows or no longer does: keep the fact, thank once an epoch."""
+    await actions.answer(deps, [_follow(e) for e in envelopes])
+
+
+async def on_policy_changed(deps: Deps, envelopes: list[Envelope]) -> None:
+    """Keep every policy; the newest of an account holds for new decisions."""
+    told = [PolicyChanged.model_validate(e.data) for e in envelopes]
+    learnt = [(p.policy_version, p.profile, p.values) for p in told]
+    await actions.learn_policies(deps, envelopes, learnt)
+
+
+async def on_person_answered(deps: Deps, envelopes: list[Envelope]) -> None:
+    """Somebody answered in Douyin's own app: a person owns the conversation."""
+    await actions.note_answers(deps, [_answer(deps, e) for e in envelopes])
+
+
+async def on_attempt_settled(deps: Deps, envelopes: list[Envelope]) -> None:
+    """One item was sent, was not, or nobody knows."""
+    await actions.settle(deps, envelopes, [_settlement(e) for e in envelopes])
+
+
+async def on_reservation_overdue(deps: Deps, envelopes: list[Envelope]) -> None:
+    """A hold outlived its lease: give it back if its send was never asked for."""
+    told = [ReservationOverdue.model_validate(e.data) for e in envelopes]
+    await actions.answer_overdue(
+        deps, envelopes, [(t.operation_id, t.reservation_id) for t in told]
+    )
+
+
+def _opened(deps: Deps, envelope: Envelope, sealed: str | None) -> str | None:
+    if sealed is None:
+        return None
+    return clean(deps.sealer.open(envelope.organization_id, sealed))
+
+
+def _message(deps: Deps, envelope: Envelope) -> Heard:
+    event = MessageReceived.model_validate(envelope.data)
+    inbound = Inbound(
+        trigger=Trigger.MESSAGE,
+        message_id=f"dm_{actions.suffix(envelope)}",
+        platform_id=event.message_id,
+        text=_opened(deps, envelope, event.text),
+        at=event.window_opened_at,
+    )
+    return Heard(
+        envelope, inbound, event.open_id, event.conversation_id, event.kind, event.created_at
+    )
+
+
+def _entry(envelope: Envelope) -> Heard:
+    event = PageEntered.model_validate(envelope.data)
+    inbound = Inbound(
+        trigger=Trigger.ENTER,
+        message_id=f"dm_{actions.suffix(envelope)}",
+        platform_id=event.message_id,
+        text=None,
+        at=event.window_opened_at,
+    )
+    return Heard(
+        envelope, inbound, event.open_id, event.conversation_id, "page_entered", event.created_at
+    )
+
+
+def _follow(envelope: Envelope) -> Heard:
+    event = FollowChanged.model_validate(envelope.data)
+    inbound = Inbound(
+        trigger=Trigger.FOLLOW,
+        message_id=f"dm_{actions.suffix(envelope)}",
+        platform_id=None,
+        text=None,
+        at=event.observed_at,
+        epoch=event.epoch,
+    )
+    facts = FanFacts(event.follows, event.observed_at, event.epoch)
+    return Heard(envelope, inbound, event.open_id, None, "followed", event.observed_at, facts)
+
+
+def _answer(deps: Deps, envelope: Envelope) -> Answered:
+    event = PersonAnswered.model_validate(envelope.data)
+    return Answered(
+        envelope=envelope,
+        fan_open_id=event.open_id,
+        platform_conversation_id=event.conversation_id,
+        platform_message_id=event.message_id,
+        kind=event.kind,
+        text=_opened(deps, envelope, event.text),
+        created_at=event.created_at,
+    )
+
+
+def _settlement(envelope: Envelope) -> Settlement:
+    event = AttemptSettled.model_validate(envelope.data)
+    return Settlement(
+        organization_id=envelope.organization_id,
+        account_id=envelope.account_id,
+        operation_id=event.operation_id,
+        item=event.item,
+        state=State(event.outcome.value),
+        platform_message_id=event.platform_message_id,
+        code=event.code,
+        log_id=event.log_id,
+        reason=event.reason,
+    )

@@ -1,0 +1,110 @@
+"""The record of a decision: everything that is needed to decide it again, for ever."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from services.direct_messages.domain.conversations import Conversation, Owner, Reason
+from services.direct_messages.domain.decisions import Case, Decision, FanFacts, Inbound, decide
+from services.direct_messages.domain.matching import Candidate, CompiledRules, Step
+from services.direct_messages.domain.policy import Policy
+from services.direct_messages.domain.rules import Trigger
+
+_TRACED = 20  # candidates that a trace lists; the rest is a number
+
+
+def record_of(decision: Decision) -> dict[str, Any]:
+    """The record, of values that JSON can hold. The text stays in the message and nowhere else."""
+    case, inbound = decision.case, decision.case.inbound
+    return {
+        "decided_at": case.now,
+        "seed": case.seed,
+        "rule_set_version": case.rules.version,
+        "policy_version": case.policy.version,
+        "inbound": {
+            "trigger": inbound.trigger,
+            "message_id": inbound.message_id,
+            "platform_id": inbound.platform_id,
+            "at": inbound.at,
+            "epoch": inbound.epoch,
+        },
+        "fan": case.facts,
+        "conversation": case.conversation,
+        "outcome": decision.outcome,
+        "rule_id": decision.rule.id if decision.rule else None,
+        "items": len(decision.items),
+        "owner": decision.after.owner,
+        "owner_reason": decision.after.owner_reason,
+        "context": decision.context,
+        "candidates": _trace(decision),
+        "candidates_total": len(decision.found),
+    }
+
+
+def decide_again(
+    record: Mapping[str, Any], text: str | None, rules: CompiledRules, policy: Policy
+) -> Decision:
+    """The decision from its stored record (times as text) and the rules and policy of that time."""
+    inbound, fan = record["inbound"], record["fan"]
+    case = Case(
+        inbound=Inbound(
+            trigger=Trigger(inbound["trigger"]),
+            message_id=inbound["message_id"],
+            platform_id=inbound["platform_id"],
+            text=text,
+            at=datetime.fromisoformat(inbound["at"]),
+            epoch=inbound["epoch"],
+        ),
+        conversation=_conversation(record["conversation"]),
+        facts=FanFacts(fan["follows"], _time(fan["observed_at"]), fan["epoch"]),
+        rules=rules,
+        policy=policy,
+        now=datetime.fromisoformat(record["decided_at"]),
+        seed=record["seed"],
+    )
+    return decide(case)
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _conversation(stored: Mapping[str, Any]) -> Conversation:
+    times = {
+        name: _time(value)
+        for name, value in stored.items()
+        if name.endswith(("_at", "_since")) and not isinstance(value, list)
+    }
+    lists = {
+        name: tuple(datetime.fromisoformat(time) for time in stored[name])
+        for name in ("inbound_at", "auto_sent_at")
+    }
+    reason = stored["owner_reason"]
+    kinds = {"owner": Owner(stored["owner"]), "owner_reason": Reason(reason) if reason else None}
+    return Conversation(**{**stored, **times, **lists, **kinds})
+
+
+def _trace(decision: Decision) -> list[dict[str, Any]]:
+    """Which rules matched, in order, and why each but the first lost."""
+    return [
+        {
+            "rule_id": candidate.rule.id,
+            "step": candidate.step.name.lower(),
+            "found": candidate.found,
+            "lost": _why(candidate, decision),
+        }
+        for candidate in decision.found[:_TRACED]
+    ]
+
+
+def _why(candidate: Candidate, decision: Decision) -> str | None:
+    first = decision.found[0]
+    if candidate is first:
+        return None if decision.rule is first.rule else str(decision.outcome)
+    if candidate.step is not first.step:
+        return "earlier_step"
+    if candidate.key[1] != first.key[1]:
+        return "earlier_step" if candidate.step is Step.HAND_OFF else "longer_match"
+    if candidate.rule.definition.priority != first.rule.definition.priority:
+        return "higher_priority"
+    return "older_rule"

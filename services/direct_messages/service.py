@@ -1,0 +1,31 @@
+"""What the direct message service hands to whoever runs it. The only place that builds things."""
+
+from services.direct_messages import api, consumers, store
+from services.direct_messages.actions import Deps
+from services.direct_messages.clients import Quota
+from shared.http.pages import Cursors
+from shared.runtime import Api, Resources, Service, Worker, new_api
+
+_NAME = "direct_messages"
+
+
+def deps_of(resources: Resources) -> Deps:
+    """What the actions work with; also for the demo, which seeds rules."""
+    return Deps(resources.database(_NAME), Quota(resources), resources.sealer)
+
+
+def build_api(resources: Resources) -> Api:
+    """The HTTP side."""
+    app = new_api(resources, _NAME, "Conversations, automatic replies, people's replies")
+    app.state.direct_messages = deps_of(resources)
+    app.state.cursors = Cursors(resources.sealer.derive("cursors|direct_messages"))
+    app.include_router(api.router)
+    return Api(app)
+
+
+def build_worker(resources: Resources) -> Worker:
+    """The event side."""
+    return Worker(handlers=consumers.handlers(deps_of(resources)))
+
+
+SERVICE = Service(_NAME, store.metadata, build_api, build_worker)

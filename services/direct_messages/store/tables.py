@@ -1,0 +1,180 @@
+"""Tables of the direct message service."""
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+from shared.db import spine_metadata
+
+metadata = spine_metadata("direct_messages")
+_TIME = sa.DateTime(timezone=True)
+
+
+def _tenant() -> tuple[sa.Column[str], sa.Column[str]]:
+    return (
+        sa.Column("organization_id", sa.Text, primary_key=True),
+        sa.Column("account_id", sa.Text, primary_key=True),
+    )
+
+
+accounts = sa.Table(
+    "account",  # which versions hold now; its row lock puts changes of rules in order
+    metadata,
+    *_tenant(),
+    sa.Column("policy_version", sa.Integer, nullable=False),  # 0: not heard yet
+    sa.Column("rule_set_version", sa.Integer, nullable=False),
+    sa.CheckConstraint("policy_version >= 0 AND rule_set_version >= 0", name="versions"),
+)
+policies = sa.Table(
+    "policy",  # every version that was heard, kept for ever
+    metadata,
+    *_tenant(),
+    sa.Column("version", sa.Integer, primary_key=True),
+    sa.Column("profile", sa.Text, nullable=False),
+    sa.Column("values", JSONB, nullable=False),
+    sa.Column("heard_at", _TIME, nullable=False),
+)
+rule_sets = sa.Table(
+    "rule_set",  # every version of an account's rules, kept for ever
+    metadata,
+    *_tenant(),
+    sa.Column("version", sa.Integer, primary_key=True),
+    sa.Column("rules", JSONB, nullable=False),
+    sa.Column("created_at", _TIME, nullable=False),
+)
+rules = sa.Table(
+    "rule",
+    metadata,
+    *_tenant(),
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("definition", JSONB, nullable=False),
+    sa.Column("created_at", _TIME, nullable=False),
+    sa.Column("updated_at", _TIME, nullable=False),
+)
+fan_facts = sa.Table(
+    "fan_fact",  # our copy of what `fans` published
+    metadata,
+    *_tenant(),
+    sa.Column("fan_open_id", sa.Text, primary_key=True),
+    sa.Column("follows", sa.Boolean, nullable=False),
+    sa.Column("observed_at", _TIME, nullable=False),
+    sa.Column("epoch", sa.Integer, nullable=False),
+)
+conversations = sa.Table(
+    "conversation",
+    metadata,
+    *_tenant(),
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("fan_open_id", sa.Text, nullable=False),
+    sa.Column("platform_conversation_id", sa.Text, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("created_at", _TIME, nullable=False),
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("owner_reason", sa.Text),
+    sa.Column("owner_since", _TIME),
+    sa.Column("last_person_at", _TIME),
+    sa.Column("last_inbound_id", sa.Text),
+    sa.Column("last_inbound_at", _TIME),
+    sa.Column("enter_id", sa.Text),
+    sa.Column("entered_at", _TIME),
+    sa.Column("last_default_at", _TIME),
+    sa.Column("last_greeting_at", _TIME),
+    sa.Column("follow_epoch", sa.Integer),
+    sa.Column("last_follow_reply_at", _TIME),
+    sa.Column("inbound_at", ARRAY(_TIME), nullable=False),
+    sa.Column("auto_sent_at", ARRAY(_TIME), nullable=False),
+    sa.UniqueConstraint("organization_id", "account_id", "fan_open_id", name="uq_conversation_fan"),
+    sa.CheckConstraint("owner IN ('bot', 'person')", name="owner"),
+)
+messages = sa.Table(
+    "message",
+    metadata,
+    *_tenant(),
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("conversation_id", sa.Text),  # none for a follow of somebody who never wrote
+    sa.Column("direction", sa.Text, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("text", sa.Text),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("cause", sa.Text, nullable=False),
+    sa.Column("created_at", _TIME, nullable=False),
+    sa.Column("platform_message_id", sa.Text),
+    sa.Column("operation_id", sa.Text),
+    sa.Column("item", sa.Integer),
+    sa.Column("answers", sa.Text),
+    sa.Column("code", sa.Integer),
+    sa.Column("log_id", sa.Text),
+    sa.Column("reason", sa.Text),
+    sa.CheckConstraint("direction IN ('in', 'out')", name="direction"),
+    sa.CheckConstraint("(operation_id IS NULL) = (item IS NULL)", name="item"),
+    sa.CheckConstraint(
+        "state IN ('received', 'queued', 'sent', 'failed', 'unknown')", name="state"
+    ),
+    sa.Index(
+        "uq_message_inbound",
+        *("organization_id", "account_id", "platform_message_id"),
+        unique=True,
+        postgresql_where=sa.text("direction = 'in' AND platform_message_id IS NOT NULL"),
+    ),
+    sa.Index(
+        "uq_message_item",
+        *("organization_id", "account_id", "operation_id", "item"),
+        unique=True,
+        postgresql_where=sa.text("operation_id IS NOT NULL"),
+    ),
+    sa.Index(
+        "ix_message_conversation",
+        *("organization_id", "account_id", "conversation_id", "created_at", "id"),
+    ),
+)
+operations = sa.Table(
+    "operation",  # one send; two who claim the same operation meet here
+    metadata,
+    *_tenant(),
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("conversation_id", sa.Text),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("items", sa.Integer, nullable=False),
+    sa.Column("reservation_id", sa.Text, nullable=False),
+    sa.Column("supersedes", sa.Text),
+    sa.Column("created_at", _TIME, nullable=False),
+    sa.CheckConstraint("state IN ('requested', 'not_requested')", name="state"),
+    sa.Index(  # an unknown send is sent again by at most one other
+        "uq_operation_supersedes",
+        *("organization_id", "account_id", "supersedes"),
+        unique=True,
+        postgresql_where=sa.text("supersedes IS NOT NULL"),
+    ),
+)
+decisions = sa.Table(
+    "decision",  # one for every inbound message, page entry and follow, kept for ever
+    metadata,
+    *_tenant(),
+    sa.Column("message_id", sa.Text, primary_key=True),
+    sa.Column("outcome", sa.Text, nullable=False),
+    sa.Column("rule_id", sa.Text),
+    sa.Column("operation_id", sa.Text),
+    sa.Column("quota", JSONB),  # the answer of quota; none when it was not asked
+    sa.Column("record", JSONB, nullable=False),
+    sa.Column("decided_at", _TIME, nullable=False),
+)
+owner_changes = sa.Table(
+    "owner_change",
+    metadata,
+    *_tenant(),
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("conversation_id", sa.Text, nullable=False),
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("message_id", sa.Text),
+    sa.Column("created_at", _TIME, nullable=False),
+    sa.Index(
+        "ix_owner_change_conversation",
+        *("organization_id", "account_id", "conversation_id", "created_at", "id"),
+    ),
+)
+
+Account = tuple[str, str]  # organization id, account id
+Fan = tuple[str, str, str]  # organization id, account id, open id

@@ -1,0 +1,157 @@
+"""Apps and accounts in memory, at most five seconds old: the door and the sender ask it for each message."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from services.douyin import store
+from services.douyin.domain.accounts import USABLE, Authorisation, account_state
+from shared.db import ALL_TENANTS, Database
+from shared.sealing import Sealer
+
+FRESH_SECONDS = 5.0
+_MISS_SECONDS = 1.0  # unknown keys cannot make us ask more often
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """A Douyin app as the door needs it. Holds open secrets: never log it."""
+
+    organization_id: str
+    client_key: str
+    secrets: tuple[bytes, ...]
+    max_age: timedelta | None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A bound account as the sender needs it. Holds an open token: never log it."""
+
+    organization_id: str
+    account_id: str
+    client_key: str
+    open_id: str
+    access_token: str
+    token_version: int
+    is_refused: bool  # the platform refused this version; a new one is on its way, or never comes
+    can_refresh: bool
+    authorisation: Authorisation
+
+    def is_usable(self, now: datetime) -> bool:
+        """Whether messages may be sent."""
+        if self.is_refused and not self.can_refresh:
+            return False
+        return account_state(self.authorisation, now) in USABLE
+
+
+class Directory:
+    """Reads the whole configuration when it is asked and too old; idle, it does nothing."""
+
+    def __init__(self, database: Database, sealer: Sealer) -> None:
+        self._database, self._sealer = database, sealer
+        self._apps: dict[str, App] = {}
+        self._by_open_id: dict[tuple[str, str], Account] = {}
+        self._by_id: dict[tuple[str, str], Account] = {}
+        self._opened: dict[tuple[str, str], str] = {}
+        self._read_at = float("-inf")
+        self._reading = asyncio.Lock()
+
+    async def app(self, client_key: str) -> App | None:
+        """The app of that key. Raises NeighbourAway when PostgreSQL is away and nothing is known."""
+        await self._refresh(FRESH_SECONDS)
+        if client_key not in self._apps:
+            await self._refresh(_MISS_SECONDS)
+        return self._apps.get(client_key)
+
+    async def bound(self, client_key: str, open_ids: tuple[str, ...]) -> Account | None:
+        """The account bound to the first of these open_ids that has one."""
+        for _ in range(2):
+            for open_id in open_ids:
+                account = self._by_open_id.get((client_key, open_id))
+                if account is not None:
+                    return account
+            await self._refresh(_MISS_SECONDS)
+        return None
+
+    async def account(self, organization_id: str, account_id: str) -> Account | None:
+        """The account of that id."""
+        await self._refresh(FRESH_SECONDS)
+        if (organization_id, account_id) not in self._by_id:
+            await self._refresh(_MISS_SECONDS)
+        return self._by_id.get((organization_id, account_id))
+
+    def forget(self) -> None:
+        """The configuration changed here: read it again with the next question."""
+        self._read_at = float("-inf")
+
+    async def _refresh(self, older_than: float) -> None:
+        if time.monotonic() - self._read_at < older_than:
+            return
+        async with self._reading:
+            if time.monotonic() - self._read_at >= older_than:
+                await self._read()
+
+    async def _read(self) -> None:
+        began = time.monotonic()
+        async with self._database.transaction(ALL_TENANTS) as tx:
+            apps = await store.all_apps(tx)
+            bindings = await store.all_bindings(tx)
+        opened: dict[tuple[str, str], str] = {}
+        self._apps = {row.client_key: self._open_app(row, opened) for row in apps}
+        accounts = [self._open_account(row, opened) for row in bindings]
+        self._by_open_id = {(a.client_key, a.open_id): a for a in accounts}
+        self._by_id = {(a.organization_id, a.account_id): a for a in accounts}
+        self._opened = opened
+        self._read_at = began
+
+    def _open(self, owner: str, sealed: str, opened: dict[tuple[str, str], str]) -> str:
+        plain = self._opened.get((owner, sealed)) or self._sealer.open(owner, sealed)
+        opened[owner, sealed] = plain
+        return plain
+
+    def _open_app(self, row: store.AppRow, opened: dict[tuple[str, str], str]) -> App:
+        owner = secret_owner(row.organization_id, row.client_key)
+        hours = row.max_event_age_hours
+        return App(
+            row.organization_id,
+            row.client_key,
+            tuple(self._open(owner, sealed, opened).encode() for sealed in row.secrets),
+            None if hours is None else timedelta(hours=hours),
+        )
+
+    def _open_account(self, row: store.BindingRow, opened: dict[tuple[str, str], str]) -> Account:
+        owner = token_owner(row.organization_id, "access_token", row.account_id)
+        token = self._open(owner, row.access_token, opened) if row.access_token else ""
+        return Account(
+            row.organization_id,
+            row.account_id,
+            row.client_key,
+            row.open_id,
+            token,
+            row.token_version,
+            is_refused=row.refused_version == row.token_version,
+            can_refresh=row.refresh_token is not None,
+            authorisation=authorisation(row),
+        )
+
+
+def authorisation(row: store.BindingRow) -> Authorisation:
+    """What decides the state of a binding."""
+    return Authorisation(
+        has_access=row.access_token is not None,
+        access_expires_at=row.access_token_expires_at,
+        has_refresh=row.refresh_token is not None,
+        refresh_expires_at=row.refresh_token_expires_at,
+        is_revoked=row.revoked_at is not None,
+    )
+
+
+def secret_owner(organization_id: str, client_key: str) -> str:
+    """Whose seal an app's secrets carry."""
+    return f"{organization_id}|douyin.app.secret|{client_key}"
+
+
+def token_owner(organization_id: str, column: str, row: str) -> str:
+    """Whose seal a token carries."""
+    return f"{organization_id}|douyin.{column}|{row}"

@@ -1,0 +1,274 @@
+"""Sends what was claimed: each once, many at once, the accounts taking turns; then settles in batches."""
+
+import asyncio
+import time
+from collections import Counter, OrderedDict, deque
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import structlog
+
+from services.douyin import store
+from services.douyin.actions.directory import Account, Directory
+from services.douyin.actions.settling import LEASE, Claims, settle
+from services.douyin.actions.tokens import TokenKeeper
+from services.douyin.clients import SEND_SECONDS, Platform, TextMessage
+from services.douyin.domain.answers import Action, Verdict, classify
+from services.douyin.domain.attempts import State, next_try
+from shared.db import ALL_TENANTS, Database
+from shared.errors import NeighbourAway
+from shared.failpoints import failpoint
+from shared.http.client import MaybeSent, NotSent
+from shared.sealing import SealBroken, Sealer
+
+log = structlog.get_logger()
+
+AT_ONCE = 128
+_OF_ONE_ACCOUNT = 64
+_MOST_CLAIMED = 192  # what a killed process leaves in doubt is never more than this
+_MARGIN_SECONDS = 1.0  # between the end of a try and the end of its lease
+_LINGER_SECONDS = 0.003
+_SETTLED_AT_ONCE = 256
+_THROTTLED_SECONDS = 5.0
+_TOKEN_SECONDS = 1.0
+_PULL_FROM = 32
+_PAUSE_SECONDS = 0.3
+
+_Key = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Load:
+    claimed: store.Claimed
+    claims: Claims
+
+
+class Dispatcher:
+    """Everything between a claim and its settlement. One a process."""
+
+    def __init__(
+        self,
+        database: Database,
+        sealer: Sealer,
+        directory: Directory,
+        platform: Platform,
+        tokens: TokenKeeper,
+    ) -> None:
+        self._database, self._sealer = database, sealer
+        self._directory, self._platform, self._tokens = directory, platform, tokens
+        self._waiting: OrderedDict[_Key, deque[_Load]] = OrderedDict()
+        self._idle: deque[asyncio.Future[None]] = deque()
+        self._sending: Counter[_Key] = Counter()
+        self._results: list[store.Settlement] = []
+        self._finished = asyncio.Event()
+        self._claimed = 0  # waiting, sending, or not settled yet
+        self._is_behind = False
+
+    def room(self) -> int:
+        """How many more attempts may be claimed now."""
+        room = max(_MOST_CLAIMED - self._claimed, 0)
+        self._is_behind |= room == 0
+        return room
+
+    def offer(self, claims: Claims) -> None:
+        """Send these; they are claimed and committed."""
+        self._claimed += len(claims.attempts)
+        self._is_behind |= self._claimed >= _MOST_CLAIMED
+        for claimed in claims.attempts:
+            key = (claimed.organization_id, claimed.account_id)
+            self._waiting.setdefault(key, deque()).append(_Load(claimed, claims))
+        for _ in range(min(len(claims.attempts), len(self._idle))):
+            waiter = self._idle.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+
+    async def pull(self) -> int:
+        """Claim what waits in the table, as far as there is room; how many."""
+        room = self.room()
+        if room == 0:
+            return 0
+        self._is_behind = False
+        at = time.monotonic()
+        async with self._database.transaction(ALL_TENANTS) as tx:
+            conversations = await store.waiting_conversations(tx, room)
+            if not conversations:
+                return 0
+            await store.lock_conversations(tx, conversations)
+            claimed = await store.claim_next(tx, conversations, LEASE, room)
+            now = tx.now
+        await failpoint("claim.after_commit")
+        self.offer(Claims(claimed, at, now))
+        return len(claimed)
+
+    async def run(self) -> None:
+        """Send and settle until cancelled; then give back what was not begun."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(AT_ONCE):
+                    group.create_task(self._send_for_ever())
+                group.create_task(self._settle_for_ever())
+        finally:
+            await self._give_back()
+
+    async def _give_back(self) -> None:
+        loads = [load for queue in self._waiting.values() for load in queue]
+        self._waiting.clear()
+        left = self._results + [_untried(load.claimed, 0.0, load.claimed.reason) for load in loads]
+        try:
+            async with asyncio.timeout(2):
+                if left:
+                    await settle(self._database, left, 0)
+        except (NeighbourAway, TimeoutError):
+            log.warning("claims_not_given_back", count=len(left))
+
+    async def _send_for_ever(self) -> None:
+        while True:
+            load = await self._next()
+            key = (load.claimed.organization_id, load.claimed.account_id)
+            try:
+                settlement = await self._send(load)
+            finally:
+                self._sending[key] -= 1
+            self._results.append(settlement)
+            self._finished.set()
+
+    async def _next(self) -> _Load:
+        while True:
+            for key, queue in self._waiting.items():
+                if self._sending[key] < _OF_ONE_ACCOUNT:
+                    load = queue.popleft()
+                    if queue:
+                        self._waiting.move_to_end(key)
+                    else:
+                        del self._waiting[key]
+                    self._sending[key] += 1
+                    return load
+            waiter = asyncio.get_running_loop().create_future()
+            self._idle.append(waiter)
+            await waiter
+
+    async def _send(self, load: _Load) -> store.Settlement:
+        claimed = load.claimed
+        passed = time.monotonic() - load.claims.at
+        now = load.claims.now + timedelta(seconds=passed)
+        if claimed.expires_at <= now:
+            return store.Settlement(claimed, State.FAILED, "window_expired")
+        try:
+            account = await self._directory.account(claimed.organization_id, claimed.account_id)
+        except NeighbourAway:
+            return _untried(claimed, _TOKEN_SECONDS, claimed.reason)
+        if account is None or not account.is_usable(now):
+            return store.Settlement(claimed, State.FAILED, "not_authorised")
+        if account.is_refused:
+            return _untried(claimed, _TOKEN_SECONDS, "token_refused")
+        try:
+            text = self._sealer.open(claimed.organization_id, claimed.content)
+        except SealBroken:
+            return store.Settlement(claimed, State.FAILED, "content_unreadable")
+        return await self._try(load, account, text)
+
+    async def _try(self, load: _Load, account: Account, text: str) -> store.Settlement:
+        claimed = load.claimed
+        message = TextMessage(
+            claimed.scene, claimed.reply_to, claimed.conversation_id, claimed.open_id, text
+        )
+        left = load.claims.at + LEASE.total_seconds() - _MARGIN_SECONDS - time.monotonic()
+        if left < SEND_SECONDS:  # the lease must outlive the try: it waited for its turn too long
+            return _untried(claimed, 0.0, claimed.reason)
+        try:
+            answer = await self._platform.send_text(
+                account.open_id, account.access_token, message, seconds=SEND_SECONDS
+            )
+            verdict = classify(answer.status, answer.body)
+        except NotSent:
+            return _again(claimed, "unreachable", 0.0)
+        except MaybeSent:
+            return store.Settlement(claimed, State.UNKNOWN, "no_answer")
+        except Exception:  # whatever happened, bytes may have left
+            log.exception("send_broke", operation=claimed.operation_id)
+            return store.Settlement(claimed, State.UNKNOWN, "broken")
+        if verdict.action is Action.REFRESH_TOKEN:
+            return await self._refused(claimed, account, verdict)
+        return _concluded(claimed, verdict)
+
+    async def _refused(
+        self, claimed: store.Claimed, account: Account, verdict: Verdict
+    ) -> store.Settlement:
+        if claimed.reason == "token_refused":  # a second time, and with another token
+            return _concluded(
+                claimed, replace(verdict, action=Action.FAILED, reason="not_authorised")
+            )
+        await self._tokens.refused(account)
+        return replace(_untried(claimed, _TOKEN_SECONDS, "token_refused"), code=verdict.code)
+
+    async def _settle_for_ever(self) -> None:
+        while True:
+            await self._finished.wait()
+            await asyncio.sleep(_LINGER_SECONDS)
+            batch = self._results[:_SETTLED_AT_ONCE]
+            await self._settle(batch)
+            del self._results[: len(batch)]
+            if not self._results:
+                self._finished.clear()
+            if self._is_behind and self.room() >= _PULL_FROM:
+                await self._pull_again()
+
+    async def _pull_again(self) -> None:
+        try:
+            await self.pull()
+        except NeighbourAway:
+            self._is_behind = True
+
+    async def _settle(self, batch: list[store.Settlement]) -> None:
+        """Until it is written: what the platform answered is known only here."""
+        while True:
+            try:
+                # what is being settled makes room for what comes next
+                claims = await settle(self._database, batch, self.room() + len(batch))
+            except NeighbourAway as away:
+                log.info("settling_waits", count=len(batch), reason=str(away))
+                await asyncio.sleep(_PAUSE_SECONDS)
+            except Exception as error:  # noqa: BLE001  one bad answer must not hold up the others
+                if len(batch) == 1:
+                    await self._settle_broken(batch[0], error)
+                    return
+                for one in batch:
+                    await self._settle([one])
+                return
+            else:
+                self._claimed -= len(batch)
+                self.offer(claims)
+                return
+
+    async def _settle_broken(self, one: store.Settlement, error: Exception) -> None:
+        log.error("settlement_refused", operation=one.claimed.operation_id, error=repr(error))
+        if one.msg_id is not None:  # the only part that can collide with another attempt
+            await self._settle([replace(one, msg_id=None, reason="msg_id_repeated")])
+        else:
+            self._claimed -= 1  # its lease runs out and makes it unknown
+
+
+def _untried(claimed: store.Claimed, pause: float, reason: str | None) -> store.Settlement:
+    return store.Settlement(claimed, State.QUEUED, reason, pause=pause, untried=1)
+
+
+def _again(claimed: store.Claimed, reason: str, at_least: float) -> store.Settlement:
+    pause = next_try(claimed.tries)
+    if pause is None:
+        return store.Settlement(claimed, State.FAILED, reason)
+    seconds = max(pause.total_seconds(), at_least)
+    return store.Settlement(claimed, State.QUEUED, reason, pause=seconds)
+
+
+def _concluded(claimed: store.Claimed, verdict: Verdict) -> store.Settlement:
+    if verdict.action is Action.TRY_LATER:
+        return _again(claimed, verdict.reason or "try_later", _THROTTLED_SECONDS)
+    return store.Settlement(
+        claimed,
+        State(verdict.action.value),
+        verdict.reason,
+        verdict.code,
+        verdict.message_id,
+        verdict.log_id,
+        verdict.closes_window,
+    )

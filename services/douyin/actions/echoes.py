@@ -1,0 +1,78 @@
+"""Echoes settle what is in doubt: the platform shows each message that our app sent."""
+
+import time
+from collections.abc import Iterable, Sequence
+
+import structlog
+
+from services.douyin import store
+from services.douyin.actions.sending import SendDeps
+from services.douyin.actions.settling import LEASE, Claims, count, tell
+from services.douyin.domain.attempts import State
+from shared import inbox
+from shared.contracts.envelope import Envelope
+from shared.contracts.events.douyin import MessageEchoed
+from shared.db import ALL_TENANTS, Tx
+from shared.observability import metrics
+
+log = structlog.get_logger()
+
+
+async def bind_echoes(deps: SendDeps, envelopes: Sequence[Envelope]) -> None:
+    """Bind each echo to one attempt: by id, else to one that was sent, else to one in doubt."""
+    heard = {e.id: _echo(e) for e in envelopes}
+    at = time.monotonic()
+    async with deps.database.transaction(ALL_TENANTS) as tx:
+        fresh = await inbox.take(tx, envelopes)
+        echoes = _once(echo for id_, echo in heard.items() if id_ in fresh)
+        if not echoes:
+            return
+        await store.lock_conversations(tx, {e.conversation for e in echoes})
+        resolved, unbound = await _bind(tx, echoes)
+        moved = [r.moved for r in resolved]
+        tell(tx, moved)
+        freed = {e.conversation for e in echoes} if moved else set()
+        claimed = await store.claim_next(tx, freed, LEASE, deps.dispatcher.room())
+        now = tx.now
+    deps.dispatcher.offer(Claims(claimed, at, now))
+    count(moved)
+    _measure(resolved, unbound)
+
+
+async def _bind(tx: Tx, echoes: list[store.Echo]) -> tuple[list[store.Resolved], list[store.Echo]]:
+    bound = await store.already_bound(tx, echoes)
+    left = [e for e in echoes if e.message_id not in bound]
+    for step in (store.bind_by_id, store.bind_sent):
+        if left:
+            bound = await step(tx, left)
+            left = [e for e in left if e.message_id not in bound]
+    resolved = await store.resolve(tx, left) if left else []
+    found = {r.moved.msg_id for r in resolved}
+    return resolved, [e for e in left if e.message_id not in found]
+
+
+def _measure(resolved: Sequence[store.Resolved], unbound: Sequence[store.Echo]) -> None:
+    for one in resolved:
+        if one.state_before != State.SENDING:
+            metrics.unknown_resolved.labels("echo").inc()
+    if unbound:
+        metrics.late_echo.inc(len(unbound))
+        log.info("echoes_unbound", count=len(unbound), first=unbound[0].message_id)
+
+
+def _echo(envelope: Envelope) -> store.Echo:
+    event = MessageEchoed.model_validate(envelope.data)
+    return store.Echo(
+        envelope.organization_id,
+        envelope.account_id,
+        event.message_id,
+        event.conversation_id,
+        event.content_hash,
+        event.created_at,
+        envelope.occurred_at,
+    )
+
+
+def _once(echoes: Iterable[store.Echo]) -> list[store.Echo]:
+    found = {(e.organization_id, e.account_id, e.message_id): e for e in echoes}
+    return list(found.values())

@@ -1,0 +1,124 @@
+"""Takes send requests: the intent is written before any byte leaves. And what time does to attempts."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from services.douyin import store
+from services.douyin.actions.dispatch import Dispatcher
+from services.douyin.actions.settling import LEASE, Claims, count, tell
+from services.douyin.domain.attempts import SETTLED, content_hash
+from shared import inbox
+from shared.contracts.envelope import Envelope
+from shared.contracts.events.direct_messages import SendRequested
+from shared.contracts.events.quota import ReservationOverdue
+from shared.db import ALL_TENANTS, Database
+from shared.failpoints import failpoint
+from shared.observability import metrics
+from shared.sealing import Sealer
+
+_IN_DOUBT_AT_MOST = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class SendDeps:
+    """What sending needs."""
+
+    database: Database
+    sealer: Sealer
+    dispatcher: Dispatcher
+
+
+async def take_requests(deps: SendDeps, envelopes: Sequence[Envelope]) -> None:
+    """Write an attempt for each item, once; claim at once what may go."""
+    requested = [(e, SendRequested.model_validate(e.data)) for e in envelopes]
+    attempts = {e.id: _attempts(deps.sealer, e, request) for e, request in requested}
+    at = time.monotonic()
+    async with deps.database.transaction(ALL_TENANTS) as tx:
+        fresh = await inbox.take(tx, envelopes)
+        new = [a for e, _ in requested if e.id in fresh for a in attempts[e.id]]
+        if not new:
+            return
+        conversations = {a.conversation for a in new}
+        await store.lock_conversations(tx, conversations)
+        await store.insert_attempts(tx, new)
+        await store.free_content(tx, [a for a in new if a.item == 0])
+        claimed = await store.claim_next(tx, conversations, LEASE, deps.dispatcher.room())
+        now = tx.now
+    await failpoint("claim.after_commit")
+    deps.dispatcher.offer(Claims(claimed, at, now))
+
+
+def _attempts(sealer: Sealer, envelope: Envelope, request: SendRequested) -> list[store.NewAttempt]:
+    organization_id = envelope.organization_id
+    return [
+        store.NewAttempt(
+            organization_id=organization_id,
+            account_id=envelope.account_id,
+            operation_id=request.operation_id,
+            item=number,
+            reservation_id=request.reservation_id,
+            conversation_id=request.conversation_id,
+            open_id=request.open_id,
+            scene=request.scene,
+            reply_to=request.reply_to,
+            content=item.text,
+            content_hash=content_hash("text", sealer.open(organization_id, item.text)),
+            window_opened_at=request.window_opened_at,
+            expires_at=request.expires_at,
+            cause=envelope.cause,
+            trace=envelope.trace,
+            supersedes=request.supersedes,
+        )
+        for number, item in enumerate(request.items)
+    ]
+
+
+async def sweep(deps: SendDeps) -> float | None:
+    """End leases of the dead and windows that closed, claim what waits; seconds until the next is due."""
+    async with deps.database.transaction(ALL_TENANTS) as tx:
+        expired = await store.expire_queued(tx)
+        tell(tx, expired)
+        await store.free_old_content(tx, _IN_DOUBT_AT_MOST)
+        dead = await store.conversations_of_the_dead(tx)
+    count(expired)
+    if dead:
+        async with deps.database.transaction(ALL_TENANTS) as tx:
+            await store.lock_conversations(tx, dead)
+            lost = await store.lose_leases(tx, dead)
+            lost += await store.drop_rest(tx, lost)
+            tell(tx, lost)
+        count(lost)
+    await deps.dispatcher.pull()
+    async with deps.database.transaction(ALL_TENANTS) as tx:
+        return await store.seconds_to_next(tx)
+
+
+async def answer_overdue(deps: SendDeps, envelopes: Sequence[Envelope]) -> None:
+    """Say again how the operations of overdue holds ended; an unsettled one is not answered."""
+    asked = [(e, ReservationOverdue.model_validate(e.data)) for e in envelopes]
+    async with deps.database.transaction(ALL_TENANTS) as tx:
+        fresh = await inbox.take(tx, envelopes)
+        operations = [
+            store.Operation(e.organization_id, e.account_id, overdue.operation_id)
+            for e, overdue in asked
+            if e.id in fresh
+        ]
+        if not operations:
+            return
+        known = await store.attempts_of(tx, list(dict.fromkeys(operations)))
+        open_ones = {(m.organization_id, m.operation_id) for m in known if m.state not in SETTLED}
+        tell(tx, [m for m in known if (m.organization_id, m.operation_id) not in open_ones])
+
+
+async def hear_only(deps: SendDeps, envelopes: Sequence[Envelope]) -> None:
+    """Nothing here depends on these events yet."""
+    async with deps.database.transaction(ALL_TENANTS) as tx:
+        await inbox.take(tx, envelopes)
+
+
+async def measure(deps: SendDeps) -> None:
+    """Show how many attempts are in doubt."""
+    async with deps.database.transaction(ALL_TENANTS) as tx:
+        metrics.send_unknown.set(await store.count_unknown(tx))

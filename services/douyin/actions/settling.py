@@ -1,0 +1,79 @@
+"""Writes down how tries ended, tells it, and lets the next item of each conversation go."""
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from services.douyin import store
+from services.douyin.domain.attempts import State
+from shared.contracts.envelope import Envelope, Origin
+from shared.contracts.events.douyin import AttemptSettled, Outcome
+from shared.db import ALL_TENANTS, Database, Tx
+from shared.failpoints import failpoint
+from shared.observability import metrics
+
+LEASE = timedelta(seconds=12)
+
+_OUTCOMES = {
+    State.SENT: Outcome.SENT,
+    State.FAILED: Outcome.FAILED,
+    State.UNKNOWN: Outcome.UNKNOWN,
+    State.PRESUMED_NOT_SENT: Outcome.UNKNOWN,  # the hold stays: a late echo may still come
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """Attempts that are ours until `LEASE` after `at`, a time of this process's monotonic clock."""
+
+    attempts: list[store.Claimed]
+    at: float
+    now: datetime  # business time then
+
+
+async def settle(database: Database, settlements: Sequence[store.Settlement], room: int) -> Claims:
+    """Settle a batch in one transaction; what may go next in the same conversations, up to `room`."""
+    at = time.monotonic()
+    conversations = {s.claimed.conversation for s in settlements}
+    async with database.transaction(ALL_TENANTS) as tx:
+        await store.lock_conversations(tx, conversations)
+        moved = await store.settle(tx, settlements)
+        moved += await store.drop_rest(tx, moved)
+        tell(tx, moved)
+        next_ones = await store.claim_next(tx, conversations, LEASE, room)
+        now = tx.now
+        await failpoint("settle.before_commit")
+    await failpoint("settle.after_commit")
+    if next_ones:
+        await failpoint("claim.after_commit")
+    count(moved)
+    return Claims(next_ones, at, now)
+
+
+def tell(tx: Tx, moved: Iterable[store.Moved]) -> None:
+    """Publish what was settled; an attempt that only went back to the queue is no news."""
+    for attempt in moved:
+        outcome = _OUTCOMES.get(State(attempt.state))
+        if outcome is None:
+            continue
+        event = AttemptSettled(
+            operation_id=attempt.operation_id,
+            reservation_id=attempt.reservation_id,
+            item=attempt.item,
+            outcome=outcome,
+            platform_message_id=attempt.msg_id,
+            code=attempt.code,
+            log_id=attempt.log_id,
+            reason=attempt.reason,
+            closes_window=attempt.closes_window,  # type: ignore[arg-type]  # ours alone
+        )
+        origin = Origin(attempt.organization_id, attempt.account_id, attempt.cause, attempt.trace)
+        tx.publish(Envelope.of(event, origin, subject=attempt.open_id, seq=attempt.seq, at=tx.now))
+
+
+def count(moved: Iterable[store.Moved]) -> None:
+    """Count outcomes, after the commit."""
+    for attempt in moved:
+        if attempt.state != State.QUEUED:
+            metrics.sends.labels(attempt.state).inc()

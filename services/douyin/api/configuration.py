@@ -1,0 +1,153 @@
+"""The configuration API: Douyin apps and the binding of accounts."""
+
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Request
+from pydantic import AwareDatetime, Field, StringConstraints
+
+from services.douyin.actions import configuration as actions
+from services.douyin.actions.configuration import AppView, BindingView, Deps, Tokens
+from services.douyin.domain.accounts import (
+    AccountState,
+    ClientKeyTaken,
+    DemoSecret,
+    OpenIdTaken,
+    UnknownApp,
+)
+from shared.errors import NotFound
+from shared.http.errors import errors
+from shared.http.models import RequestModel, ResponseModel, ShortText, Text
+from shared.http.principal import Principal, caller_with
+
+router = APIRouter()
+
+Manager = Annotated[Principal, caller_with("account:manage")]
+ClientKey = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+AccountId = Annotated[str, Path(pattern=r"^[a-z]+_[a-z0-9]{1,60}$")]
+Secret = Annotated[str, StringConstraints(min_length=8, max_length=200, pattern=r"^[\x21-\x7e]+$")]
+Token = Annotated[str, StringConstraints(min_length=1, max_length=2000, pattern=r"^[\x21-\x7e]+$")]
+
+
+async def _deps(request: Request) -> Deps:
+    deps: Deps = request.app.state.deps
+    return deps
+
+
+Dependencies = Annotated[Deps, Depends(_deps)]
+
+
+class PutDouyinApp(RequestModel):
+    """A Douyin app. While a secret is rotated both are active."""
+
+    client_secrets: Annotated[list[Secret], Field(min_length=1, max_length=2)]
+    max_event_age_hours: Annotated[int, Field(ge=1, le=8760)] | None = 72
+
+
+class DouyinApp(ResponseModel):
+    """A Douyin app; its secrets are never shown."""
+
+    client_key: str
+    active_secrets: int
+    max_event_age_hours: int | None
+
+
+class PutDouyinBinding(RequestModel):
+    """Which Douyin account it is, under which app, and its tokens."""
+
+    client_key: ShortText
+    open_id: ShortText
+    access_token: Token | None = None
+    access_token_expires_at: AwareDatetime | None = None
+    refresh_token: Token | None = None
+    refresh_token_expires_at: AwareDatetime | None = None
+
+
+class DouyinBinding(ResponseModel):
+    """A binding and its state; its tokens are never shown."""
+
+    account_id: str
+    client_key: str
+    open_id: Text
+    state: AccountState
+    access_token_expires_at: AwareDatetime | None
+    refresh_token_expires_at: AwareDatetime | None
+
+
+@router.put(
+    "/v1/douyin-apps/{client_key}",
+    operation_id="put_douyin_app",
+    responses=errors(ClientKeyTaken, DemoSecret),
+)
+async def put_douyin_app(
+    client_key: ClientKey, body: PutDouyinApp, caller: Manager, deps: Dependencies
+) -> DouyinApp:
+    """Configure a Douyin app: its webhooks are accepted under `/douyin/webhooks/{client_key}`."""
+    hours = body.max_event_age_hours
+    max_age = None if hours is None else timedelta(hours=hours)
+    secrets = list(body.client_secrets)
+    view = await actions.put_app(deps, caller.organization_id, client_key, secrets, max_age)
+    return _app(view)
+
+
+@router.get(
+    "/v1/douyin-apps/{client_key}",
+    operation_id="get_douyin_app",
+    responses=errors(NotFound),
+)
+async def get_douyin_app(client_key: ClientKey, caller: Manager, deps: Dependencies) -> DouyinApp:
+    """A Douyin app, without its secrets."""
+    return _app(await actions.get_app(deps, caller.organization_id, client_key))
+
+
+@router.put(
+    "/v1/accounts/{account_id}/douyin-binding",
+    operation_id="put_douyin_binding",
+    responses=errors(OpenIdTaken, UnknownApp),
+)
+async def put_douyin_binding(
+    account_id: AccountId, body: PutDouyinBinding, caller: Manager, deps: Dependencies
+) -> DouyinBinding:
+    """Bind an account to a Douyin account; replaces what was bound before, tokens included."""
+    tokens = body.access_token and Tokens(
+        body.access_token,
+        body.access_token_expires_at,
+        body.refresh_token,
+        body.refresh_token_expires_at,
+    )
+    identity = (body.client_key, body.open_id)
+    view = await actions.put_binding(
+        deps, caller.organization_id, account_id, identity, tokens or None
+    )
+    return _binding(view)
+
+
+@router.get(
+    "/v1/accounts/{account_id}/douyin-binding",
+    operation_id="get_douyin_binding",
+    responses=errors(NotFound),
+)
+async def get_douyin_binding(
+    account_id: AccountId, caller: Manager, deps: Dependencies
+) -> DouyinBinding:
+    """The binding of an account and whether it can send; without tokens."""
+    return _binding(await actions.get_binding(deps, caller.organization_id, account_id))
+
+
+def _app(view: AppView) -> DouyinApp:
+    return DouyinApp(
+        client_key=view.client_key,
+        active_secrets=view.active_secrets,
+        max_event_age_hours=view.max_event_age_hours,
+    )
+
+
+def _binding(view: BindingView) -> DouyinBinding:
+    return DouyinBinding(
+        account_id=view.account_id,
+        client_key=view.client_key,
+        open_id=view.open_id,
+        state=view.state,
+        access_token_expires_at=view.access_token_expires_at,
+        refresh_token_expires_at=view.refresh_token_expires_at,
+    )

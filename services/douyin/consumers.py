@@ -1,0 +1,17 @@
+"""Events in: what to send, what the platform reported, what quota asks."""
+
+from functools import partial
+
+from services.douyin.actions import echoes, sending
+from services.douyin.actions.sending import SendDeps
+from shared.queue import Handler
+
+
+def handlers(deps: SendDeps) -> dict[str, Handler]:
+    """One action for each event type."""
+    return {
+        "direct_messages.send_requested": partial(sending.take_requests, deps),
+        "douyin.message_echoed": partial(echoes.bind_echoes, deps),
+        "quota.reservation_overdue": partial(sending.answer_overdue, deps),
+        "open_platform.policy_changed": partial(sending.hear_only, deps),
+    }

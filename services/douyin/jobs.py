@@ -1,0 +1,45 @@
+"""Time in: leases that run out, tries that are due, tokens that end."""
+
+from functools import partial
+
+from services.douyin.actions import sending
+from services.douyin.actions.sending import SendDeps
+from services.douyin.actions.tokens import TokenKeeper
+from shared.queue import Alarm, Tick
+
+_SWEEP_SECONDS = 2.0
+_TOKEN_SECONDS = 60.0
+
+
+def ticks(deps: SendDeps) -> list[Tick]:
+    """What runs at fixed times."""
+    return [Tick("douyin.measure_unknown", 30, partial(sending.measure, deps))]
+
+
+class Sweeper:
+    """Sweeps, and knows from the sweep when the next one is due."""
+
+    def __init__(self, deps: SendDeps) -> None:
+        self._deps = deps
+        self._due: float | None = None
+
+    async def run(self) -> None:
+        """Sweep once."""
+        self._due = await sending.sweep(self._deps)
+
+    async def next_due(self) -> float | None:
+        """Seconds until something is due."""
+        return self._due
+
+
+def alarms(deps: SendDeps, tokens: TokenKeeper) -> list[Alarm]:
+    """What PostgreSQL knows the time of."""
+    sweeper = Sweeper(deps)
+
+    async def nothing_nearer() -> float | None:
+        return None
+
+    refresh = Alarm("douyin.tokens", nothing_nearer, tokens.refresh_due, longest=_TOKEN_SECONDS)
+    tokens.wake = refresh.poke
+    sweep = Alarm("douyin.sweep", sweeper.next_due, sweeper.run, longest=_SWEEP_SECONDS)
+    return [sweep, refresh]

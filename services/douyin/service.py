@@ -1,0 +1,48 @@
+"""What the connector hands to its runner."""
+
+from services.douyin import store
+from services.douyin.actions.configuration import Deps
+from services.douyin.actions.directory import Directory
+from services.douyin.actions.dispatch import Dispatcher
+from services.douyin.actions.intake import IntakeDesk
+from services.douyin.actions.sending import SendDeps
+from services.douyin.actions.tokens import TokenKeeper
+from services.douyin.api import Door, router
+from services.douyin.clients import Platform
+from services.douyin.consumers import handlers
+from services.douyin.jobs import alarms, ticks
+from shared.http.client import OneTry
+from shared.runtime import Api, Resources, Service, Worker, new_api
+
+_NAME = "douyin"
+
+
+def build_api(resources: Resources) -> Api:
+    """The door and the configuration API."""
+    database, sealer = resources.database(_NAME), resources.sealer
+    directory = Directory(database, sealer)
+    app = new_api(resources, _NAME, "Douyin apps, bindings, and the door for webhooks.")
+    app.state.deps = Deps(database, sealer, directory, is_embedded=resources.settings.embedded)
+    app.include_router(router)
+    return Api(app, doors={"/douyin/webhooks/": Door(IntakeDesk(database, directory, sealer))})
+
+
+def build_worker(resources: Resources) -> Worker:
+    """Sending, settling, echoes, tokens."""
+    database, sealer = resources.database(_NAME), resources.sealer
+    directory = Directory(database, sealer)
+    http = OneTry()
+    platform = Platform(resources.settings.douyin_api_url, http)
+    tokens = TokenKeeper(database, sealer, directory, platform)
+    dispatcher = Dispatcher(database, sealer, directory, platform, tokens)
+    deps = SendDeps(database, sealer, dispatcher)
+    return Worker(
+        handlers=handlers(deps),
+        ticks=ticks(deps),
+        alarms=alarms(deps, tokens),
+        running=lambda: http,
+        background=[dispatcher.run],
+    )
+
+
+SERVICE = Service(_NAME, store.metadata, build_api, build_worker)

@@ -1,0 +1,5 @@
+"""`python -m services.embedded …` is the same as `siyu …`."""
+
+from services.embedded.command import main
+
+main()

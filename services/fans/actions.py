@@ -1,0 +1,169 @@
+"""What the fan service does, one function a verb."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from services.fans import store
+from services.fans.domain import Fan, Filter, Observation, Told, is_news, observe
+from services.fans.store import Key
+from shared import ids, inbox
+from shared.contracts.envelope import Envelope, Origin
+from shared.contracts.events.douyin import FanFollowed
+from shared.contracts.events.fans import FollowChanged
+from shared.db import ALL_TENANTS, Database, Tx
+from shared.errors import NotFound
+
+
+@dataclass(frozen=True)
+class Deps:
+    """What the actions are given to work with."""
+
+    database: Database
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """A fan as a caller knows one; None: the caller does not know."""
+
+    open_id: str
+    nickname: str | None
+    follows: bool | None
+
+
+class Result(StrEnum):
+    """What an import did to a fan."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+
+
+async def know_accounts(deps: Deps, envelopes: Sequence[Envelope]) -> None:
+    """Remember whose accounts these are."""
+    async with deps.database.transaction(ALL_TENANTS) as tx:
+        fresh = await inbox.take(tx, envelopes)
+        known = [(e.organization_id, e.account_id) for e in envelopes if e.id in fresh]
+        await store.know_accounts(tx, known)
+
+
+async def know_account(deps: Deps, organization_id: str, account_id: str) -> None:
+    """Remember one account without having heard of it. For the command line and the demo."""
+    async with deps.database.transaction(organization_id) as tx:
+        await store.know_accounts(tx, [(organization_id, account_id)])
+
+
+async def record_follows(deps: Deps, envelopes: Sequence[Envelope]) -> None:
+    """Fans followed: one transaction for the batch, whatever comes twice or late changes nothing."""
+    async with deps.database.transaction(ALL_TENANTS) as tx:
+        fresh = await inbox.take(tx, envelopes)
+        told = [(e, FanFollowed.model_validate(e.data)) for e in envelopes if e.id in fresh]
+        told.sort(key=lambda pair: pair[1].followed_at)
+        keys = [Key(e.organization_id, e.account_id, follow.open_id) for e, follow in told]
+        await store.meet(tx, keys)
+        fans = await store.lock(tx, keys)
+        for (envelope, follow), key in zip(told, keys, strict=True):
+            before = fans[key]
+            after = observe(before, Observation(Told.FOLLOW, follows=True, at=follow.followed_at))
+            fans[key] = replace(after, last_seen_at=tx.now)
+            _tell(tx, before, after, envelope.origin)
+        await store.save(tx, list(fans.values()))
+
+
+async def list_fans(
+    deps: Deps, tenant: tuple[str, str], wanted: Filter, after: str, most: int
+) -> list[Fan]:
+    """Fans of (organization, account) behind the id `after`. Raises NotFound."""
+    organization_id, account_id = tenant
+    async with deps.database.transaction(organization_id) as tx:
+        await _require_account(tx, organization_id, account_id)
+        return await store.list_fans(tx, organization_id, account_id, wanted, after, most)
+
+
+async def get_fan(deps: Deps, organization_id: str, fan_id: str) -> Fan:
+    """The fan. Raises NotFound."""
+    async with deps.database.transaction(organization_id) as tx:
+        return await _fan(tx, organization_id, fan_id)
+
+
+async def note_follow_state(deps: Deps, organization_id: str, fan_id: str, *, follows: bool) -> Fan:
+    """Somebody looked, now: the fan follows, or does not. Raises NotFound."""
+    async with deps.database.transaction(organization_id) as tx:
+        found = await _fan(tx, organization_id, fan_id)
+        key = Key(organization_id, found.account_id, found.open_id)
+        before = (await store.lock(tx, [key]))[key]
+        after = observe(before, Observation(Told.CHECK, follows=follows, at=tx.now))
+        await store.save(tx, [after])
+        _tell(tx, before, after, _own_origin(after))
+    return after
+
+
+async def import_fans(
+    deps: Deps,
+    tenant: tuple[str, str],
+    imported: Sequence[Imported],
+    *,
+    observed_at: datetime | None = None,
+) -> list[tuple[Fan, Result]]:
+    """Take over fans of (organization, account), each once; repeated, nothing changes.
+
+    `observed_at`: when their follow states were true; None: now. Raises NotFound.
+    """
+    organization_id, account_id = tenant
+    async with deps.database.transaction(organization_id) as tx:
+        await _require_account(tx, organization_id, account_id)
+        keys = [Key(organization_id, account_id, one.open_id) for one in imported]
+        new = await store.meet(tx, keys)
+        fans = await store.lock(tx, keys)
+        at = observed_at or tx.now
+        pairs = [
+            (fans[key], _taken_over(fans[key], one, at))
+            for key, one in zip(keys, imported, strict=True)
+        ]
+        await store.save(tx, [after for before, after in pairs if after != before])
+        for before, after in pairs:
+            _tell(tx, before, after, _own_origin(after))
+    return [(after, _result(before, after, new)) for before, after in pairs]
+
+
+def _taken_over(fan: Fan, imported: Imported, at: datetime) -> Fan:
+    named = replace(fan, nickname=imported.nickname) if imported.nickname is not None else fan
+    if imported.follows is None or imported.follows is fan.follows:
+        return named
+    return observe(named, Observation(Told.CHECK, follows=imported.follows, at=at))
+
+
+def _result(before: Fan, after: Fan, new: Iterable[str]) -> Result:
+    if after.id in new:
+        return Result.CREATED
+    return Result.UNCHANGED if before == after else Result.UPDATED
+
+
+def _tell(tx: Tx, before: Fan, after: Fan, origin: Origin) -> None:
+    if not is_news(before, after) or after.follows is None or after.observed_at is None:
+        return
+    event = FollowChanged(
+        open_id=after.open_id,
+        follows=after.follows,
+        observed_at=after.observed_at,
+        epoch=after.epoch,
+    )
+    tx.publish(Envelope.of(event, origin, subject=after.id, seq=after.version, at=tx.now))
+
+
+def _own_origin(fan: Fan) -> Origin:
+    # nothing came in at the door: the look itself is the cause
+    return Origin(fan.organization_id, fan.account_id, ids.new("obs"), ids.trace_parent())
+
+
+async def _fan(tx: Tx, organization_id: str, fan_id: str) -> Fan:
+    found = await store.find_fan(tx, organization_id, fan_id)
+    if found is None:
+        raise NotFound("no such fan")
+    return found
+
+
+async def _require_account(tx: Tx, organization_id: str, account_id: str) -> None:
+    if not await store.is_known(tx, organization_id, account_id):
+        raise NotFound("no such account")

@@ -1,0 +1,165 @@
+"""HTTP in: the fans of an account."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query, Request
+from pydantic import AfterValidator, Field, PlainSerializer
+
+from services.fans import actions
+from services.fans.actions import Deps, Imported, Result
+from services.fans.domain import Fan, Filter
+from shared.errors import NotFound
+from shared.http.errors import errors
+from shared.http.models import RequestModel, ResponseModel, ShortText, Text
+from shared.http.pages import AskedPage, Cursors
+from shared.http.principal import Principal, caller_with
+
+router = APIRouter(tags=["fans"])
+
+
+def _deps(request: Request) -> Deps:
+    deps: Deps = request.app.state.deps
+    return deps
+
+
+def _cursors(request: Request) -> Cursors:
+    cursors: Cursors = request.app.state.cursors
+    return cursors
+
+
+def _rfc3339(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _filter(
+    *,
+    follows: Annotated[bool | None, Query(description="only those who do, or do not")] = None,
+    open_id: Annotated[Text | None, Query(max_length=200)] = None,
+) -> Filter:
+    return Filter(follows, open_id)
+
+
+Reader = Annotated[Principal, caller_with("fans:read")]
+Manager = Annotated[Principal, caller_with("account:manage")]
+FanDeps = Annotated[Deps, Depends(_deps)]
+FanCursors = Annotated[Cursors, Depends(_cursors)]
+Asked = Annotated[Filter, Depends(_filter)]
+Timestamp = Annotated[datetime, PlainSerializer(_rfc3339, return_type=str)]
+Id = Annotated[Text, Path(max_length=64)]
+_AT_ONCE = 250
+
+
+class FanOut(ResponseModel):
+    """A fan of one account. `follows` null: nobody has looked yet, which counts as not following."""
+
+    id: str
+    account_id: str
+    open_id: str
+    nickname: str | None
+    follows: bool | None
+    followed_at: Timestamp | None
+    observed_at: Timestamp | None
+    epoch: int
+    first_seen_at: Timestamp
+    last_seen_at: Timestamp
+
+
+class FanPage(ResponseModel):
+    """Fans, first met first."""
+
+    data: list[FanOut]
+    next_cursor: str | None
+
+
+class FollowStateIn(RequestModel):
+    """What somebody saw just now."""
+
+    follows: bool
+
+
+class FanIn(RequestModel):
+    """A fan as you know one; what is absent or null stays as it is."""
+
+    open_id: ShortText
+    nickname: ShortText | None = None
+    follows: bool | None = None
+
+
+def _each_once(fans: list[FanIn]) -> list[FanIn]:
+    if len({fan.open_id for fan in fans}) < len(fans):
+        raise ValueError("must not name an open_id twice")
+    return fans
+
+
+class ImportIn(RequestModel):
+    """Fans to take over, each once."""
+
+    fans: Annotated[
+        list[FanIn], Field(min_length=1, max_length=_AT_ONCE), AfterValidator(_each_once)
+    ]
+
+
+class ImportedOut(ResponseModel):
+    """What became of one fan of an import."""
+
+    open_id: str
+    id: str
+    result: Result
+
+
+class ImportOut(ResponseModel):
+    """What became of each fan, in the order of the request."""
+
+    results: list[ImportedOut]
+
+
+@router.get("/v1/accounts/{account_id}/fans", operation_id="list_fans", responses=errors(NotFound))
+async def list_fans(
+    account_id: Id,
+    caller: Reader,
+    deps: FanDeps,
+    cursors: FanCursors,
+    page: AskedPage,
+    only: Asked,
+) -> FanPage:
+    """Fans of an account, first met first."""
+    belongs = ("fans", caller.organization_id, account_id, f"{only.follows}", only.open_id or "")
+    after = cursors.read(page.cursor, *belongs)[0] if page.cursor else ""
+    tenant = (caller.organization_id, account_id)
+    found = await actions.list_fans(deps, tenant, only, after, page.limit)
+    more = cursors.write([found[-1].id], *belongs) if len(found) == page.limit else None
+    return FanPage(data=[_out(fan) for fan in found], next_cursor=more)
+
+
+@router.post(
+    "/v1/accounts/{account_id}/fans", operation_id="import_fans", responses=errors(NotFound)
+)
+async def import_fans(account_id: Id, body: ImportIn, caller: Manager, deps: FanDeps) -> ImportOut:
+    """Take over fans whom you know from elsewhere; repeated, nothing changes."""
+    imported = [Imported(fan.open_id, fan.nickname, fan.follows) for fan in body.fans]
+    done = await actions.import_fans(deps, (caller.organization_id, account_id), imported)
+    return ImportOut(
+        results=[ImportedOut(open_id=f.open_id, id=f.id, result=result) for f, result in done]
+    )
+
+
+@router.get("/v1/fans/{fan_id}", operation_id="get_fan", responses=errors(NotFound))
+async def get_fan(fan_id: Id, caller: Reader, deps: FanDeps) -> FanOut:
+    """One fan."""
+    return _out(await actions.get_fan(deps, caller.organization_id, fan_id))
+
+
+@router.put(
+    "/v1/fans/{fan_id}/follow-state", operation_id="note_follow_state", responses=errors(NotFound)
+)
+async def note_follow_state(
+    fan_id: Id, body: FollowStateIn, caller: Manager, deps: FanDeps
+) -> FanOut:
+    """Somebody looked, just now, whether the fan follows: quota and conversations hear of it."""
+    noted = actions.note_follow_state(deps, caller.organization_id, fan_id, follows=body.follows)
+    return _out(await noted)
+
+
+def _out(fan: Fan) -> FanOut:
+    return FanOut(**{name: getattr(fan, name) for name in FanOut.model_fields})

@@ -1,0 +1,16 @@
+"""Events in: fans who follow, accounts that exist."""
+
+from functools import partial
+
+from services.fans.actions import Deps, know_accounts, record_follows
+from shared.contracts.events.douyin import FanFollowed
+from shared.contracts.events.open_platform import PolicyChanged
+from shared.queue import Handler
+
+
+def handlers(deps: Deps) -> dict[str, Handler]:
+    """Event type → what is done with a batch of it."""
+    return {
+        FanFollowed.type: partial(record_follows, deps),
+        PolicyChanged.type: partial(know_accounts, deps),  # every account has a policy
+    }

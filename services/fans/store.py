@@ -1,0 +1,164 @@
+"""Fans, and the accounts that we heard of: tables and queries."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from services.fans.domain import Fan, Filter
+from shared import ids
+from shared.db import Tx, spine_metadata
+
+metadata = spine_metadata("fans")
+
+_TIME = sa.DateTime(timezone=True)
+
+account = sa.Table(
+    "account",  # heard from open_platform: which accounts an organization has
+    metadata,
+    sa.Column("organization_id", sa.Text, primary_key=True),
+    sa.Column("account_id", sa.Text, primary_key=True),
+)
+
+fan = sa.Table(
+    "fan",
+    metadata,
+    sa.Column("organization_id", sa.Text, primary_key=True),
+    sa.Column("account_id", sa.Text, primary_key=True),
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("open_id", sa.Text, nullable=False),
+    sa.Column("nickname", sa.Text),
+    sa.Column("follows", sa.Boolean),  # null: nobody has looked yet
+    sa.Column("followed_at", _TIME),
+    sa.Column("observed_at", _TIME),
+    sa.Column("epoch", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("version", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("first_seen_at", _TIME, nullable=False),
+    sa.Column("last_seen_at", _TIME, nullable=False),
+    sa.UniqueConstraint("organization_id", "account_id", "open_id"),
+    sa.Index("ix_fan_organization_id_id", "organization_id", "id"),
+    sa.CheckConstraint("epoch >= 0 AND version >= 0", name="counters"),
+    sa.CheckConstraint("(follows IS NULL) = (observed_at IS NULL)", name="observed"),
+)
+
+
+class Key(NamedTuple):
+    """A fan as the platform names one."""
+
+    organization_id: str
+    account_id: str
+    open_id: str
+
+
+_FAN = ", ".join(f"f.{field.name}" for field in fields(Fan))
+_KNOW = sa.text(
+    "INSERT INTO account (organization_id, account_id)"
+    " SELECT * FROM unnest(CAST(:organizations AS text[]), CAST(:accounts AS text[]))"
+    " ON CONFLICT DO NOTHING"
+)
+_IS_KNOWN = sa.text(
+    "SELECT 1 FROM account WHERE organization_id = :organization AND account_id = :account"
+)
+_MEET = sa.text(
+    "INSERT INTO fan (organization_id, account_id, open_id, id, first_seen_at, last_seen_at)"
+    " SELECT u.*, CAST(:now AS timestamptz), CAST(:now AS timestamptz)"
+    " FROM unnest(CAST(:organizations AS text[]), CAST(:accounts AS text[]),"
+    " CAST(:open_ids AS text[]), CAST(:ids AS text[])) AS u"
+    " ON CONFLICT (organization_id, account_id, open_id) DO NOTHING RETURNING id"
+)
+_LOCK = sa.text(
+    f"SELECT {_FAN} FROM fan f WHERE (organization_id, account_id, open_id) IN"  # noqa: S608  own columns
+    " (SELECT * FROM unnest(CAST(:organizations AS text[]), CAST(:accounts AS text[]),"
+    " CAST(:open_ids AS text[])))"
+    " ORDER BY organization_id, account_id, open_id FOR UPDATE"
+)
+_SAVE = sa.text(
+    "UPDATE fan AS f SET nickname = u.nickname, follows = u.follows, followed_at = u.followed_at,"
+    " observed_at = u.observed_at, epoch = u.epoch, version = u.version,"
+    " last_seen_at = u.last_seen_at"
+    " FROM unnest(CAST(:organizations AS text[]), CAST(:accounts AS text[]), CAST(:ids AS text[]),"
+    " CAST(:nicknames AS text[]), CAST(:follows AS boolean[]), CAST(:followed AS timestamptz[]),"
+    " CAST(:observed AS timestamptz[]), CAST(:epochs AS integer[]), CAST(:versions AS integer[]),"
+    " CAST(:seen AS timestamptz[])) AS u (organization_id, account_id, id, nickname, follows,"
+    " followed_at, observed_at, epoch, version, last_seen_at)"
+    " WHERE f.organization_id = u.organization_id AND f.account_id = u.account_id AND f.id = u.id"
+)
+
+
+async def know_accounts(tx: Tx, known: Iterable[tuple[str, str]]) -> None:
+    """Remember that these organizations have these accounts."""
+    pairs = sorted(set(known))
+    values = {"organizations": [p[0] for p in pairs], "accounts": [p[1] for p in pairs]}
+    await tx.execute(_KNOW, values)
+
+
+async def is_known(tx: Tx, organization_id: str, account_id: str) -> bool:
+    """Whether the organization has this account, as far as we heard."""
+    values = {"organization": organization_id, "account": account_id}
+    return (await tx.execute(_IS_KNOWN, values)).first() is not None
+
+
+async def meet(tx: Tx, keys: Iterable[Key]) -> set[str]:
+    """Make a record for each fan that has none; the ids of the new ones."""
+    ordered = sorted(set(keys))
+    new = {**_columns(ordered), "ids": [ids.new("fan") for _ in ordered], "now": tx.now}
+    return {row.id for row in await tx.execute(_MEET, new)}
+
+
+async def lock(tx: Tx, keys: Iterable[Key]) -> dict[Key, Fan]:
+    """The fans' records, which nobody else can change until the transaction ends."""
+    rows = await tx.execute(_LOCK, _columns(sorted(set(keys))))
+    fans = [Fan(**row._mapping) for row in rows]  # noqa: SLF001  public, despite its name
+    return {Key(f.organization_id, f.account_id, f.open_id): f for f in fans}
+
+
+async def save(tx: Tx, fans: Sequence[Fan]) -> None:
+    """Keep locked fans as they are now."""
+    values = {
+        "organizations": [f.organization_id for f in fans],
+        "accounts": [f.account_id for f in fans],
+        "ids": [f.id for f in fans],
+        "nicknames": [f.nickname for f in fans],
+        "follows": [f.follows for f in fans],
+        "followed": [f.followed_at for f in fans],
+        "observed": [f.observed_at for f in fans],
+        "epochs": [f.epoch for f in fans],
+        "versions": [f.version for f in fans],
+        "seen": [f.last_seen_at for f in fans],
+    }
+    await tx.execute(_SAVE, values)
+
+
+async def find_fan(tx: Tx, organization_id: str, fan_id: str) -> Fan | None:
+    """The fan, if it is one of the organization's."""
+    query = _all().where(fan.c.organization_id == organization_id, fan.c.id == fan_id)
+    row = (await tx.execute(query)).first()
+    return Fan(**row._mapping) if row else None  # noqa: SLF001  public, despite its name
+
+
+async def list_fans(
+    tx: Tx, organization_id: str, account_id: str, wanted: Filter, after: str, most: int
+) -> list[Fan]:
+    """Fans behind the id `after`, first met first."""
+    query = _all().where(
+        fan.c.organization_id == organization_id, fan.c.account_id == account_id, fan.c.id > after
+    )
+    if wanted.follows is not None:
+        query = query.where(fan.c.follows.is_(wanted.follows))
+    if wanted.open_id is not None:
+        query = query.where(fan.c.open_id == wanted.open_id)
+    rows = await tx.execute(query.order_by(fan.c.id).limit(most))
+    return [Fan(**row._mapping) for row in rows]  # noqa: SLF001  public, despite its name
+
+
+def _all() -> sa.Select[tuple[object, ...]]:
+    return sa.select(*(fan.c[field.name] for field in fields(Fan)))
+
+
+def _columns(keys: Sequence[Key]) -> dict[str, list[str]]:
+    return {
+        "organizations": [key.organization_id for key in keys],
+        "accounts": [key.account_id for key in keys],
+        "open_ids": [key.open_id for key in keys],
+    }

@@ -1,0 +1,58 @@
+"""Several APIs on one port: each keeps its own paths, a request goes to the one whose route matches."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.routing import Match
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from shared.http.middleware import Doorkeeper
+from shared.runtime.resources import Resources
+from shared.runtime.service import Api, Service
+
+
+class ByRoute:
+    """Asks the bare doors first, then hands the request to the API that knows its path."""
+
+    def __init__(self, apis: Sequence[Api], pages: Mapping[str, ASGIApp] | None = None) -> None:
+        self._doors = [(prefix, door) for api in apis for prefix, door in api.doors.items()]
+        self._apps = [api.app for api in apis]
+        self._kept = {id(app): Doorkeeper(app, app.title) for app in self._apps}
+        self._pages = dict(pages or {})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        path = scope["path"]
+        for prefix, door in self._doors:
+            if path.startswith(prefix):
+                await door(scope, receive, send)
+                return
+        served = self._pages.get(path) or self._kept[id(self._app_of(scope))]
+        await served(scope, receive, send)
+
+    def _app_of(self, scope: Scope) -> FastAPI:
+        for wanted in (Match.FULL, Match.PARTIAL):  # PARTIAL: the path is known, the method is not
+            for app in self._apps:
+                if any(route.matches(scope)[0] is wanted for route in app.router.routes):
+                    return app
+        return self._apps[0]  # answers 404 like any other
+
+
+@asynccontextmanager
+async def running_apis(apis: Sequence[Api]) -> AsyncIterator[None]:
+    """Enter the lifespan of every API: an app that is handed requests gets none of its own."""
+    async with AsyncExitStack() as stack:
+        for api in apis:
+            await stack.enter_async_context(api.app.router.lifespan_context(api.app))
+        yield
+
+
+def build_apis(services: Sequence[Service], resources: Resources) -> list[Api]:
+    """Every API, each known to the others as a neighbour in this process."""
+    apis = []
+    for service in services:
+        api = service.build_api(resources)
+        resources.local_apis[service.name] = Doorkeeper(api.app, api.app.title)
+        apis.append(api)
+    return apis

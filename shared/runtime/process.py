@@ -1,0 +1,80 @@
+"""One process of ours, from start to end: APIs, workers, or both in one loop."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from shared.observability import configure_logs
+from shared.runtime.apis import ByRoute, build_apis, running_apis
+from shared.runtime.health import Health
+from shared.runtime.resources import Resources
+from shared.runtime.service import Api, Service
+from shared.runtime.worker import running_offers, running_workers
+
+_GRACE = 20  # seconds for requests under way when asked to stop
+
+Pages = Callable[[Sequence[Api]], Mapping[str, ASGIApp]]
+
+
+@dataclass(frozen=True)
+class Process:
+    """Which services run here, and which of their sides."""
+
+    services: Sequence[Service]
+    api: bool = True
+    worker: bool = True
+    pages: Pages = lambda _: {}
+
+
+@asynccontextmanager
+async def running(process: Process, resources: Resources) -> AsyncIterator[Health]:
+    """Everything of `process` but the listening socket. Workers stop first on the way out."""
+    apis = build_apis(process.services, resources) if process.api else []
+    workers = running_workers if process.worker else running_offers
+    databases = [resources.database(service.name) for service in process.services]
+    app = ByRoute(apis, process.pages(apis)) if apis else None
+    try:
+        async with running_apis(apis), workers(process.services, resources):
+            yield Health(app, databases, resources.streams)
+    finally:
+        await resources.close()
+
+
+def serve(process: Process, resources: Resources, host: str, port: int) -> None:
+    """Run until SIGTERM or Ctrl-C. A loop of ours that dies takes the process with it."""
+    configure_logs(resources.settings.log_level, resources.process)
+    with asyncio.Runner(loop_factory=_loop) as runner:
+        runner.run(_serve(process, resources, host, port))
+
+
+def _loop() -> asyncio.AbstractEventLoop:
+    import uvloop  # noqa: PLC0415  not on every platform
+
+    return uvloop.new_event_loop()
+
+
+async def _serve(process: Process, resources: Resources, host: str, port: int) -> None:
+    # uvicorn raises the signal again when it is done: our own way out must still be walked
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: None)
+    async with running(process, resources) as health:
+        config = uvicorn.Config(
+            health,
+            host=host,
+            port=port,
+            http="httptools",
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            date_header=False,
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=_GRACE,
+            backlog=4096,
+        )
+        await uvicorn.Server(config).serve()

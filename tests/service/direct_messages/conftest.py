@@ -1,0 +1,250 @@
+"""Direct messages with the real quota, one shop whose policy both have heard, rules as data."""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import httpx2
+import pytest
+
+from services.direct_messages.actions import Deps, seed_rules
+from services.direct_messages.domain.rules import load_definition
+from services.direct_messages.service import deps_of
+from shared import ids
+from shared.contracts.envelope import Envelope, Event, Origin
+from shared.contracts.events.douyin import (
+    AttemptSettled,
+    MessageReceived,
+    Outcome,
+    PageEntered,
+    PersonAnswered,
+)
+from shared.contracts.events.fans import FollowChanged
+from shared.contracts.events.open_platform import PolicyChanged
+from tests.support.world import World
+
+ORG, ACC, FAN, OTHER_ORG = "org_1", "acc_1", "fan-open-id-0001", "org_2"
+SEED_2021: dict[str, Any] = {
+    "push.monthly_limit": 8,
+    "dm.reply.limit": 6,
+    "dm.reply.applies_to": "non_followers",
+    "dm.reply.window_hours": None,
+    "dm.reply.msg_id_valid_hours": 24,
+    "dm.human_reserved": 2,
+    "dm.enter.items": 3,
+    "dm.enter.window_seconds": 30,
+    "dm.enter.events_per_day": 3,
+    "dm.text.max_chars": 1000,
+    "dm.rules.max_per_account": 200,
+    "dm.auto_reply.text_max_chars": 300,
+    "dm.auto_reply.keywords_per_rule": 10,
+    "dm.auto_reply.keyword_max_chars": 30,
+    "dm.auto_reply.replies_per_rule": 5,
+    "dm.auto_reply.items_per_firing": 3,
+    "dm.auto_reply.default_interval_hours": 24,
+    "dm.auto_reply.greeting_interval_hours": 24,
+    "dm.auto_reply.follow_reply_days": 30,
+    "dm.handoff.agent_idle_minutes": 15,
+    "dm.loop_guard": {"sends": 6, "inbound": 10, "seconds": 60},
+}
+PRICE: dict[str, Any] = {
+    "name": "price",
+    "trigger": "message",
+    "match": "contains",
+    "keywords": ["多少钱"],
+    "replies": [{"kind": "text", "text": "99 元"}],
+}
+PERSON: dict[str, Any] = {
+    "name": "person",
+    "trigger": "message",
+    "match": "contains",
+    "keywords": ["人工"],
+    "replies": [{"kind": "text", "text": "正在转接人工客服"}],
+    "hand_off": True,
+}
+GREETING: dict[str, Any] = {
+    "name": "greeting",
+    "trigger": "enter",
+    "replies": [{"kind": "text", "text": "您好"}],
+}
+THANKS: dict[str, Any] = {
+    "name": "thanks",
+    "trigger": "follow",
+    "replies": [{"kind": "text", "text": "感谢关注"}],
+}
+DEFAULT: dict[str, Any] = {
+    "name": "default",
+    "trigger": "default",
+    "replies": [{"kind": "text", "text": "稍后回复您"}],
+}
+
+
+@dataclass
+class Shop:
+    """Short words for what these tests do."""
+
+    world: World
+    policy_version: int = 0
+    _sent: int = 0
+    _requests: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def deps(self) -> Deps:
+        """The service's own way to its database."""
+        return deps_of(self.world.resources)
+
+    def envelope(self, event: Event, **where: str) -> Envelope:
+        """An event as another service would tell it."""
+        origin = Origin(
+            where.get("organization", ORG),
+            where.get("account", ACC),
+            ids.new("evt"),
+            ids.trace_parent(),
+        )
+        return Envelope.of(event, origin, subject=FAN, seq=0, at=datetime.fromtimestamp(0).astimezone())
+
+    async def tell(self, *envelopes: Envelope) -> None:
+        """Deliver them in one batch."""
+        await self.world.deliver("direct_messages", *envelopes)
+
+    async def policy(self, *, account: str = ACC, organization: str = ORG, **changed: Any) -> None:
+        """Publish a policy: seed_2021 with changes (dots written as __)."""
+        self.policy_version += 1
+        values = SEED_2021 | {k.replace("__", "."): v for k, v in changed.items()}
+        event = PolicyChanged(profile="seed_2021", policy_version=self.policy_version, values=values)
+        envelope = self.envelope(event, account=account, organization=organization)
+        await self.world.deliver("quota", envelope)
+        await self.tell(envelope)
+
+    async def rules(self, *definitions: dict[str, Any], account: str = ACC) -> None:
+        """Give the account rules."""
+        await seed_rules(self.deps, ORG, account, [load_definition(d) for d in definitions])
+
+    async def a_message(self, text: str | None, *, fan: str = FAN, **changed: Any) -> Envelope:
+        """A fan writes."""
+        self._sent += 1
+        now = changed.pop("at", None) or await self.world.now()
+        sealed = text and self.world.resources.sealer.seal(ORG, text, now.date())
+        fields = {
+            "message_id": f"@msg{self._sent:04}==",
+            "conversation_id": f"@conv-{fan}",
+            "open_id": fan,
+            "kind": "text" if text else "image",
+            "text": sealed,
+            "created_at": now + timedelta(milliseconds=self._sent),
+            "window_opened_at": now + timedelta(milliseconds=self._sent),
+        }
+        account = changed.pop("account", ACC)
+        return self.envelope(MessageReceived(**(fields | changed)), account=account)
+
+    async def an_entry(self, *, fan: str = FAN, at: datetime | None = None) -> Envelope:
+        """A fan opens the chat page."""
+        self._sent += 1
+        now = at or await self.world.now()
+        return self.envelope(
+            PageEntered(
+                message_id=f"@enter{self._sent:04}==",
+                conversation_id=f"@conv-{fan}",
+                open_id=fan,
+                created_at=now,
+                window_opened_at=now,
+            )
+        )
+
+    def a_follow(self, epoch: int, at: datetime, *, follows: bool = True) -> Envelope:
+        """A fan follows, or no longer does."""
+        event = FollowChanged(open_id=FAN, follows=follows, observed_at=at, epoch=epoch)
+        return self.envelope(event)
+
+    def an_answer_in_the_app(self, text: str, at: datetime) -> Envelope:
+        """Somebody answers by hand."""
+        sealed = self.world.resources.sealer.seal(ORG, text, at.date())
+        event = PersonAnswered(
+            message_id="@app0001==",
+            conversation_id=f"@conv-{FAN}",
+            open_id=FAN,
+            kind="text",
+            text=sealed,
+            created_at=at,
+        )
+        return self.envelope(event)
+
+    def a_settlement(self, request: dict[str, Any], outcome: Outcome, item: int = 0) -> Envelope:
+        """The connector tells how an item ended."""
+        return self.envelope(
+            AttemptSettled(
+                operation_id=request["operation_id"],
+                reservation_id=request["reservation_id"],
+                item=item,
+                outcome=outcome,
+                platform_message_id=f"@out{item}==" if outcome is Outcome.SENT else None,
+                code=None if outcome is Outcome.SENT else 28003070,
+                log_id="log-1",
+                reason=None,
+                closes_window=None,
+            )
+        )
+
+    async def says(self, text: str | None, **changed: Any) -> None:
+        """A fan writes and is heard."""
+        await self.tell(await self.a_message(text, **changed))
+
+    async def enters(self, **changed: Any) -> None:
+        """A fan opens the page and is heard."""
+        await self.tell(await self.an_entry(**changed))
+
+    async def requests(self) -> list[dict[str, Any]]:
+        """The sends that were asked for, oldest first, their texts readable."""
+        rows = await self.world.sql(
+            "SELECT envelope FROM direct_messages.outbox ORDER BY created_at, id"
+        )
+        envelopes = [Envelope.load(bytes(row[0])) for row in rows]
+        sent = [e.data for e in envelopes if e.type == "direct_messages.send_requested"]
+        opened = self.world.resources.sealer.open
+        return [{**d, "texts": [opened(ORG, i["text"]) for i in d["items"]]} for d in sent]
+
+    async def texts(self) -> list[str]:
+        """Every text that was asked to be sent, in order."""
+        return [text for request in await self.requests() for text in request["texts"]]
+
+    async def outcomes(self) -> list[str]:
+        """Every decision's word, in the order of the events."""
+        rows = await self.world.sql(
+            "SELECT outcome FROM direct_messages.decision ORDER BY decided_at, message_id"
+        )
+        return [row[0] for row in rows]
+
+    async def get(self, path: str, organization: str = ORG) -> httpx2.Response:
+        """Ask the API."""
+        return await self.world.http.get(path, headers=self.world.caller(organization))
+
+    async def call(self, verb: str, path: str, body: Any = None, **headers: str) -> httpx2.Response:
+        """Change something through the API."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        organization = named.pop("organization", ORG)
+        return await self.world.http.request(
+            verb, path, json=body, headers=self.world.caller(organization) | named
+        )
+
+    async def conversation(self) -> dict[str, Any]:
+        """The fan's conversation, as the API shows it."""
+        answer = await self.get(f"/v1/accounts/{ACC}/conversations?fan={FAN}")
+        found: dict[str, Any] = answer.json()["data"][0]
+        return found
+
+    async def inbound_ids(self) -> list[str]:
+        """Our ids of what fans did."""
+        rows = await self.world.sql(
+            "SELECT id FROM direct_messages.message WHERE direction = 'in' ORDER BY created_at, id"
+        )
+        return [row[0] for row in rows]
+
+
+@pytest.fixture
+async def shop(worlds: Callable[..., Any]) -> AsyncIterator[Shop]:
+    """A shop that is ready, without rules."""
+    async with worlds("quota", "direct_messages") as world:
+        ready = Shop(world)
+        await ready.policy()
+        yield ready

@@ -1,0 +1,153 @@
+"""A platform that answers what a test tells it to: for answers that the simulator cannot be scripted to give."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+Answer = Callable[["ScriptedPlatform", dict[str, Any]], Awaitable[web.Response | None]]
+
+
+@dataclass
+class Sent:
+    """One call to send, as it came."""
+
+    open_id: str
+    token: str
+    body: dict[str, Any]
+    raw: bytes
+    began: float
+    ended: float = 0.0
+
+    @property
+    def text(self) -> str:
+        text: str = self.body["content"]["text"]["text"]
+        return text
+
+
+@dataclass
+class ScriptedPlatform:
+    """Takes every message unless a script says otherwise; remembers all calls."""
+
+    url: str = ""
+    calls: list[Sent] = field(default_factory=list)
+    accepted: list[Sent] = field(default_factory=list)
+    script: deque[Answer] = field(default_factory=deque)
+    always: Answer | None = None
+    refreshes: list[dict[str, str]] = field(default_factory=list)
+    client_tokens: int = 0
+    good_tokens: set[str] | None = None
+    refresh_answer: dict[str, Any] | None = None
+    _number: int = 0
+
+    def texts(self) -> list[str]:
+        return [sent.text for sent in self.accepted]
+
+    def new_id(self) -> str:
+        self._number += 1
+        return f"@out{self._number:04}=="
+
+    async def send(self, request: web.Request) -> web.Response:
+        raw = await request.read()
+        loop = asyncio.get_running_loop()
+        token = request.headers["access-token"]
+        sent = Sent(request.query["open_id"], token, orjson.loads(raw), raw, loop.time())
+        self.calls.append(sent)
+        answer = self.script.popleft() if self.script else self.always or accept
+        if self.good_tokens is not None and token not in self.good_tokens:
+            answer = reply({"data": {"error_code": 28001008}, "extra": {"error_code": 28001008}})
+        try:
+            response = await answer(self, sent.body)
+            if response is None:
+                assert request.transport is not None
+                request.transport.close()
+                return web.Response()
+            return response
+        finally:
+            sent.ended = loop.time()
+
+    async def refresh(self, request: web.Request) -> web.Response:
+        self.refreshes.append({k: str(v) for k, v in (await request.post()).items()})
+        await asyncio.sleep(0.05)
+        number = len(self.refreshes)
+        data = {
+            "error_code": 0,
+            "access_token": f"act.new{number}",
+            "expires_in": 1296000,
+            "refresh_token": "rft.same",
+            "refresh_expires_in": 2592000,
+        }
+        return _json(self.refresh_answer or {"data": data, "message": "success"})
+
+    async def client_token(self, request: web.Request) -> web.Response:
+        await request.read()
+        self.client_tokens += 1
+        data = {"error_code": 0, "access_token": f"clt.{self.client_tokens}", "expires_in": 7200}
+        return _json({"data": data, "message": "success"})
+
+
+def _json(fields: dict[str, Any], status: int = 200) -> web.Response:
+    return web.Response(
+        body=orjson.dumps(fields), status=status, content_type="application/json"
+    )
+
+
+async def accept(platform: ScriptedPlatform, body: dict[str, Any]) -> web.Response:
+    """The message is taken."""
+    msg_id = platform.new_id()
+    platform.accepted.append(platform.calls[-1])
+    codes = {"error_code": 0, "description": ""}
+    return _json({"extra": {**codes, "logid": "log-1", "now": 1}, "data": codes, "msg_id": msg_id})
+
+
+async def accept_and_hang_up(platform: ScriptedPlatform, body: dict[str, Any]) -> None:
+    """The message is taken, and the answer is lost."""
+    platform.accepted.append(platform.calls[-1])
+
+
+async def hang_up(platform: ScriptedPlatform, body: dict[str, Any]) -> None:
+    """The message is not taken, and there is no answer."""
+
+
+def reply(fields: dict[str, Any], status: int = 200) -> Answer:
+    """Answer this and take nothing."""
+
+    async def answer(platform: ScriptedPlatform, body: dict[str, Any]) -> web.Response:
+        return _json(fields, status)
+
+    return answer
+
+
+def after(seconds: float, then: Answer = accept) -> Answer:
+    """Answer late."""
+
+    async def answer(platform: ScriptedPlatform, body: dict[str, Any]) -> web.Response | None:
+        await asyncio.sleep(seconds)
+        return await then(platform, body)
+
+    return answer
+
+
+@asynccontextmanager
+async def scripted_platform() -> AsyncIterator[ScriptedPlatform]:
+    """A platform on a free port."""
+    platform = ScriptedPlatform()
+    app = web.Application()
+    app.router.add_post("/im/send/msg/", platform.send)
+    app.router.add_post("/oauth/refresh_token/", platform.refresh)
+    app.router.add_post("/oauth/client_token/", platform.client_token)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    host, port = runner.addresses[0][:2]
+    platform.url = f"http://{host}:{port}"
+    try:
+        yield platform
+    finally:
+        await runner.cleanup()

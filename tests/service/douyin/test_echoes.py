@@ -1,0 +1,87 @@
+"""Echoes: each binds one attempt, and one that binds nothing changes nothing."""
+
+from datetime import timedelta
+
+from tests.service.douyin.conftest import Connector
+from tests.service.douyin.platform import accept_and_hang_up, hang_up
+
+
+async def test_an_echo_binds_the_attempt_that_was_answered_with_its_id(connector: Connector) -> None:
+    await connector.request("op_1", "hi")
+    await connector.until_states("sent")
+    await connector.echo("@out0001==", "hi")
+    (attempt,) = await connector.attempts()
+    assert attempt["echo_id"] == "@out0001=="
+    assert await connector.settled() == [("op_1", 0, "sent")], "nothing new to tell"
+
+
+async def test_an_echo_with_another_id_binds_the_oldest_sent_attempt_first(
+    connector: Connector,
+) -> None:
+    await connector.request("op_1", "hi")
+    await connector.until_states("sent")
+    connector.platform.script.append(accept_and_hang_up)
+    await connector.request("op_2", "hi")
+    await connector.until_states("sent", "unknown")
+    await connector.echo("@other1==", "hi")
+    assert await connector.states() == ["sent", "unknown"], "the first echo is of the first message"
+    await connector.echo("@other2==", "hi")
+    assert await connector.states() == ["sent", "sent"]
+
+
+async def test_where_ids_are_known_to_match_a_lost_echo_does_not_steal_the_next(
+    connector: Connector,
+) -> None:
+    await connector.request("op_0", "first")
+    await connector.until_states("sent")
+    await connector.echo("@out0001==", "first")  # the platform's ids are those of its answers
+    await connector.request("op_1", "hi")
+    await connector.until_states("sent", "sent")  # its echo is lost
+    connector.platform.script.append(accept_and_hang_up)
+    await connector.request("op_2", "hi")
+    await connector.until_states("sent", "sent", "unknown")
+    await connector.echo("@unseen==", "hi")
+    assert await connector.states() == ["sent", "sent", "sent"]
+
+
+async def test_an_echo_of_something_older_does_not_settle_a_doubt(connector: Connector) -> None:
+    await connector.put_app(max_event_age_hours=72)
+    connector.platform.script.append(hang_up)
+    await connector.request("op_1", "hi")
+    await connector.until_states("unknown")
+    before = (await connector.world.now()) - timedelta(minutes=1)
+    await connector.echo("@old==", "hi", created_at=before)
+    assert await connector.states() == ["unknown"]
+    await connector.echo("@new==", "hi")
+    assert await connector.states() == ["sent"]
+
+
+async def test_where_arrival_counts_the_time_in_an_echo_does_not(connector: Connector) -> None:
+    connector.platform.script.append(accept_and_hang_up)
+    await connector.request("op_1", "hi")
+    await connector.until_states("unknown")
+    years_ago = (await connector.world.now()) - timedelta(days=1000)
+    await connector.echo("@echo==", "hi", created_at=years_ago)
+    assert await connector.states() == ["sent"]
+
+
+async def test_echoes_of_another_text_conversation_or_of_nothing_change_nothing(
+    connector: Connector,
+) -> None:
+    connector.platform.script.append(hang_up)
+    await connector.request("op_1", "hi")
+    await connector.until_states("unknown")
+    await connector.echo("@a==", "ho")
+    await connector.echo("@b==", "hi", conversation_id="@conv002==")
+    assert await connector.states() == ["unknown"]
+    assert await connector.settled() == [("op_1", 0, "unknown")]
+
+
+async def test_an_echo_that_is_quicker_than_the_answer_settles_and_lets_the_next_item_go(
+    quiet: Connector,
+) -> None:
+    await quiet.request("op_1", "a", "b")
+    assert await quiet.states() == ["sending", "queued"]
+    await quiet.echo("@a==", "a")
+    assert await quiet.states() == ["sent", "sending"]
+    assert await quiet.settled() == [("op_1", 0, "sent")]

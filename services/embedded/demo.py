@@ -72,6 +72,7 @@ async def seed(resources: Resources, settings: EmbeddedSettings) -> DemoFacts:
         raise CannotStart(sentence, exit_code=CONFIGURATION_ERROR)
     simulator = SimulatorSettings()
     place = settings.data_dir / FILE
+    host = settings.host if settings.host not in {"0.0.0.0", "::"} else "127.0.0.1"  # noqa: S104
     platform = platform_of(resources)
     await _make_account(platform)
     await _let_hear(platform, resources)
@@ -79,14 +80,14 @@ async def seed(resources: Resources, settings: EmbeddedSettings) -> DemoFacts:
     await seed_rules(conversations_of(resources), ORGANIZATION, ACCOUNT, RULES)
     await _bring_fans(resources, simulator.demo_fans)
     facts = DemoFacts(
-        base_url=f"http://{settings.host}:{settings.port}",
+        base_url=f"http://{host}:{settings.port}",
         api_key=await _key(platform, place),
         organization_id=ORGANIZATION,
         account_id=ACCOUNT,
         account_open_id=simulator.account_open_id,
         client_key=simulator.client_key,
         client_secret=simulator.client_secret,
-        simulator_url=f"http://{settings.host}:{settings.simulator_port}",
+        simulator_url=f"http://{host}:{settings.simulator_port}",
     )
     _write(place, facts)
     return facts
@@ -214,20 +215,17 @@ def _rule(  # noqa: PLR0913  the fields of a rule
 
 
 def _contains(name: str, words: str, reply: str, *, hand_off: bool = False) -> Definition:
-    keywords = words.split()
-    return _rule(
-        name, Trigger.MESSAGE, reply, match=Match.CONTAINS, keywords=keywords, hand_off=hand_off
-    )
+    how, keywords = Match.CONTAINS, words.split()
+    return _rule(name, Trigger.MESSAGE, reply, match=how, keywords=keywords, hand_off=hand_off)
 
 
-_HELLO: Final = "在吗 在么 你好 您好 哈喽 hi".split()
 RULES: Final = (
     _rule(
         "打招呼",
         Trigger.MESSAGE,
         "在的呀～这里是青禾女装，想看上新、问尺码还是查订单？直接说就好。",
         match=Match.EXACT,
-        keywords=_HELLO,
+        keywords=("在吗", "在么", "你好", "您好", "哈喽", "hi"),
     ),
     _contains(
         "问价格",
@@ -236,7 +234,7 @@ RULES: Final = (
     ),
     _contains(
         "转人工",
-        "人工 转人工 客服 真人",
+        "人工 转人工 人工客服 找客服 真人",
         "好的，正在为您转接人工客服，请稍等片刻。您可以先把问题写下来，同事接入后马上处理。",
         hand_off=True,
     ),
@@ -268,7 +266,7 @@ RULES: Final = (
     ),
     _contains(
         "优惠活动",
-        "优惠 活动 折扣 打折 满减 券",
+        "优惠 活动 折扣 打折 满减 优惠券",
         "本周活动：满 299 减 30，两件 9 折，可在直播间领券叠加。关注账号，上新当天还有粉丝专属券。",
     ),
     _contains(

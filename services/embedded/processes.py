@@ -7,7 +7,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from services.embedded import demo
-from services.embedded.openapi.documents import public_document
+from services.embedded.openapi.documents import public_document, rendered
 from services.embedded.servers import CannotStart
 from services.embedded.servers.errors import CONFIGURATION_ERROR
 from services.embedded.services import BY_NAME, SERVICES
@@ -68,5 +68,5 @@ def run_role(settings: ProcessSettings, service: str, role: str, host: str, port
 
 
 def _pages(apis: Sequence[Api]) -> dict[str, ASGIApp]:
-    document = public_document({api.app.title: api.app.openapi() for api in apis})
+    document = rendered(public_document({api.app.title: api.app.openapi() for api in apis}))
     return {"/openapi.json": Response(document, media_type="application/json")}

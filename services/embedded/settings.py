@@ -14,6 +14,8 @@ from services.embedded.servers.errors import CONFIGURATION_ERROR, CannotStart
 PREFIX = "SIYU_"
 OTHERS = [
     "SIYU_*_URL",
+    "SIYU_DATABASE_*",
+    "SIYU_EMBEDDED",
     "SIYU_FAILPOINT*",
     "SIYU_HEALTH_PORT",
     "SIYU_LOG_*",

@@ -27,7 +27,8 @@ ROUTES: dict[str, tuple[Hearer, ...]] = {
     "fans.follow_changed": (Hearer("quota", "settled"), Hearer("direct_messages", "live")),
     "open_platform.policy_changed": (
         Hearer("quota", "settled"),
-        Hearer("direct_messages", "live"),
+        # not on `live`: that lane may stand still until this very event has come
+        Hearer("direct_messages", "settled"),
         Hearer("douyin", "echoes"),
         Hearer("fans", "facts"),
     ),

@@ -45,7 +45,7 @@ class VersionsOut(ResponseModel):
     seed: str
 
 
-class FanOut(ResponseModel):
+class ConversationFan(ResponseModel):
     """What was known of the fan. `follows` null is unknown and counts as not following."""
 
     open_id: str
@@ -88,7 +88,7 @@ class DecisionOut(ResponseModel):
     candidates: list[CandidateOut]
     candidates_total: int
     versions: VersionsOut
-    fan: FanOut
+    fan: ConversationFan
     context: dict[str, Any] | None
     conversation_before: dict[str, Any]
     owner_after: str
@@ -133,7 +133,7 @@ def _story_out(story: Story) -> DecisionOut:
             policy=record["policy_version"],
             seed=record["seed"],
         ),
-        fan=FanOut(open_id=record["conversation"]["fan_open_id"], **record["fan"]),
+        fan=ConversationFan(open_id=record["conversation"]["fan_open_id"], **record["fan"]),
         context=record["context"],
         conversation_before=record["conversation"],
         owner_after=record["owner"],

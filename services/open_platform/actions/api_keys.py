@@ -6,7 +6,7 @@ from datetime import datetime
 
 from services.open_platform.actions.deps import Deps
 from services.open_platform.domain import api_keys as shape
-from services.open_platform.domain.api_keys import ApiKey, Mode, Scope
+from services.open_platform.domain.api_keys import ApiKey, KeyMode, Scope
 from services.open_platform.store import api_keys
 from shared import ids
 from shared.db import ALL_TENANTS
@@ -22,7 +22,7 @@ class NewKey:
 
     name: str
     scopes: tuple[str, ...]
-    mode: Mode = Mode.LIVE
+    mode: KeyMode = KeyMode.LIVE
     expires_at: datetime | None = None
 
 

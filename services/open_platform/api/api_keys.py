@@ -15,7 +15,7 @@ from services.open_platform.api.shapes import (
     PlatformDeps,
     Timestamp,
 )
-from services.open_platform.domain.api_keys import ApiKey, Mode, Scope
+from services.open_platform.domain.api_keys import ApiKey, KeyMode, Scope
 from shared.errors import NotFound
 from shared.http.errors import errors
 from shared.http.models import RequestModel, ResponseModel, ShortText
@@ -41,7 +41,7 @@ class ApiKeyIn(RequestModel):
 
     name: ShortText
     scopes: Annotated[list[Scope], Field(min_length=1, max_length=50), AfterValidator(_each_once)]
-    mode: Mode = Mode.LIVE
+    mode: KeyMode = KeyMode.LIVE
     expires_at: Annotated[AwareDatetime, AfterValidator(_within_reach)] | None = None
 
 

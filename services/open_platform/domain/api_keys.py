@@ -34,7 +34,7 @@ class Scope(StrEnum):
     ISV_APP_MANAGE = "isv_app:manage"
 
 
-class Mode(StrEnum):
+class KeyMode(StrEnum):
     """Whether a key is meant for real work or for trying things out; it stands in the prefix."""
 
     LIVE = "live"
@@ -57,7 +57,7 @@ class ApiKey:
     last_used_at: datetime | None
 
 
-_PREFIXES: Final = tuple(f"dyk_{mode}_" for mode in Mode)
+_PREFIXES: Final = tuple(f"dyk_{mode}_" for mode in KeyMode)
 
 
 def checksum(chance: str) -> str:
@@ -69,7 +69,7 @@ def checksum(chance: str) -> str:
     return digits
 
 
-def spelled(mode: Mode, chance: str) -> str:
+def spelled(mode: KeyMode, chance: str) -> str:
     """The key made of 30 characters of chance."""
     return f"dyk_{mode}_{chance}{checksum(chance)}"
 

@@ -1,12 +1,15 @@
 """Direct messages with the real quota, one shop whose policy both have heard, rules as data."""
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 import httpx2
 import pytest
+import sqlalchemy as sa
 
 from services.direct_messages.actions import Deps, seed_rules
 from services.direct_messages.domain.rules import load_definition
@@ -22,6 +25,9 @@ from shared.contracts.events.douyin import (
 )
 from shared.contracts.events.fans import FollowChanged
 from shared.contracts.events.open_platform import PolicyChanged
+from shared.errors import NeighbourAway
+from shared.http.client import JsonClient
+from shared.queue import Handler
 from tests.support.world import World
 
 ORG, ACC, FAN, OTHER_ORG = "org_1", "acc_1", "fan-open-id-0001", "org_2"
@@ -108,14 +114,99 @@ class Shop:
         """Deliver them in one batch."""
         await self.world.deliver("direct_messages", *envelopes)
 
-    async def policy(self, *, account: str = ACC, organization: str = ORG, **changed: Any) -> None:
+    async def policy(
+        self, *, account: str = ACC, organization: str = ORG, drained: bool = True, **changed: Any
+    ) -> None:
         """Publish a policy: seed_2021 with changes (dots written as __)."""
         self.policy_version += 1
         values = SEED_2021 | {k.replace("__", "."): v for k, v in changed.items()}
         event = PolicyChanged(profile="seed_2021", policy_version=self.policy_version, values=values)
         envelope = self.envelope(event, account=account, organization=organization)
-        await self.world.deliver("quota", envelope)
-        await self.tell(envelope)
+        for service in ("quota", "direct_messages"):
+            if drained:
+                await self.world.deliver(service, envelope)
+            else:
+                await self.handlers(service)[envelope.type]([envelope])
+
+    def handlers(self, service: str = "direct_messages") -> Mapping[str, Handler]:
+        """What the service does on each event, without the carrier."""
+        (part,) = [p for p in self.world.parts if p.service.name == service]
+        return part.worker.handlers
+
+    async def handle(self, *envelopes: Envelope) -> None:
+        """Hand a batch of one type to its handler."""
+        await self.handlers()[envelopes[0].type](list(envelopes))
+
+    async def handle_at_once(self, *envelopes: Envelope) -> None:
+        """Each in a worker of its own, at the same time."""
+        async with asyncio.TaskGroup() as group:
+            for envelope in envelopes:
+                group.create_task(self._handle_with_patience(envelope))
+
+    async def _handle_with_patience(self, envelope: Envelope) -> None:
+        while True:
+            try:
+                return await self.handle(envelope)
+            except NeighbourAway:
+                await asyncio.sleep(0.01)
+
+    async def take_again(self) -> None:
+        """Read again what is in a lane's hands, as a lane does after a pause."""
+        for part in self.world.parts:
+            for lane in part.lanes:
+                pending = await lane._read(await lane._reader.own_pending())
+                await lane._one_by_one(pending)
+        await self.world.drain()
+
+    async def attempts(self) -> int:
+        """Attempts on envelopes that were counted."""
+        rows = await self.world.sql(
+            "SELECT coalesce(sum(attempts), 0) FROM direct_messages.quarantine"
+        )
+        return int(rows[0][0])
+
+    def quota_goes_away(self) -> Any:
+        """Nobody answers for quota any more."""
+        resources = self.world.resources
+        gone = resources.client("quota")
+        resources._clients["quota"] = JsonClient("http://127.0.0.1:1")
+        return gone
+
+    def quota_comes_back(self, client: Any) -> None:
+        """It answers again."""
+        self.world.resources._clients["quota"] = client
+
+    @contextmanager
+    def statements(self) -> Iterator[list[tuple[str, str]]]:
+        """Every statement (service, SQL) that is run inside."""
+        seen: list[tuple[str, str]] = []
+        engines = {n: self.world.resources.database(n).engine for n in ("quota", "direct_messages")}
+        listeners = []
+        for name, engine in engines.items():
+
+            def note(_c: Any, _u: Any, sql: str, *_: Any, name: str = name) -> None:
+                seen.append((name, sql))
+
+            sa.event.listen(engine.sync_engine, "before_cursor_execute", note)
+            listeners.append((engine.sync_engine, note))
+        yield seen
+        for engine, note in listeners:
+            sa.event.remove(engine, "before_cursor_execute", note)
+
+    async def held(self) -> int:
+        """Units that quota holds for the fan's replies."""
+        rows = await self.world.sql(
+            "SELECT coalesce(sum(held), 0) FROM quota.bucket WHERE limit_key = 'dm.reply'"
+        )
+        return int(rows[0][0])
+
+    async def story(self, number: int = -1) -> dict[str, Any]:
+        """The decision on what the fan did, by default the last thing."""
+        inbound = (await self.inbound_ids())[number]
+        answer = await self.get(f"/v1/messages/{inbound}/decision")
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
 
     async def rules(self, *definitions: dict[str, Any], account: str = ACC) -> None:
         """Give the account rules."""

@@ -26,7 +26,9 @@ def at(hour: int) -> datetime:
     return START + timedelta(hours=hour)
 
 
-def heard(event: Event, *, organization: str = ORG, account: str = ACC, cause: str = "evt_1") -> Envelope:
+def heard(
+    event: Event, *, organization: str = ORG, account: str = ACC, cause: str = "evt_1"
+) -> Envelope:
     """The event in an envelope, as its sender would wrap it."""
     origin = Origin(organization, account, cause, ids.trace_parent())
     return Envelope.of(event, origin, subject=FAN, seq=0, at=START)
@@ -74,7 +76,9 @@ class FansWorld:
 
     async def told(self) -> list[dict[str, Any]]:
         """Follow changes told so far, oldest first; each counts once, however many hear it."""
-        rows = await self.world.sql("SELECT DISTINCT created_at, id, envelope FROM fans.outbox ORDER BY created_at, id")
+        rows = await self.world.sql(
+            "SELECT DISTINCT created_at, id, envelope FROM fans.outbox ORDER BY created_at, id"
+        )
         return [orjson.loads(bytes(row["envelope"])) for row in rows]
 
 

@@ -8,7 +8,7 @@ from tests.service.fans.conftest import FAN, PATH, STRANGER, FansWorld, a_follow
 
 
 async def test_an_import_makes_fans_once(fans: FansWorld) -> None:
-    people = [
+    people: list[dict[str, Any]] = [
         {"open_id": FAN, "nickname": "粉丝甲", "follows": False},
         {"open_id": "o2", "nickname": "奶茶不加糖🧋", "follows": True},
         {"open_id": "o3"},
@@ -20,7 +20,10 @@ async def test_an_import_makes_fans_once(fans: FansWorld) -> None:
     assert await fans.bring(*people) == ["unchanged"] * 3
     assert await fans.told() == told
     assert (await fans.ok("GET", PATH))["data"] == before
-    assert {one["data"]["open_id"]: one["data"]["follows"] for one in told} == {FAN: False, "o2": True}
+    assert {one["data"]["open_id"]: one["data"]["follows"] for one in told} == {
+        FAN: False,
+        "o2": True,
+    }
     assert {fan["open_id"]: (fan["nickname"], fan["follows"]) for fan in before} == {
         FAN: ("粉丝甲", False),
         "o2": ("奶茶不加糖🧋", True),

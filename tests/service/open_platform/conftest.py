@@ -45,7 +45,9 @@ class PlatformWorld:
 
     async def a_key(self, **fields: Any) -> dict[str, Any]:
         """A new key of the organization, with its text."""
-        return await self.ok("POST", "/v1/api-keys", {"name": "后台", "scopes": ["dm:read"], **fields})
+        return await self.ok(
+            "POST", "/v1/api-keys", {"name": "后台", "scopes": ["dm:read"], **fields}
+        )
 
     async def token_of(self, key: str) -> str | None:
         """What the key is exchanged for."""
@@ -58,7 +60,9 @@ class PlatformWorld:
 
     async def published(self) -> list[dict[str, Any]]:
         """Policies told so far, oldest first; each counts once, however many hear it."""
-        rows = await self.world.sql("SELECT DISTINCT created_at, id, envelope FROM open_platform.outbox ORDER BY created_at, id")
+        rows = await self.world.sql(
+            "SELECT DISTINCT created_at, id, envelope FROM open_platform.outbox ORDER BY created_at, id"
+        )
         return [orjson.loads(bytes(row["envelope"])) for row in rows]
 
 
@@ -70,5 +74,3 @@ async def platform(worlds: Callable[..., Any]) -> AsyncIterator[PlatformWorld]:
         mine = await accounts.create_organization(deps, "青禾服饰有限公司")
         other = await accounts.create_organization(deps, "别家公司")
         yield PlatformWorld(world, deps, mine.id, other.id)
-
-

@@ -25,7 +25,8 @@ async def test_a_new_account_follows_the_articles_and_shanghai(platform: Platfor
 async def test_walking_the_pages_sees_every_account_once(platform: PlatformWorld) -> None:
     made = [await platform.an_account(name=f"门店{number}") for number in range(5)]
     await platform.ok("POST", "/v1/accounts", {"name": "别家的店"}, by=platform.stranger)
-    seen, cursor = [], ""
+    seen: list[str] = []
+    cursor: str | None = ""
     while cursor is not None:
         query = f"&cursor={cursor}" if cursor else ""
         page = await platform.ok("GET", f"/v1/accounts?limit=2{query}")

@@ -136,9 +136,15 @@ async def test_a_key_cannot_grant_what_it_lacks(platform: PlatformWorld) -> None
         ({"name": "k", "scopes": ["dm:read", "dm:read"]}, "#/scopes"),
         ({"name": "k", "scopes": ["everything"]}, "#/scopes/0"),
         ({"name": "k", "scopes": ["internal"]}, "#/scopes/0"),
-        ({"name": "k", "scopes": ["dm:read"], "expires_at": "2020-01-01T00:00:00Z"}, "#/expires_at"),
+        (
+            {"name": "k", "scopes": ["dm:read"], "expires_at": "2020-01-01T00:00:00Z"},
+            "#/expires_at",
+        ),
         ({"name": "k", "scopes": ["dm:read"], "expires_at": "2030-01-01T00:00:00"}, "#/expires_at"),
-        ({"name": "k", "scopes": ["dm:read"], "expires_at": "9999-12-31T23:59:59-12:00"}, "#/expires_at"),
+        (
+            {"name": "k", "scopes": ["dm:read"], "expires_at": "9999-12-31T23:59:59-12:00"},
+            "#/expires_at",
+        ),
         ({"name": "k\0", "scopes": ["dm:read"]}, "#/name"),
         ({"name": "k", "scopes": ["dm:read"], "last4": "0000"}, "#/last4"),
     ],

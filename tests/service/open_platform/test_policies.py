@@ -67,7 +67,11 @@ async def test_an_override_holds_is_told_and_can_be_taken_back(platform: Platfor
     assert await value(platform, account) == (6, "profile")
 
     told = [one["data"] for one in await platform.published()]
-    assert [(one["policy_version"], one["values"][LIMIT]) for one in told] == [(1, 6), (2, 3), (3, 6)]
+    assert [(one["policy_version"], one["values"][LIMIT]) for one in told] == [
+        (1, 6),
+        (2, 3),
+        (3, 6),
+    ]
 
 
 async def test_the_same_override_again_is_no_change(platform: PlatformWorld) -> None:

@@ -4,16 +4,23 @@ import zlib
 
 import pytest
 
-from services.open_platform.domain.api_keys import ALPHABET, Mode, checksum, digest, is_well_formed, spelled
+from services.open_platform.domain.api_keys import (
+    ALPHABET,
+    KeyMode,
+    checksum,
+    digest,
+    is_well_formed,
+    spelled,
+)
 
 CHANCE = "0123456789ABCDEFGHIJabcdefghij"
-KEY = spelled(Mode.LIVE, CHANCE)
+KEY = spelled(KeyMode.LIVE, CHANCE)
 
 
 def test_a_key_is_its_prefix_30_characters_of_chance_and_6_of_checksum() -> None:
-    assert KEY == f"dyk_live_{CHANCE}{checksum(CHANCE)}"
+    assert f"dyk_live_{CHANCE}{checksum(CHANCE)}" == KEY
     assert len(KEY) == len("dyk_live_") + 36
-    assert spelled(Mode.TEST, CHANCE).startswith("dyk_test_")
+    assert spelled(KeyMode.TEST, CHANCE).startswith("dyk_test_")
 
 
 @pytest.mark.parametrize(
@@ -33,7 +40,7 @@ def test_the_checksum_is_the_crc32_in_base62(chance: str, expected: str) -> None
 
 def test_a_key_that_we_made_is_well_formed() -> None:
     assert is_well_formed(KEY)
-    assert is_well_formed(spelled(Mode.TEST, CHANCE))
+    assert is_well_formed(spelled(KeyMode.TEST, CHANCE))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,71 @@
+"""Which rules may be saved."""
+
+from typing import Any
+
+import pytest
+
+from services.direct_messages.domain.policy import policy_of
+from services.direct_messages.domain.rules import (
+    Match,
+    Mode,
+    TextReply,
+    Trigger,
+    dump,
+    faults,
+    load,
+)
+from tests.unit.direct_messages.cases import POLICY, VALUES, a_definition, a_rule
+
+OK = (TextReply("好"),)
+FAULTS: list[tuple[dict[str, Any], str | None]] = [
+    ({}, None),
+    ({"keywords": ()}, "#/keywords"),
+    ({"keywords": ("x",) * 11}, "#/keywords"),
+    ({"keywords": ("x",) * 10}, None),
+    ({"keywords": ("长" * 30,)}, None),
+    ({"keywords": ("好", "长" * 31)}, "#/keywords/1"),
+    ({"keywords": (" \u3000",)}, "#/keywords/0"),
+    ({"match": None}, "#/match"),
+    ({"pattern": "x"}, "#/pattern"),
+    ({"match": Match.RE2, "pattern": "x+"}, None),
+    ({"match": Match.RE2, "pattern": None}, "#/pattern"),
+    ({"match": Match.RE2, "pattern": "x", "keywords": ("x",)}, "#/keywords"),
+    ({"match": Match.RE2, "pattern": r"(x)\1"}, "#/pattern"),
+    ({"match": Match.RE2, "pattern": "x" * 257}, "#/pattern"),
+    ({"trigger": Trigger.ENTER}, None),
+    ({"trigger": Trigger.ENTER, "keywords": ("x",)}, "#/trigger"),
+    ({"replies": ()}, "#/replies"),
+    ({"replies": OK * 3}, None),
+    ({"replies": OK * 4}, "#/replies"),
+    ({"replies": OK * 5, "mode": Mode.RANDOM_ONE}, None),
+    ({"replies": OK * 6, "mode": Mode.RANDOM_ONE}, "#/replies"),
+    ({"replies": (TextReply("长" * 300),)}, None),
+    ({"replies": (*OK, TextReply("长" * 301))}, "#/replies/1/text"),
+    ({"replies": (TextReply("  "),)}, "#/replies/0/text"),
+    ({"replies": (TextReply("见 http://example.com"),)}, "#/replies/0/text"),
+    ({"replies": (TextReply("见 https://v.douyin.com/x"),)}, None),
+]
+
+
+@pytest.mark.parametrize(("changed", "pointer"), FAULTS)
+def test_a_fault_is_named_by_its_place(changed: dict[str, Any], pointer: str | None) -> None:
+    found = [fault.pointer for fault in faults(a_definition(**changed), POLICY)]
+    assert found[:1] == ([pointer] if pointer else [])
+
+
+def test_the_numbers_come_from_the_policy() -> None:
+    values = VALUES | {"dm.auto_reply.keywords_per_rule": 2, "dm.auto_reply.items_per_firing": 1}
+    strict = policy_of(2, values)
+    found = faults(a_definition(keywords=("a", "b", "c"), replies=OK * 2), strict)
+    assert [fault.pointer for fault in found] == ["#/keywords", "#/replies"]
+
+
+@pytest.mark.parametrize("key", VALUES)
+def test_a_policy_without_one_of_the_keys_is_refused(key: str) -> None:
+    with pytest.raises(KeyError):
+        policy_of(1, {k: v for k, v in VALUES.items() if k != key})
+
+
+def test_a_snapshot_brings_the_rule_back() -> None:
+    rule = a_rule("rule_1", match=Match.RE2, pattern="x", mode=Mode.RANDOM_ONE, replies=OK * 2)
+    assert load(dump(rule)) == rule

@@ -8,7 +8,7 @@ from services.direct_messages.actions.deps import Deps
 from services.direct_messages.actions.errors import PreconditionStale, TooManyRules
 from services.direct_messages.domain.matching import in_order
 from services.direct_messages.domain.policy import Policy, policy_of
-from services.direct_messages.domain.rules import Definition, Rule, faults, pattern_fault
+from services.direct_messages.domain.rules import Definition, Rule, faults, pattern_fault, set_fault
 from services.direct_messages.store import Account
 from shared import ids
 from shared.db import ALL_TENANTS, Tx
@@ -102,6 +102,8 @@ async def _lock(tx: Tx, account: Account) -> Policy:
 
 
 async def _save(tx: Tx, account: Account, rules: list[Rule], changed: list[Rule]) -> None:
+    if fault := set_fault(rules):
+        raise Invalid(fault.detail, pointer=fault.pointer)
     if changed:
         await store.put_rules(tx, *account, changed)
     await store.new_rule_set(tx, *account, rules)

@@ -1,8 +1,10 @@
 """One fan's conversation with one account: who owns it, which contexts are open, how busy it is."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
+from operator import attrgetter
+from typing import Any
 
 from services.direct_messages.domain.policy import Policy
 
@@ -74,6 +76,22 @@ class Conversation:
     auto_sent_at: tuple[datetime, ...] = ()
 
 
+_NAMES = [field.name for field in fields(Conversation)]
+_PLACES = {name: place for place, name in enumerate(_NAMES)}
+_all_fields = attrgetter(*_NAMES)
+
+
+def changed(conversation: Conversation, **changes: Any) -> Conversation:
+    """The conversation with other values: `dataclasses.replace` at a third of its cost.
+
+    A decision makes two or three of these, and they are a good part of what it costs.
+    """
+    values = [*_all_fields(conversation)]
+    for name, value in changes.items():
+        values[_PLACES[name]] = value
+    return Conversation(*values)
+
+
 def reply_context(opened_by: str, opened_at: datetime, policy: Policy) -> Context:
     """The context that an inbound message opens."""
     return Context(Scene.REPLY, opened_by, opened_at, opened_at + policy.reply_context)
@@ -116,14 +134,14 @@ def hand_over(
     """The conversation with this owner; the same one again changes nothing."""
     if conversation.owner is owner:
         return conversation
-    return replace(conversation, owner=owner, owner_reason=reason, owner_since=now)
+    return changed(conversation, owner=owner, owner_reason=reason, owner_since=now)
 
 
 def person_spoke(conversation: Conversation, reason: Reason, now: datetime) -> Conversation:
     """A person wrote to the fan and owns the conversation."""
     since = conversation.owner_since if conversation.owner is Owner.PERSON else now
     was = conversation.owner_reason if conversation.owner is Owner.PERSON else reason
-    return replace(
+    return changed(
         conversation,
         owner=Owner.PERSON,
         owner_reason=was,

@@ -103,7 +103,7 @@ def withdraw(conversation: Conversation, decision: Decision) -> Conversation:
     for name in ("last_default_at", "last_greeting_at", "last_follow_reply_at", "follow_epoch"):
         if getattr(conversation, name) == getattr(decision.after, name):
             restored[name] = getattr(decision.case.conversation, name)
-    return replace(conversation, **restored)
+    return conversations.changed(conversation, **restored)
 
 
 def _heard(case: Case) -> Conversation:
@@ -122,7 +122,7 @@ def _heard(case: Case) -> Conversation:
         changes["inbound_at"] = (*times, inbound.at)[-policy.loop_inbound - 1 :]
     elif inbound.trigger is Trigger.ENTER and inbound.at >= (conversation.entered_at or inbound.at):
         changes.update(enter_id=inbound.platform_id, entered_at=inbound.at)
-    return replace(conversation, **changes) if changes else conversation
+    return conversations.changed(conversation, **changes) if changes else conversation
 
 
 def _on_message(case: Case, state: Conversation) -> Decision:
@@ -148,10 +148,7 @@ def _by_default(case: Case, state: Conversation, context: Context) -> Decision:
         return Decision(case, Outcome.NO_MATCH, state)
     if _is_within(state.last_default_at, case.policy.default_interval, case.now):
         return Decision(case, Outcome.DEFAULT_WAITS, state)
-    fired = _fire(case, state, rule, context)
-    if not fired.items:
-        return fired
-    return replace(fired, after=replace(fired.after, last_default_at=case.now))
+    return _fire(case, state, rule, context, last_default_at=case.now)
 
 
 def _on_enter(case: Case, state: Conversation) -> Decision:
@@ -162,10 +159,7 @@ def _on_enter(case: Case, state: Conversation) -> Decision:
         return Decision(case, Outcome.GREETING_WAITS, state)
     inbound = case.inbound
     context = conversations.enter_context(inbound.platform_id or "", inbound.at, case.policy)
-    fired = _fire(case, state, rule, context)
-    if not fired.items:
-        return fired
-    return replace(fired, after=replace(fired.after, last_greeting_at=case.now))
+    return _fire(case, state, rule, context, last_greeting_at=case.now)
 
 
 def _on_follow(case: Case, state: Conversation) -> Decision:
@@ -179,15 +173,15 @@ def _on_follow(case: Case, state: Conversation) -> Decision:
     context = conversations.newest_context(state, policy, now)
     if context is None:
         return Decision(case, Outcome.NO_REPLY_CONTEXT, state, rule)
-    fired = _fire(case, state, rule, context)
-    if not fired.items:
-        return fired
-    after = replace(fired.after, follow_epoch=inbound.epoch, last_follow_reply_at=now)
-    return replace(fired, after=after)
+    marks = {"follow_epoch": inbound.epoch, "last_follow_reply_at": now}
+    return _fire(case, state, rule, context, **marks)
 
 
-def _fire(case: Case, state: Conversation, rule: Rule, context: Context) -> Decision:
-    """The items of `rule` in `context`, unless the window is over or the loop guard stops it."""
+def _fire(case: Case, state: Conversation, rule: Rule, context: Context, **marks: Any) -> Decision:
+    """The items of `rule` in `context`, unless the window is over or the loop guard stops it.
+
+    What is sent leaves its `marks` on the conversation.
+    """
     now, policy = case.now, case.policy
     items = chosen(rule, case.seed, policy.items_per_firing)
     if len(state.auto_sent_at) + len(items) > policy.loop_sends:
@@ -196,7 +190,8 @@ def _fire(case: Case, state: Conversation, rule: Rule, context: Context) -> Deci
         state = conversations.hand_over(state, Owner.PERSON, Reason.HAND_OFF_RULE, now)
     if not context.is_live(now):
         return Decision(case, Outcome.WINDOW_EXPIRED, state, rule)
-    state = replace(state, auto_sent_at=state.auto_sent_at + (now,) * len(items))
+    sent_at = state.auto_sent_at + (now,) * len(items)
+    state = conversations.changed(state, auto_sent_at=sent_at, **marks)
     return Decision(case, Outcome.REPLIED, state, rule, items, context)
 
 

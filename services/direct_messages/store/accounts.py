@@ -17,19 +17,21 @@ from services.direct_messages.store.tables import Account, Fan
 from shared.db import Tx
 
 _HEADS = sa.text(
-    "SELECT a.organization_id, a.account_id, a.policy_version, a.rule_set_version FROM account a"
-    " JOIN unnest(CAST(:org AS text[]), CAST(:acc AS text[])) k(o, a)"
+    "SELECT a.organization_id, a.account_id, a.policy_version, a.rule_set_version"
+    " FROM unnest(CAST(:org AS text[]), CAST(:acc AS text[])) k(o, a) JOIN account a"
     " ON a.organization_id = k.o AND a.account_id = k.a"
 )
+_VERSIONS = "unnest(CAST(:org AS text[]), CAST(:acc AS text[]), CAST(:version AS int[])) k(o, a, v)"
 _VERSIONED = (
-    " JOIN unnest(CAST(:org AS text[]), CAST(:acc AS text[]), CAST(:version AS int[])) k(o, a, v)"
     " ON x.organization_id = k.o AND x.account_id = k.a AND x.version = k.v"
 )
 _POLICIES = sa.text(
-    f'SELECT x.organization_id, x.account_id, x.version, x."values" FROM policy x {_VERSIONED}'
+    f'SELECT x.organization_id, x.account_id, x.version, x."values" FROM {_VERSIONS}'
+    f" JOIN policy x{_VERSIONED}"
 )
 _RULE_SETS = sa.text(
-    f"SELECT x.organization_id, x.account_id, x.version, x.rules FROM rule_set x {_VERSIONED}"
+    f"SELECT x.organization_id, x.account_id, x.version, x.rules FROM {_VERSIONS}"
+    f" JOIN rule_set x{_VERSIONED}"
 )
 _ADD_POLICIES = insert(tables.policies, "ON CONFLICT DO NOTHING")
 _RAISE_POLICY = sa.text(
@@ -67,8 +69,8 @@ _DROP_RULE = sa.text(
 )
 _FACTS = sa.text(
     "SELECT f.organization_id, f.account_id, f.fan_open_id, f.follows, f.observed_at, f.epoch"
-    " FROM fan_fact f JOIN unnest(CAST(:org AS text[]), CAST(:acc AS text[]), CAST(:fan AS text[]))"
-    " k(o, a, i) ON f.organization_id = k.o AND f.account_id = k.a AND f.fan_open_id = k.i"
+    " FROM unnest(CAST(:org AS text[]), CAST(:acc AS text[]), CAST(:fan AS text[])) k(o, a, i)"
+    " JOIN fan_fact f ON f.organization_id = k.o AND f.account_id = k.a AND f.fan_open_id = k.i"
 )
 _PUT_FACTS = insert(
     tables.fan_facts,

@@ -21,10 +21,10 @@ def recordset(table: sa.Table, *names: str) -> str:
     return f"json_to_recordset(CAST(:rows AS json)) AS r({columns})"
 
 
-def insert(table: sa.Table, ending: str = "") -> sa.TextClause:
-    """An INSERT of :rows into all columns of `table`."""
+def insert(table: sa.Table, ending: str = "", **computed: str) -> sa.TextClause:
+    """An INSERT of :rows into all columns of `table`; `computed` are expressions over the row r."""
     names = ", ".join(f'"{c.name}"' for c in table.c)
-    chosen = ", ".join(f'r."{c.name}"' for c in table.c)
+    chosen = ", ".join(computed.get(c.name, f'r."{c.name}"') for c in table.c)
     return sa.text(
         f"INSERT INTO {table.name} ({names}) SELECT {chosen} FROM {recordset(table)} {ending}"
     )

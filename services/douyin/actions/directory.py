@@ -8,10 +8,12 @@ from datetime import datetime, timedelta
 from services.douyin import store
 from services.douyin.domain.accounts import USABLE, Authorisation, account_state
 from shared.db import ALL_TENANTS, Database
+from shared.errors import NeighbourAway
 from shared.sealing import Sealer
 
 FRESH_SECONDS = 5.0
 _MISS_SECONDS = 1.0  # unknown keys cannot make us ask more often
+_READ_SECONDS = 0.4  # the door's answer must not wait longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +90,12 @@ class Directory:
     async def _refresh(self, older_than: float) -> None:
         if time.monotonic() - self._read_at < older_than:
             return
-        async with self._reading:
-            if time.monotonic() - self._read_at >= older_than:
-                await self._read()
+        try:
+            async with asyncio.timeout(_READ_SECONDS), self._reading:
+                if time.monotonic() - self._read_at >= older_than:
+                    await self._read()
+        except TimeoutError as late:
+            raise NeighbourAway("PostgreSQL is too slow", neighbour="postgresql") from late
 
     async def _read(self) -> None:
         began = time.monotonic()

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import assert_never
+from typing import Any
 
 from services.douyin import store
 from services.douyin.actions.directory import Account, App, Directory
@@ -18,7 +18,6 @@ from services.douyin.domain.webhooks import (
     Intake,
     PersonWrote,
     Reading,
-    Received,
     Webhook,
     age_refusal,
     interpret,
@@ -41,8 +40,8 @@ from shared.sealing import Sealer
 
 LINGER_SECONDS = 0.0015
 MOST_IN_BATCH = 256
-ANSWER_SECONDS = 1.5  # with PostgreSQL away or hanging, the platform gets its 503 before two
-_AT_ONCE = 2  # one batch is written while the next is collected
+ANSWER_SECONDS = 1.2  # with PostgreSQL away or hanging, the platform gets its 503 before two
+_AT_ONCE = 1  # while one batch is written the next is collected: few and large commits
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +58,17 @@ class Delivery:
 
 @dataclass(slots=True)
 class _Batch:
-    deliveries: list[Delivery] = field(default_factory=list)
-    stored: asyncio.Future[None] = field(
-        default_factory=lambda: asyncio.get_running_loop().create_future()
-    )
+    deliveries: list[Delivery]
+    followers: list[asyncio.Future[None]] = field(default_factory=list)
+
+    def end(self, error: Exception | None) -> None:
+        for follower in self.followers:
+            if follower.done():
+                continue
+            if error is None:
+                follower.set_result(None)
+            else:
+                follower.set_exception(error)
 
 
 class IntakeDesk:
@@ -78,40 +84,41 @@ class IntakeDesk:
         self, app: App, webhook: Webhook, body: bytes, msg_id_header: str | None
     ) -> None:
         """Return when the event is stored. Raises NeighbourAway when PostgreSQL is away."""
-        try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                await self._accept(app, webhook, body, msg_id_header)
-        except TimeoutError as late:
-            raise NeighbourAway("PostgreSQL is too slow", neighbour="postgresql") from late
-
-    async def _accept(self, app: App, webhook: Webhook, body: bytes, header: str | None) -> None:
         account = await self.directory.bound(app.client_key, webhook.account_ids)
         reading = interpret(webhook, app.client_key)
-        delivery = Delivery(app, account, webhook, reading, body, header)
+        delivery = Delivery(app, account, webhook, reading, body, msg_id_header)
         batch = self._open
-        if batch is not None and len(batch.deliveries) < MOST_IN_BATCH:
-            batch.deliveries.append(delivery)
-            await asyncio.shield(batch.stored)  # one that gives up does not take the others with it
+        if batch is None or len(batch.deliveries) >= MOST_IN_BATCH:
+            batch = self._open = _Batch([delivery])
+            await self._lead(batch)
             return
-        batch = self._open = _Batch([delivery])
-        await self._lead(batch)
+        batch.deliveries.append(delivery)
+        follower = asyncio.get_running_loop().create_future()
+        batch.followers.append(follower)
+        await follower  # the leader's deadline is ours too
 
     async def _lead(self, batch: _Batch) -> None:
+        error: Exception | None = NeighbourAway("the batch was not stored", neighbour="postgresql")
         try:
-            await asyncio.sleep(LINGER_SECONDS)
-            async with self._writing:
-                if self._open is batch:
-                    self._open = None
-                await self._write(batch.deliveries)
-        except BaseException as error:
-            if self._open is batch:
-                self._open = None
-            if not batch.stored.done():
-                away = NeighbourAway("the batch was not stored", neighbour="postgresql")
-                batch.stored.set_exception(error if isinstance(error, Exception) else away)
-                batch.stored.exception()  # nobody else may be waiting
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await asyncio.sleep(LINGER_SECONDS)
+                async with self._writing:
+                    self._close(batch)
+                    await self._write(batch.deliveries)
+            error = None
+        except TimeoutError as late:
+            error = NeighbourAway("PostgreSQL is too slow", neighbour="postgresql")
+            raise error from late
+        except Exception as failed:
+            error = failed
             raise
-        batch.stored.set_result(None)
+        finally:
+            self._close(batch)
+            batch.end(error)
+
+    def _close(self, batch: _Batch) -> None:
+        if self._open is batch:
+            self._open = None
 
     async def _write(self, deliveries: Sequence[Delivery]) -> None:
         results: Counter[str] = Counter()
@@ -140,16 +147,8 @@ class IntakeDesk:
         # an app without a maximum age lives by arrival: its events may be years old (design.md §10.2)
         opened_at = now if delivery.app.max_age is None else created_at
         match fact:
-            case Received():
-                return MessageReceived(
-                    message_id=fact.message_id,
-                    conversation_id=fact.conversation_id,
-                    open_id=fact.fan,
-                    kind=fact.kind,
-                    text=self._seal(delivery.app, fact.text, now),
-                    created_at=created_at,
-                    window_opened_at=opened_at,
-                )
+            case Followed():
+                return FanFollowed(open_id=fact.fan, followed_at=created_at)
             case Entered():
                 return PageEntered(
                     message_id=fact.message_id,
@@ -158,8 +157,6 @@ class IntakeDesk:
                     created_at=created_at,
                     window_opened_at=opened_at,
                 )
-            case Followed():
-                return FanFollowed(open_id=fact.fan, followed_at=created_at)
             case Echoed():
                 return MessageEchoed(
                     message_id=fact.message_id,
@@ -169,16 +166,17 @@ class IntakeDesk:
                     content_hash=fact.content_hash,
                     created_at=created_at,
                 )
-            case PersonWrote():
-                return PersonAnswered(
-                    message_id=fact.message_id,
-                    conversation_id=fact.conversation_id,
-                    open_id=fact.fan,
-                    kind=fact.kind,
-                    text=self._seal(delivery.app, fact.text, now),
-                    created_at=created_at,
-                )
-        assert_never(fact)
+        message: dict[str, Any] = {
+            "message_id": fact.message_id,
+            "conversation_id": fact.conversation_id,
+            "open_id": fact.fan,
+            "kind": fact.kind,
+            "text": self._seal(delivery.app, fact.text, now),
+            "created_at": created_at,
+        }
+        if isinstance(fact, PersonWrote):
+            return PersonAnswered(**message)
+        return MessageReceived(**message, window_opened_at=opened_at)
 
     def _seal(self, app: App, text: str | None, now: datetime) -> str | None:
         return None if text is None else self._sealer.seal(app.organization_id, text, now.date())

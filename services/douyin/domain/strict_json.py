@@ -28,19 +28,20 @@ _DECODE = json.JSONDecoder(object_pairs_hook=_no_duplicates, parse_constant=_no_
 def parse_object(body: bytes) -> dict[str, Any]:
     """The object in `body`. Raises NotStrict."""
     try:
-        return parse_text(body.decode("utf-8"))
+        parsed = parse_text(body.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise NotStrict("the body is not UTF-8") from error
-
-
-def parse_text(text: str) -> dict[str, Any]:
-    """The object in `text`. Raises NotStrict."""
-    try:
-        parsed = _DECODE(text)
-    except (ValueError, RecursionError) as error:
-        raise NotStrict(str(error)) from error
     if not isinstance(parsed, dict):
         raise NotStrict("the body is not a JSON object")
+    return parsed
+
+
+def parse_text(text: str) -> object:
+    """The value in `text`. Raises NotStrict."""
+    try:
+        parsed: object = _DECODE(text)
+    except (ValueError, RecursionError) as error:
+        raise NotStrict(str(error)) from error
     if text.count("{") + text.count("[") > MOST_DEPTH and _is_deeper(parsed):
         raise NotStrict(f"nested deeper than {MOST_DEPTH}")
     return parsed

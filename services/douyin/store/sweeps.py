@@ -54,8 +54,8 @@ _NEXT = sa.text(
 )
 _UNKNOWN = sa.text("SELECT count(*) FROM attempt WHERE state = 'unknown'")
 _OPERATIONS = sa.text(
-    f"SELECT {MOVED} FROM attempt a JOIN unnest(CAST(:organizations AS text[]), CAST(:accounts AS text[]),"
-    " CAST(:operations AS text[])) AS v(o, a, op)"
+    f"SELECT {MOVED} FROM unnest(CAST(:organizations AS text[]), CAST(:accounts AS text[]),"
+    " CAST(:operations AS text[])) AS v(o, a, op) JOIN attempt a"
     " ON a.organization_id = v.o AND a.account_id = v.a AND a.operation_id = v.op"
 )
 

@@ -11,10 +11,12 @@ import httpx2
 import pytest
 import sqlalchemy as sa
 
+from services.direct_messages import actions
 from services.direct_messages.actions import Deps, seed_rules
 from services.direct_messages.domain.rules import load_definition
 from services.direct_messages.service import deps_of
 from shared import ids
+from shared.contracts.api.quota import Purpose, ReserveRequest, Window
 from shared.contracts.envelope import Envelope, Event, Origin
 from shared.contracts.events.douyin import (
     AttemptSettled,
@@ -108,7 +110,9 @@ class Shop:
             ids.new("evt"),
             ids.trace_parent(),
         )
-        return Envelope.of(event, origin, subject=FAN, seq=0, at=datetime.fromtimestamp(0).astimezone())
+        return Envelope.of(
+            event, origin, subject=FAN, seq=0, at=datetime.fromtimestamp(0).astimezone()
+        )
 
     async def tell(self, *envelopes: Envelope) -> None:
         """Deliver them in one batch."""
@@ -120,7 +124,9 @@ class Shop:
         """Publish a policy: seed_2021 with changes (dots written as __)."""
         self.policy_version += 1
         values = SEED_2021 | {k.replace("__", "."): v for k, v in changed.items()}
-        event = PolicyChanged(profile="seed_2021", policy_version=self.policy_version, values=values)
+        event = PolicyChanged(
+            profile="seed_2021", policy_version=self.policy_version, values=values
+        )
         envelope = self.envelope(event, account=account, organization=organization)
         for service in ("quota", "direct_messages"):
             if drained:
@@ -190,8 +196,8 @@ class Shop:
             sa.event.listen(engine.sync_engine, "before_cursor_execute", note)
             listeners.append((engine.sync_engine, note))
         yield seen
-        for engine, note in listeners:
-            sa.event.remove(engine, "before_cursor_execute", note)
+        for listened, note in listeners:
+            sa.event.remove(listened, "before_cursor_execute", note)
 
     async def held(self) -> int:
         """Units that quota holds for the fan's replies."""
@@ -199,6 +205,25 @@ class Shop:
             "SELECT coalesce(sum(held), 0) FROM quota.bucket WHERE limit_key = 'dm.reply'"
         )
         return int(rows[0][0])
+
+    async def a_hold_without_a_send(self, message: Envelope | None = None) -> tuple[str, str]:
+        """What a worker leaves that dies between quota's answer and its own transaction."""
+        operation = f"op_{actions.suffix(message)}_1" if message else "op_lost_1"
+        now = await self.world.now()
+        request = ReserveRequest(
+            organization_id=ORG,
+            account_id=ACC,
+            operation_id=operation,
+            purpose=Purpose.DM_REPLY,
+            subject=FAN,
+            items=1,
+            actor="bot",
+            window=Window(opened_by="@msg0001==", opened_at=now),
+            planned_at=None,
+        )
+        (answer,) = await self.deps.quota.reserve([request])
+        assert answer.granted is not None
+        return operation, answer.granted.reservation_id
 
     async def story(self, number: int = -1) -> dict[str, Any]:
         """The decision on what the fan did, by default the last thing."""
@@ -217,7 +242,7 @@ class Shop:
         self._sent += 1
         now = changed.pop("at", None) or await self.world.now()
         sealed = text and self.world.resources.sealer.seal(ORG, text, now.date())
-        fields = {
+        fields: dict[str, Any] = {
             "message_id": f"@msg{self._sent:04}==",
             "conversation_id": f"@conv-{fan}",
             "open_id": fan,
@@ -302,7 +327,8 @@ class Shop:
     async def outcomes(self) -> list[str]:
         """Every decision's word, in the order of the events."""
         rows = await self.world.sql(
-            "SELECT outcome FROM direct_messages.decision ORDER BY decided_at, message_id"
+            "SELECT outcome FROM direct_messages.decision d JOIN direct_messages.message m"
+            " ON m.id = d.message_id ORDER BY m.created_at, m.id"
         )
         return [row[0] for row in rows]
 

@@ -216,7 +216,9 @@ async def test_only_the_newest_follow_fact_is_kept(shop: Shop) -> None:
     }
 
 
-async def test_an_unknown_fan_counts_as_not_following_and_is_recorded_as_unknown(shop: Shop) -> None:
+async def test_an_unknown_fan_counts_as_not_following_and_is_recorded_as_unknown(
+    shop: Shop,
+) -> None:
     await shop.rules(PRICE)
 
     await shop.says("多少钱")

@@ -38,9 +38,13 @@ class Connector:
         organization = changed.pop("organization", ORGANIZATION)
         body = {"client_secrets": [SECRET], "max_event_age_hours": None, **changed}
         headers = self.world.caller(organization)
-        return await self.world.http.put(f"/v1/douyin-apps/{client_key}", json=body, headers=headers)
+        return await self.world.http.put(
+            f"/v1/douyin-apps/{client_key}", json=body, headers=headers
+        )
 
-    async def bind(self, account: str = ACCOUNT, open_id: str = OPEN_ID, **changed: Any) -> httpx2.Response:
+    async def bind(
+        self, account: str = ACCOUNT, open_id: str = OPEN_ID, **changed: Any
+    ) -> httpx2.Response:
         organization = changed.pop("organization", ORGANIZATION)
         body = {"client_key": KEY, "open_id": open_id, "access_token": "act.x", **changed}
         path = f"/v1/accounts/{account}/douyin-binding"
@@ -145,7 +149,7 @@ async def dispatching(part: Running, *, alarms: bool = True) -> AsyncIterator[No
         loops = [loop() for loop in part.worker.background]
         if alarms:
             loops += [alarm.ring() for alarm in part.worker.alarms]
-        tasks = [group.create_task(loop) for loop in loops]  # type: ignore[arg-type]
+        tasks: list[asyncio.Task[Any]] = [group.create_task(loop) for loop in loops]  # type: ignore[arg-type]
         try:
             yield
         finally:

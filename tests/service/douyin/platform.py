@@ -92,9 +92,7 @@ class ScriptedPlatform:
 
 
 def _json(fields: dict[str, Any], status: int = 200) -> web.Response:
-    return web.Response(
-        body=orjson.dumps(fields), status=status, content_type="application/json"
-    )
+    return web.Response(body=orjson.dumps(fields), status=status, content_type="application/json")
 
 
 async def accept(platform: ScriptedPlatform, body: dict[str, Any]) -> web.Response:

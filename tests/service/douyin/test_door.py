@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -58,7 +57,7 @@ def is_problem(answer: httpx2.Response, status: int) -> bool:
 
 
 def counted(result: str) -> float:
-    return metrics.webhooks.labels(result)._value.get()
+    return float(metrics.webhooks.labels(result)._value.get())
 
 
 async def test_the_verification_is_answered_with_its_challenge(quiet: Connector) -> None:
@@ -189,6 +188,7 @@ async def test_while_a_secret_is_rotated_both_are_active(quiet: Connector) -> No
         b'{"client_key":"somebody_else","event":"verify_webhook","content":{"challenge":1}}',
         b'{"event":"verify_webhook","content":{"challenge":1}}',
     ],
+    ids=lambda body: repr(body[:40]),
 )
 async def test_signed_bytes_that_are_no_strict_json_are_refused(
     quiet: Connector, body: bytes
@@ -247,7 +247,12 @@ async def test_age_is_judged_by_business_time(
         ({"event": "im_recall_msg"}, "ignored", "not_used", None),
         ({"content": {"conversation_type": 2}}, "ignored", "group_message", None),
         ({"content": {"create_time": "soon"}}, "quarantined", "malformed:create_time", None),
-        ({"content": {"server_message_id": None}}, "quarantined", "malformed:server_message_id", None),
+        (
+            {"content": {"server_message_id": None}},
+            "quarantined",
+            "malformed:server_message_id",
+            None,
+        ),
         ({"content": {"create_time": "1681799848725"}}, "handled", None, "douyin.message_received"),
         ({"content": {"text": "a\x00b"}}, "handled", None, "douyin.message_received"),
         ({"content": {"text": "\ud800"}}, "handled", None, "douyin.message_received"),

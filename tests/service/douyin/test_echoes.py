@@ -6,7 +6,9 @@ from tests.service.douyin.conftest import Connector
 from tests.service.douyin.platform import accept_and_hang_up, hang_up
 
 
-async def test_an_echo_binds_the_attempt_that_was_answered_with_its_id(connector: Connector) -> None:
+async def test_an_echo_binds_the_attempt_that_was_answered_with_its_id(
+    connector: Connector,
+) -> None:
     await connector.request("op_1", "hi")
     await connector.until_states("sent")
     await connector.echo("@out0001==", "hi")

@@ -1,11 +1,19 @@
 """Sending: each item once, in order, and nothing is called failed that may have been sent."""
 
 import asyncio
+import itertools
 from datetime import timedelta
 
-from tests.service.douyin.conftest import ACCOUNT, FAN, ORGANIZATION, Connector, VECTORS, dispatching
-from tests.service.douyin.platform import accept_and_hang_up, after, hang_up, reply
 from shared.runtime.worker import assemble
+from tests.service.douyin.conftest import (
+    ACCOUNT,
+    FAN,
+    ORGANIZATION,
+    VECTORS,
+    Connector,
+    dispatching,
+)
+from tests.service.douyin.platform import accept_and_hang_up, after, hang_up, reply
 
 
 async def test_a_reply_leaves_exactly_as_in_vector_9_and_is_told_as_sent(
@@ -50,7 +58,7 @@ async def test_two_operations_of_one_conversation_never_overlap(connector: Conne
     await connector.until_states(*["sent"] * 7)
     calls = connector.platform.calls
     here = [c for c in calls if c.body["conversation_id"] == "@conv001=="]
-    assert all(a.ended <= b.began for a, b in zip(here, here[1:], strict=False))
+    assert all(a.ended <= b.began for a, b in itertools.pairwise(here))
     assert [c.text for c in here] == [f"text {n}" for n in range(6)]
     (elsewhere,) = [c for c in calls if c not in here]
     assert elsewhere.began < here[0].ended, "another conversation waits for nobody"
@@ -86,7 +94,7 @@ async def test_two_workers_that_race_send_once(quiet: Connector) -> None:
     assert database is not None
     assert sorted(quiet.platform.texts()) == sorted(f"text {o}" for o in operations)
     calls = sorted(quiet.platform.calls, key=lambda c: c.began)
-    assert all(a.ended <= b.began for a, b in zip(calls, calls[1:], strict=False))
+    assert all(a.ended <= b.began for a, b in itertools.pairwise(calls))
 
 
 async def test_a_lost_answer_is_unknown_and_its_echo_makes_it_sent(connector: Connector) -> None:
@@ -104,7 +112,9 @@ async def test_a_lost_answer_is_unknown_and_its_echo_makes_it_sent(connector: Co
     assert connector.platform.texts() == ["hi"]
 
 
-async def test_after_an_item_in_doubt_the_rest_is_failed_and_never_sent(connector: Connector) -> None:
+async def test_after_an_item_in_doubt_the_rest_is_failed_and_never_sent(
+    connector: Connector,
+) -> None:
     connector.platform.script.append(hang_up)
     await connector.request("op_1", "一", "二", "三")
     await connector.until_states("unknown", "failed", "failed")
@@ -221,7 +231,7 @@ async def test_an_unreachable_platform_is_tried_again(quiet: Connector) -> None:
         )
 
         async def tried_twice() -> bool:
-            return (await quiet.attempts())[0]["tries"] >= 2
+            return bool((await quiet.attempts())[0]["tries"] >= 2)
 
         await quiet.until(tried_twice)
     (row,) = await quiet.attempts()

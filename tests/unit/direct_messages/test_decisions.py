@@ -166,7 +166,12 @@ def test_a_follow_is_thanked_once_an_epoch_and_only_in_somebody_elses_context(
 
 
 def test_a_message_is_the_better_context_of_a_follow() -> None:
-    state = {"enter_id": "@e", "entered_at": NOW, "last_inbound_id": "@m", "last_inbound_at": NOW}
+    state: dict[str, Any] = {
+        "enter_id": "@e",
+        "entered_at": NOW,
+        "last_inbound_id": "@m",
+        "last_inbound_at": NOW,
+    }
     decision = decided(a_follow(1), THANKS, conversation=replace(TALK, **state))
     assert decision.context is not None
     assert decision.context.opened_by == "@m"

@@ -1,15 +1,26 @@
 """Which rule wins: domain.md §4.2, step by step."""
 
+import random
 import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.direct_messages.domain.decisions import decide
 from services.direct_messages.domain.matching import compile_rules, in_order
-from services.direct_messages.domain.rules import Match, Rule, Trigger, pattern_fault
+from services.direct_messages.domain.rules import Match, Rule, Trigger, pattern_fault, set_fault
 from services.direct_messages.domain.texts import normalise
-from tests.unit.direct_messages.cases import a_rule, compiled, contains, exact, on, pattern
+from tests.unit.direct_messages.cases import (
+    a_case,
+    a_message,
+    a_rule,
+    compiled,
+    contains,
+    exact,
+    on,
+    pattern,
+)
 
 
 def winner(text: str, *rules: Rule) -> str | None:
@@ -146,26 +157,54 @@ CATASTROPHES = (
     r".*.*.*.*.*=.*",
     r"(a{0,900})$",
     r"(\p{Han}*)*!",
+    r"[ab]*a[ab]{20}",
+    r"a[ab]{320}c",
+    r"(?:a.{0,300}b.{0,300}){3}c",
+    r"((a.{0,100}){0,9}b.{0,90})c",
+)
+DICE = random.Random(1)
+HOSTILE = (
+    "a" * 10_000,
+    "a" * 9_999 + "!",
+    "多" * 10_000,
+    "x,y=" * 2_500,
+    "ab c" * 2_500,
+    "".join(DICE.choice("ab") for _ in range(10_000)),
 )
 
 
 @pytest.mark.parametrize("text", CATASTROPHES)
-def test_no_pattern_is_slow(text: str) -> None:
+def test_a_hostile_pattern_is_quick_or_refused(text: str) -> None:
     if pattern_fault(text):
-        return  # rejected at save is the other way to be safe
+        return
     rules = compiled(pattern("hostile", text))
-    for hay in ("a" * 10_000, "a" * 9_999 + "!", "多" * 5_000, "x,y=" * 2_500, "ab c" * 2_500):
-        rules.matches(hay)  # the automaton of a pattern is built as it is used
+    for hay in HOSTILE:
         spent = []
         for _ in range(3):
             began = time.perf_counter()
-            rules.matches(hay)
+            decide(a_case(a_message(hay), rules=rules))
             spent.append(time.perf_counter() - began)
         assert min(spent) < 0.005
 
 
+def test_most_of_the_hostile_patterns_are_taken_and_the_worst_are_not() -> None:
+    refused = {text for text in CATASTROPHES if pattern_fault(text)}
+    assert r"(?:a.{0,300}b.{0,300}){3}c" in refused
+    assert r"(a+)+$" not in refused
+    assert len(CATASTROPHES) - len(refused) >= 20
+
+
+def test_all_patterns_of_an_account_together_are_bounded() -> None:
+    many = [pattern(f"rule_{n}", f"a[ab]{{300}}{n}") for n in range(80)]
+    assert set_fault(many[:60]) is None
+    fault = set_fault(many)
+    assert fault is not None
+    assert fault.pointer == "#/pattern"
+
+
 @pytest.mark.parametrize(
-    "text", [r"(a)\1", r"(?=a)", r"(?!a)", r"(?<=a)b", r"a{1001}", r"(", r"[", "x" * 257, "", r"(?>a)"]
+    "text",
+    [r"(a)\1", r"(?=a)", r"(?!a)", r"(?<=a)b", r"a{1001}", r"(", r"[", "x" * 257, "", r"(?>a)"],
 )
 def test_what_re2_cannot_take_is_rejected(text: str) -> None:
     assert pattern_fault(text)

@@ -98,6 +98,8 @@ def test_a_decision_never_sends_more_than_it_may(inbound: Inbound, talk: Convers
     assert len(decision.items) <= POLICY.items_per_firing
     window = NOW - POLICY.loop_window
     assert not decision.items or sum(t > window for t in decision.after.auto_sent_at) <= 6
-    assert not decision.items or decision.case.conversation.owner is Owner.BOT or (
-        decision.after.owner_reason in {Reason.PERSON_IDLE, Reason.HAND_OFF_RULE}
+    assert (
+        not decision.items
+        or decision.case.conversation.owner is Owner.BOT
+        or (decision.after.owner_reason in {Reason.PERSON_IDLE, Reason.HAND_OFF_RULE})
     )

@@ -32,7 +32,7 @@ def test_normalising_twice_changes_nothing_more(text: str) -> None:
 def test_every_text_can_be_stored(text: str) -> None:
     stored = clean(text)
     assert "\x00" not in stored
-    assert stored.encode()
+    assert stored.encode().decode() == stored
 
 
 def test_a_pair_of_surrogates_is_the_character_that_it_means() -> None:

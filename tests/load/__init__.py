@@ -1,0 +1,1 @@
+"""Load on loopback, bounded: `make bench`."""

@@ -1,0 +1,160 @@
+"""The system under load: real servers, the simulator, every role of every service as its own process."""
+
+import asyncio
+import json
+import os
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from services.embedded.servers import Command, PostgresServer, ValkeyServer
+from services.embedded.servers.ports import answers_ok, free_port
+from services.embedded.services import SERVICES
+from tests.load.generator import SHOP, Dm
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass
+class System:
+    """Addresses and processes of a running system."""
+
+    door: int
+    simulator: int
+    processes: dict[str, int] = field(default_factory=dict)  # name → pid
+
+    def cpu(self) -> dict[str, float]:
+        """CPU seconds used by each process so far (PostgreSQL with its backends)."""
+        return {name: sum(map(_cpu_of, _tree(pid))) for name, pid in self.processes.items()}
+
+    def memory(self) -> int:
+        """Resident bytes of all processes (proportional shares, so that shared pages count once)."""
+        return sum(_pss_of(p) for pid in self.processes.values() for p in _tree(pid))
+
+    def ask(self, path: str, body: Any = None, method: str | None = None) -> Any:
+        """Ask the simulator's controls."""
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json"}
+        url = f"http://127.0.0.1:{self.simulator}/_simulator/{path}"
+        request = urllib.request.Request(url, data=data, headers=headers, method=method)
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.loads(answer.read())
+
+    def register(self, dms: Sequence[Dm]) -> None:
+        """Make message ids known to the simulator, which did not make them itself."""
+        for start in range(0, len(dms), 20_000):
+            messages = [
+                {"msg_id": d.message_id, "conversation_id": d.conversation_id, "from": d.fan}
+                for d in dms[start : start + 20_000]
+            ]
+            body = {"to": SHOP, "kind": "message", "window": "arrival", "messages": messages}
+            self.ask("messages/register", body)
+
+    def accepted(self) -> int:
+        """How many sends the platform accepted."""
+        return int(self.ask("stats")["accepted"])
+
+    def sent(self, after: int = 0) -> list[dict[str, Any]]:
+        """What the platform accepted, in order, behind `after`."""
+        found: list[dict[str, Any]] = []
+        while page := self.ask(f"sent?after={after}&limit=20000")["messages"]:
+            found += page
+            after = page[-1]["seq"]
+        return found
+
+
+def _cpu_of(pid: int) -> float:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return sum(int(fields[i]) for i in (11, 12, 13, 14)) / _TICKS
+
+
+def _pss_of(pid: int) -> int:
+    try:
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) * 1024 for line in rollup.splitlines() if line.startswith("Pss:"))
+
+
+def _tree(pid: int) -> list[int]:
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return []
+    return [pid, *(p for child in children for p in _tree(int(child)))]
+
+
+@contextmanager
+def separate_processes(folder: Path) -> Iterator[System]:
+    """PostgreSQL (fsync on), Valkey (AOF everysec), simulator, and two processes a service."""
+    with ExitStack() as stack:
+        postgres = stack.enter_context(PostgresServer(folder / "postgres"))
+        valkey = stack.enter_context(ValkeyServer(folder / "valkey"))
+        ports = {(s.name, role): free_port() for s in SERVICES for role in ("api", "worker")}
+        system = System(ports["douyin", "api"], free_port())
+        environment = {
+            "DATABASE_URL": postgres.url(),
+            "REDIS_URL": valkey.url(),
+            "SIYU_EMBEDDED": "true",
+            "SIYU_MASTER_KEY": "0123456789abcdef0123456789abcdef-bench",
+            "SIYU_DATA_DIR": str(folder),
+            "SIYU_PORT": str(system.door),
+            "SIYU_SIMULATOR_PORT": str(system.simulator),
+            "SIYU_SIMULATOR_DATA_DIR": str(folder / "simulator"),
+            "SIYU_SIMULATOR_WEBHOOK_URL": f"http://127.0.0.1:{system.door}/douyin/webhooks/{{client_key}}",
+            "SIYU_DOUYIN_API_URL": f"http://127.0.0.1:{system.simulator}",
+            "SIYU_QUOTA_URL": f"http://127.0.0.1:{ports['quota', 'api']}",
+            "SIYU_OPEN_PLATFORM_URL": f"http://127.0.0.1:{ports['open_platform', 'api']}",
+            "SIYU_LOG_LEVEL": "warning",
+        }
+
+        def start(name: str, *words: str, port: int = 0) -> None:
+            ready = (lambda: answers_ok("127.0.0.1", port)) if port else (lambda: True)
+            more = {"SIYU_HEALTH_PORT": str(port)} if words[0] == "services.embedded" else {}
+            command = Command(
+                name,
+                [sys.executable, "-m", *words],
+                folder / f"{name}.log",
+                environment=environment | more,
+                ready=ready,
+                stop_within=10,
+            )
+            command.start()
+            stack.callback(command.stop)
+            system.processes[name] = command.pid or 0
+
+        _once(environment, folder)
+        start("simulator", "services.douyin_simulator", port=system.simulator)
+        for (service, role), port in ports.items():
+            start(f"{service}-{role}", "services.embedded", "run", service, role, "--port", str(port), port=port)
+        system.processes |= {"postgresql": postgres.pid or 0, "valkey": valkey.pid or 0}
+        yield system
+
+
+def _once(environment: dict[str, str], folder: Path) -> None:
+    words = [sys.executable, "-m", "services.embedded", "prepare"]
+    command = Command("prepare", words, folder / "prepare.log", environment=environment)
+    command.launch()
+    deadline = time.monotonic() + 60
+    while command.alive() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    if command.exit_code != 0:
+        raise RuntimeError(command.why_it_ended())
+
+
+async def until(reached: int, count: Any, patience: float) -> float:
+    """Seconds until `count()` is at least `reached`; raises when it takes longer than `patience`."""
+    began = time.monotonic()
+    while count() < reached:
+        if time.monotonic() - began > patience:
+            raise TimeoutError(f"{count()} of {reached} after {patience:.0f} s")
+        await asyncio.sleep(0.1)
+    return time.monotonic() - began

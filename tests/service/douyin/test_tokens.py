@@ -1,0 +1,110 @@
+"""Tokens: refreshed once, by one process, before they end or when the platform refuses them."""
+
+import asyncio
+from datetime import timedelta
+
+from services.douyin.actions.directory import Directory
+from services.douyin.actions.tokens import TokenKeeper
+from services.douyin.clients import Platform
+from shared.http.client import OneTry
+from tests.service.douyin.conftest import Connector
+from tests.service.douyin.platform import reply
+
+
+def a_keeper(quiet: Connector, http: OneTry) -> TokenKeeper:
+    resources = quiet.world.resources
+    database = resources.database("douyin")
+    directory = Directory(database, resources.sealer)
+    platform = Platform(quiet.platform.url, http)
+    return TokenKeeper(database, resources.sealer, directory, platform)
+
+
+async def test_a_refused_token_is_refreshed_once_and_the_messages_then_go(
+    connector: Connector,
+) -> None:
+    await connector.bind(access_token="act.old", refresh_token="rft.1")
+    connector.platform.good_tokens = {"act.new1"}
+    requests = [
+        await connector.a_request(f"op_{n}", f"text {n}", conversation_id=f"@c{n}==")
+        for n in range(20)
+    ]
+    await connector.world.deliver("douyin", *requests)
+    await connector.until_states(*["sent"] * 20)
+    (refresh,) = connector.platform.refreshes
+    assert refresh == {
+        "client_key": "awtest0123456789",
+        "grant_type": "refresh_token",
+        "refresh_token": "rft.1",
+    }
+    accepted = [c.token for c in connector.platform.accepted]
+    assert len(connector.platform.accepted) == 20
+    assert set(accepted) == {"act.new1"}
+
+
+async def test_a_token_that_is_refused_again_after_a_refresh_ends_the_message(
+    connector: Connector,
+) -> None:
+    await connector.bind(access_token="act.old", refresh_token="rft.1")
+    connector.platform.good_tokens = set()
+    await connector.request("op_1", "hi")
+    await connector.until_states("failed")
+    (attempt,) = await connector.attempts()
+    assert (attempt["reason"], attempt["code"]) == ("not_authorised", 28001008)
+    assert len(connector.platform.calls) == 2
+    assert connector.platform.texts() == []
+
+
+async def test_without_a_refresh_token_a_refusal_ends_the_message(connector: Connector) -> None:
+    connector.platform.always = reply({"err_no": 28001003})
+    await connector.request("op_1", "hi")
+    await connector.until_states("failed")
+    assert (await connector.attempts())[0]["reason"] == "not_authorised"
+    assert len(connector.platform.calls) == 1
+
+
+async def test_a_refresh_token_that_is_over_revokes_the_account(connector: Connector) -> None:
+    await connector.bind(access_token="act.old", refresh_token="rft.1")
+    connector.platform.good_tokens = set()
+    connector.platform.refresh_answer = {"data": {"error_code": 10010}, "message": "error"}
+    await connector.request("op_1", "hi")
+    await connector.until_states("failed")
+    path = "/v1/accounts/acc_1/douyin-binding"
+    shown = await connector.world.http.get(path, headers=connector.world.caller("org_1"))
+    assert shown.json()["state"] == "revoked"
+
+
+async def test_many_processes_refresh_once(quiet: Connector) -> None:
+    soon = (await quiet.world.now()) + timedelta(hours=23)
+    await quiet.bind(
+        access_token="act.old", refresh_token="rft.1", access_token_expires_at=soon.isoformat()
+    )
+    async with OneTry() as http:
+        keepers = [a_keeper(quiet, http) for _ in range(8)]
+        asked = await asyncio.gather(*(keeper.refresh_due() for keeper in keepers))
+        assert sum(asked) == 1
+        assert len(quiet.platform.refreshes) == 1
+        account = await keepers[0].directory.account("org_1", "acc_1")
+        assert account is not None
+        assert account.access_token == "act.new1"
+        assert await keepers[1].refresh_due() == 0, "the new one lives for days"
+
+
+async def test_a_token_that_lives_for_more_than_a_day_is_left_alone(quiet: Connector) -> None:
+    later = (await quiet.world.now()) + timedelta(hours=25)
+    await quiet.bind(refresh_token="rft.1", access_token_expires_at=later.isoformat())
+    async with OneTry() as http:
+        assert await a_keeper(quiet, http).refresh_due() == 0
+        await quiet.world.advance(timedelta(hours=2))
+        assert await a_keeper(quiet, http).refresh_due() == 1
+
+
+async def test_the_client_token_is_fetched_by_one_and_kept(quiet: Connector) -> None:
+    async with OneTry() as http:
+        keepers = [a_keeper(quiet, http) for _ in range(5)]
+        first = await keepers[0].client_token("awtest0123456789")
+        others = [await keeper.client_token("awtest0123456789") for keeper in keepers[1:]]
+        assert first == "clt.1"
+        assert others == ["clt.1"] * 4
+        await quiet.world.advance(timedelta(minutes=111))
+        assert await keepers[0].client_token("awtest0123456789") == "clt.2"
+    assert quiet.platform.client_tokens == 2

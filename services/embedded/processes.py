@@ -21,7 +21,7 @@ from shared.settings import ProcessSettings
 def read_settings() -> ProcessSettings:
     """Settings of this process. Raises CannotStart with one sentence."""
     try:
-        settings = ProcessSettings()  # type: ignore[call-arg]  read from the environment
+        settings = ProcessSettings()
     except ValidationError as problem:
         error = problem.errors(include_input=False, include_url=False)[0]
         name = str(error["loc"][0]) if error["loc"] else "a setting"

@@ -12,6 +12,7 @@ from services.quota.actions.reserving import Question
 from services.quota.domain import Bucket, Claim, Entry, Reason, Refusal, Resets
 from services.quota.domain import Request as Wanted
 from shared.contracts.api import quota as contract
+from shared.errors import NotFound
 from shared.http.errors import errors
 from shared.http.models import ResponseModel
 from shared.http.pages import AskedPage, Cursors
@@ -88,7 +89,7 @@ async def peek(body: contract.PeekBatch, deps: QuotaDeps) -> contract.PeekAnswer
 @router.get(
     "/v1/accounts/{account_id}/quotas",
     operation_id="list_quotas",
-    responses=errors(PolicyUnknown),
+    responses=errors(NotFound),
     tags=["quota"],
 )
 async def list_quotas(

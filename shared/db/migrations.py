@@ -57,7 +57,9 @@ def run_env() -> None:
 # A table that was never analysed looks as if every column had 200 values. Then a planner takes the
 # tenant, which leads every primary key, for a good way to find a row, and reads the whole tenant.
 # (The number of rows is left unknown: a new table is then taken for ten pages, not for none.)
-_NEVER_ANALYSED = sa.text("SELECT 1 FROM pg_class WHERE oid = CAST(:name AS regclass) AND reltuples < 0")
+_NEVER_ANALYSED = sa.text(
+    "SELECT 1 FROM pg_class WHERE oid = CAST(:name AS regclass) AND reltuples < 0"
+)
 _PLANT_FEW = sa.text(
     "SELECT pg_restore_attribute_stats('schemaname', CAST(:schema AS text), 'relname', CAST(:table AS text),"
     " 'attname', CAST(:column AS text), 'inherited', false, 'null_frac', CAST(0 AS real),"
@@ -70,7 +72,10 @@ _STATISTICS_SINCE = (18, 0)  # an older server learns with its first ANALYZE
 def _plant_statistics(connection: Connection, table: sa.Table) -> None:
     """Tell the planner which columns of a new table have few values, until ANALYZE knows better."""
     place = {"schema": table.schema, "table": table.name}
-    if connection.execute(_NEVER_ANALYSED, {"name": f"{table.schema}.{table.name}"}).first() is None:
+    if (
+        connection.execute(_NEVER_ANALYSED, {"name": f"{table.schema}.{table.name}"}).first()
+        is None
+    ):
         return
     if (connection.dialect.server_version_info or (0,)) < _STATISTICS_SINCE:
         return

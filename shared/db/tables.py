@@ -17,6 +17,12 @@ _NOW = sa.text("now()")
 def spine_metadata(schema: str) -> sa.MetaData:
     """Metadata of one service's schema, already holding the spine's tables."""
     metadata = sa.MetaData(schema=schema, naming_convention=_NAMES)
+    _carrying(metadata)
+    _answering(metadata)
+    return metadata
+
+
+def _carrying(metadata: sa.MetaData) -> None:
     sa.Table(
         "outbox",  # a row an event and hearer; the acknowledgement deletes it
         metadata,
@@ -52,6 +58,9 @@ def spine_metadata(schema: str) -> sa.MetaData:
         sa.Column("reason", sa.Text, nullable=False, server_default=""),
         sa.Column("updated_at", _TIME, nullable=False, server_default=_NOW),
     )
+
+
+def _answering(metadata: sa.MetaData) -> None:
     sa.Table(
         "idempotency_key",
         metadata,
@@ -64,4 +73,3 @@ def spine_metadata(schema: str) -> sa.MetaData:
         sa.Column("expires_at", _TIME, nullable=False),
         sa.Index("ix_idempotency_key_expires_at", "expires_at"),
     )
-    return metadata

@@ -92,55 +92,57 @@ def _pointer(location: tuple[int | str, ...]) -> str:
 
 def answer_problems(app: FastAPI) -> None:
     """Make `app` answer every error as problem+json."""
+    app.exception_handler(AppError)(_app_error)
+    app.exception_handler(RequestValidationError)(_invalid)
+    app.exception_handler(HTTPException)(_plain)
+    app.exception_handler(Exception)(_crash)
 
-    @app.exception_handler(AppError)
-    async def app_error(request: Request, error: AppError) -> Response:
-        title = error.title_zh if _speaks_chinese(request) else error.title
-        more: dict[str, Any] = {"detail": error.detail, "retryable": error.retryable, **error.facts}
-        if error.pointer is not None:
-            more["errors"] = [
-                {"pointer": error.pointer, "detail": error.detail, "code": error.code}
-            ]
-        if error.status == 401:
-            more["headers"] = {"www_authenticate": "Bearer"}
-        if isinstance(error, NeighbourAway):
-            more["headers"] = {"retry_after": 1}
-        return problem(request, error.status, error.code, title, **more)
 
-    @app.exception_handler(RequestValidationError)
-    async def invalid(request: Request, error: RequestValidationError) -> Response:
-        unreadable = any(e["type"] == "json_invalid" for e in error.errors())
-        status = 400 if unreadable else 422
-        code, title, title_zh = _PLAIN[status]
-        found = [
-            {"pointer": _pointer(e["loc"]), "detail": e["msg"], "code": e["type"]}
-            for e in error.errors()[:20]
-        ]
-        shown = title_zh if _speaks_chinese(request) else title
-        return problem(
-            request,
-            status,
-            code,
-            shown,
-            detail=found[0]["detail"] if found else shown,
-            errors=found,
-        )
+async def _app_error(request: Request, error: AppError) -> Response:
+    title = error.title_zh if _speaks_chinese(request) else error.title
+    more: dict[str, Any] = {"detail": error.detail, "retryable": error.retryable, **error.facts}
+    if error.pointer is not None:
+        more["errors"] = [{"pointer": error.pointer, "detail": error.detail, "code": error.code}]
+    if error.status == 401:
+        more["headers"] = {"www_authenticate": "Bearer"}
+    if isinstance(error, NeighbourAway):
+        more["headers"] = {"retry_after": 1}
+    return problem(request, error.status, error.code, title, **more)
 
-    @app.exception_handler(HTTPException)
-    async def plain(request: Request, error: HTTPException) -> Response:
-        code, title, title_zh = _PLAIN.get(
-            error.status_code, (f"http_{error.status_code}", error.detail, error.detail)
-        )
-        return problem(
-            request,
-            error.status_code,
-            code,
-            title_zh if _speaks_chinese(request) else title,
-            headers=dict(error.headers or {}),
-        )
 
-    @app.exception_handler(Exception)
-    async def crash(request: Request, error: Exception) -> Response:
-        log.exception("request_failed", path=request.url.path, error=repr(error))
-        code, title, _ = _PLAIN[500]
-        return problem(request, 500, code, title)
+async def _invalid(request: Request, error: RequestValidationError) -> Response:
+    unreadable = any(e["type"] == "json_invalid" for e in error.errors())
+    status = 400 if unreadable else 422
+    code, title, title_zh = _PLAIN[status]
+    found = [
+        {"pointer": _pointer(e["loc"]), "detail": e["msg"], "code": e["type"]}
+        for e in error.errors()[:20]
+    ]
+    shown = title_zh if _speaks_chinese(request) else title
+    return problem(
+        request,
+        status,
+        code,
+        shown,
+        detail=found[0]["detail"] if found else shown,
+        errors=found,
+    )
+
+
+async def _plain(request: Request, error: HTTPException) -> Response:
+    code, title, title_zh = _PLAIN.get(
+        error.status_code, (f"http_{error.status_code}", error.detail, error.detail)
+    )
+    return problem(
+        request,
+        error.status_code,
+        code,
+        title_zh if _speaks_chinese(request) else title,
+        headers=dict(error.headers or {}),
+    )
+
+
+async def _crash(request: Request, error: Exception) -> Response:
+    log.exception("request_failed", path=request.url.path, error=repr(error))
+    code, title, _ = _PLAIN[500]
+    return problem(request, 500, code, title)

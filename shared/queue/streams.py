@@ -77,20 +77,22 @@ class Streams:
 
     async def room(self, service: str, lane: str) -> int:
         """How many more envelopes this stream may take."""
+        key = stream_key(service, lane)
         try:
-            return BOUND - int(await self._redis.xlen(stream_key(service, lane)))
+            self._length[key] = int(await self._redis.xlen(key))
         except (RedisError, OSError) as error:
             raise CarrierAway("Redis is away", neighbour="redis") from error
+        return BOUND - self._length[key]
 
     async def send(self, deliveries: Sequence[Delivery]) -> None:
         """Add envelopes to the streams of their hearers; full streams are left to the net."""
         pipeline = self._redis.pipeline(transaction=False)
-        keys: dict[str, int] = defaultdict(int)
+        keys: dict[str, None] = {}
         for d in deliveries:
             key = stream_key(d.hearer, d.lane)
+            keys[key] = None  # a full one is measured too, or it would stay full for ever
             if self._length.get(key, 0) < BOUND:
                 pipeline.xadd(key, {"e": d.envelope})
-                keys[key] += 1
         for key in keys:
             pipeline.xlen(key)
         try:

@@ -53,7 +53,7 @@ def serve(process: Process, resources: Resources, host: str, port: int) -> None:
 
 
 def _loop() -> asyncio.AbstractEventLoop:
-    import uvloop  # noqa: PLC0415  not on every platform
+    import uvloop
 
     return uvloop.new_event_loop()
 
@@ -71,6 +71,7 @@ async def _serve(process: Process, resources: Resources, host: str, port: int) -
             lifespan="off",
             access_log=False,
             log_config=None,
+            proxy_headers=False,
             server_header=False,
             date_header=False,
             timeout_keep_alive=75,

@@ -27,7 +27,9 @@ class Dm:
 class Outcome:
     """What happened to a run of posts. Times in seconds of `time.time()`."""
 
-    acknowledged: dict[str, tuple[float, float]] = field(default_factory=dict)  # id → sent, answered
+    acknowledged: dict[str, tuple[float, float]] = field(
+        default_factory=dict
+    )  # id → sent, answered
     refused: dict[str, int] = field(default_factory=dict)
 
     def latencies(self) -> list[float]:
@@ -48,7 +50,9 @@ def a_dm(run: str, number: int, fans: int) -> Dm:
         "source": "",
         "scene_type": 100,
         "text": f"{_TEXTS[number % len(_TEXTS)]} {number}",
-        "user_infos": [{"open_id": fan, "nick_name": "粉丝", "avatar": "https://example.com/a.jpeg"}],
+        "user_infos": [
+            {"open_id": fan, "nick_name": "粉丝", "avatar": "https://example.com/a.jpeg"}
+        ],
     }
     body = json.dumps(
         {
@@ -70,7 +74,9 @@ def a_dm(run: str, number: int, fans: int) -> Dm:
     return Dm(message_id, conversation_id, fan, head.encode() + body)
 
 
-async def post_all(port: int, dms: Iterable[Dm], *, rate: float | None, connections: int) -> Outcome:
+async def post_all(
+    port: int, dms: Iterable[Dm], *, rate: float | None, connections: int
+) -> Outcome:
     """Post every message once; `rate` a second, or as fast as the connections allow (None)."""
     outcome, queue, began = Outcome(), iter(enumerate(dms)), time.monotonic()
 

@@ -81,7 +81,9 @@ def _pss_of(pid: int) -> int:
         rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
     except OSError:
         return 0
-    return sum(int(line.split()[1]) * 1024 for line in rollup.splitlines() if line.startswith("Pss:"))
+    return sum(
+        int(line.split()[1]) * 1024 for line in rollup.splitlines() if line.startswith("Pss:")
+    )
 
 
 def _tree(pid: int) -> list[int]:
@@ -100,20 +102,9 @@ def separate_processes(folder: Path) -> Iterator[System]:
         valkey = stack.enter_context(ValkeyServer(folder / "valkey"))
         ports = {(s.name, role): free_port() for s in SERVICES for role in ("api", "worker")}
         system = System(ports["douyin", "api"], free_port())
-        environment = {
+        environment = _environment(system, ports, folder) | {
             "DATABASE_URL": postgres.url(),
             "REDIS_URL": valkey.url(),
-            "SIYU_EMBEDDED": "true",
-            "SIYU_MASTER_KEY": "0123456789abcdef0123456789abcdef-bench",
-            "SIYU_DATA_DIR": str(folder),
-            "SIYU_PORT": str(system.door),
-            "SIYU_SIMULATOR_PORT": str(system.simulator),
-            "SIYU_SIMULATOR_DATA_DIR": str(folder / "simulator"),
-            "SIYU_SIMULATOR_WEBHOOK_URL": f"http://127.0.0.1:{system.door}/douyin/webhooks/{{client_key}}",
-            "SIYU_DOUYIN_API_URL": f"http://127.0.0.1:{system.simulator}",
-            "SIYU_QUOTA_URL": f"http://127.0.0.1:{ports['quota', 'api']}",
-            "SIYU_OPEN_PLATFORM_URL": f"http://127.0.0.1:{ports['open_platform', 'api']}",
-            "SIYU_LOG_LEVEL": "warning",
         }
 
         def start(name: str, *words: str, port: int = 0) -> None:
@@ -134,9 +125,35 @@ def separate_processes(folder: Path) -> Iterator[System]:
         _once(environment, folder)
         start("simulator", "services.douyin_simulator", port=system.simulator)
         for (service, role), port in ports.items():
-            start(f"{service}-{role}", "services.embedded", "run", service, role, "--port", str(port), port=port)
+            start(
+                f"{service}-{role}",
+                "services.embedded",
+                "run",
+                service,
+                role,
+                "--port",
+                str(port),
+                port=port,
+            )
         system.processes |= {"postgresql": postgres.pid or 0, "valkey": valkey.pid or 0}
         yield system
+
+
+def _environment(system: System, ports: dict[tuple[str, str], int], folder: Path) -> dict[str, str]:
+    door, platform = f"http://127.0.0.1:{system.door}", f"http://127.0.0.1:{system.simulator}"
+    return {
+        "SIYU_EMBEDDED": "true",
+        "SIYU_MASTER_KEY": "0123456789abcdef0123456789abcdef-bench",
+        "SIYU_DATA_DIR": str(folder),
+        "SIYU_PORT": str(system.door),
+        "SIYU_SIMULATOR_PORT": str(system.simulator),
+        "SIYU_SIMULATOR_DATA_DIR": str(folder / "simulator"),
+        "SIYU_SIMULATOR_WEBHOOK_URL": f"{door}/douyin/webhooks/{{client_key}}",
+        "SIYU_DOUYIN_API_URL": platform,
+        "SIYU_QUOTA_URL": f"http://127.0.0.1:{ports['quota', 'api']}",
+        "SIYU_OPEN_PLATFORM_URL": f"http://127.0.0.1:{ports['open_platform', 'api']}",
+        "SIYU_LOG_LEVEL": "warning",
+    }
 
 
 def _once(environment: dict[str, str], folder: Path) -> None:

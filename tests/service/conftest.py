@@ -16,7 +16,9 @@ from shared.runtime import Service
 from tests.support.world import World, migrate_all, open_world
 
 NAMES = ("open_platform", "fans", "quota", "douyin", "direct_messages")
-NAMES = tuple(n for n in NAMES if (Path("services") / n / "migrations/versions/0001_initial.py").exists())
+NAMES = tuple(
+    n for n in NAMES if (Path("services") / n / "migrations/versions/0001_initial.py").exists()
+)
 
 OpenWorld = Callable[..., AbstractAsyncContextManager[World]]
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import asyncpg
 import httpx2
+from pydantic import SecretStr
 
 from shared.contracts.envelope import Envelope
 from shared.contracts.routing import ROUTES
@@ -23,17 +24,33 @@ from shared.settings import ProcessSettings
 
 MASTER_KEY = "0123456789abcdef0123456789abcdef-tests"
 ALL_SCOPES = frozenset(
-    "dm:read dm:send dm:manage push:read push:send group:read group:moderate redpacket:issue lottery:draw fans:read"
-    " fans:export quota:read insight:read webhook:manage account:manage isv_app:manage".split()
+    [
+        "dm:read",
+        "dm:send",
+        "dm:manage",
+        "push:read",
+        "push:send",
+        "group:read",
+        "group:moderate",
+        "redpacket:issue",
+        "lottery:draw",
+        "fans:read",
+        "fans:export",
+        "quota:read",
+        "insight:read",
+        "webhook:manage",
+        "account:manage",
+        "isv_app:manage",
+    ]
 )
 
 
 def resources_for(database_url: str, redis_url: str, **changed: Any) -> Resources:
     """Resources of a test process."""
     settings = ProcessSettings(
-        DATABASE_URL=database_url,  # type: ignore[call-arg]  named by their environment variables
-        REDIS_URL=redis_url,
-        master_key=MASTER_KEY,
+        database_url=SecretStr(database_url),
+        redis_url=SecretStr(redis_url),
+        master_key=SecretStr(MASTER_KEY),
         embedded=True,
         **changed,
     )
@@ -44,7 +61,9 @@ async def migrate_all(owner_url: str, services: Sequence[Service]) -> None:
     """Every service's schema."""
     resources = resources_for(owner_url, "redis://127.0.0.1:1")
     for service in services:
-        await migrate(owner_url, service.name, service.metadata, resources.role_password(service.name))
+        await migrate(
+            owner_url, service.name, service.metadata, resources.role_password(service.name)
+        )
     await resources.close()
 
 
@@ -117,7 +136,10 @@ async def open_world(
     apis = build_apis(services, resources)
     parts = [assemble(service, resources) for service in services]
     transport = httpx2.ASGITransport(app=ByRoute(apis), raise_app_exceptions=False)
-    async with running_apis(apis), httpx2.AsyncClient(transport=transport, base_url="http://siyu") as http:
+    async with (
+        running_apis(apis),
+        httpx2.AsyncClient(transport=transport, base_url="http://siyu") as http,
+    ):
         world = World(resources, services, apis, parts, http, owner_url)
         await world.drain()
         try:

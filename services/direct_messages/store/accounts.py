@@ -22,9 +22,7 @@ _HEADS = sa.text(
     " ON a.organization_id = k.o AND a.account_id = k.a"
 )
 _VERSIONS = "unnest(CAST(:org AS text[]), CAST(:acc AS text[]), CAST(:version AS int[])) k(o, a, v)"
-_VERSIONED = (
-    " ON x.organization_id = k.o AND x.account_id = k.a AND x.version = k.v"
-)
+_VERSIONED = " ON x.organization_id = k.o AND x.account_id = k.a AND x.version = k.v"
 _POLICIES = sa.text(
     f'SELECT x.organization_id, x.account_id, x.version, x."values" FROM {_VERSIONS}'
     f" JOIN policy x{_VERSIONED}"

@@ -35,12 +35,12 @@ _REFUSED = sa.text(
 )
 # whoever gets the row talks to the platform; the lease outlives the call, so nobody else does
 _CLAIM_REFRESH = sa.text(
-    "UPDATE binding SET refreshing_until = now() + :lease WHERE (organization_id, account_id) IN ("
-    " SELECT organization_id, account_id FROM binding WHERE refresh_token IS NOT NULL"
+    "UPDATE binding SET refreshing_until = now() + :lease WHERE ctid = ANY(ARRAY("
+    " SELECT ctid FROM binding WHERE refresh_token IS NOT NULL"
     " AND revoked_at IS NULL AND (refreshing_until IS NULL OR refreshing_until < now())"
     " AND (refused_version = token_version OR access_token_expires_at <= :before)"
     " AND (refresh_token_expires_at IS NULL OR refresh_token_expires_at > :now)"
-    " LIMIT 20 FOR UPDATE SKIP LOCKED)"
+    " LIMIT 20 FOR UPDATE SKIP LOCKED))"
     " RETURNING organization_id, account_id, client_key, refresh_token, token_version"
 )
 _REFRESHED = sa.text(

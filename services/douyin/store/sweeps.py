@@ -25,16 +25,14 @@ _LOSE = sa.text(
 )
 _EXPIRE = sa.text(
     "UPDATE attempt a SET state = 'failed', reason = 'window_expired', seq = a.seq + 1,"
-    " settled_at = :now WHERE (organization_id, account_id, operation_id, item) IN ("
-    " SELECT organization_id, account_id, operation_id, item FROM attempt"
-    f" WHERE state = 'queued' AND expires_at <= :now ORDER BY position LIMIT {_MOST}"
-    f" FOR UPDATE SKIP LOCKED) AND a.state = 'queued'{_RETURNING}"
+    " settled_at = :now WHERE a.ctid = ANY(ARRAY("
+    " SELECT ctid FROM attempt WHERE state = 'queued' AND expires_at <= :now"
+    f" ORDER BY expires_at LIMIT {_MOST} FOR UPDATE SKIP LOCKED)){_RETURNING}"
 )
 _FREE_OLD = sa.text(
-    "UPDATE attempt SET content_freed = true WHERE (organization_id, account_id, operation_id, item)"
-    " IN (SELECT organization_id, account_id, operation_id, item FROM attempt"
+    "UPDATE attempt SET content_freed = true WHERE ctid = ANY(ARRAY(SELECT ctid FROM attempt"
     "  WHERE state = 'unknown' AND NOT content_freed AND (expires_at <= :now OR written_at <= :before)"
-    f"  LIMIT {_MOST} FOR UPDATE SKIP LOCKED) AND state = 'unknown'"
+    f"  LIMIT {_MOST} FOR UPDATE SKIP LOCKED))"
 )
 _WAITING = sa.text(
     "SELECT organization_id, account_id, conversation_id FROM ("

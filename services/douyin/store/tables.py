@@ -151,6 +151,7 @@ attempt = sa.Table(
         postgresql_where=sa.text("state = 'queued'"),
     ),
     sa.Index("ix_attempt_waiting", "position", postgresql_where=sa.text("state = 'queued'")),
+    sa.Index("ix_attempt_expires", "expires_at", postgresql_where=sa.text("state = 'queued'")),
     sa.Index("ix_attempt_lease", "lease_until", postgresql_where=sa.text("state = 'sending'")),
     sa.Index("ix_attempt_unknown", "expires_at", postgresql_where=sa.text("state = 'unknown'")),
     sa.Index(

@@ -11,6 +11,7 @@ from shared import ids
 from shared.contracts.envelope import Envelope, Origin
 from shared.contracts.events.quota import ThresholdReached
 from shared.db import ALL_TENANTS, Tx
+from shared.errors import NotFound
 from shared.observability import metrics
 
 _LEASE = timedelta(minutes=2)  # a reply that was not settled by then is asked about
@@ -64,7 +65,14 @@ async def peek(
 ) -> list[list[tuple[Claim | None, Bucket | Refusal]]]:
     """How each limit of each request stands now, nothing held."""
     async with deps.database.transaction(tenant) as tx:
-        plans = await _plans(tx, [Question("", "", r) for r in requests])
+        try:
+            plans = await _plans(tx, [Question("", "", r) for r in requests])
+        except PolicyUnknown:
+            if tenant == ALL_TENANTS:
+                raise
+            raise NotFound(
+                "no account of that id"
+            ) from None  # for a person: foreign, or not there yet
         keys = {claim.key for plan in plans if not isinstance(plan, Refusal) for claim in plan}
         found = await store.peek_buckets(tx, keys)
     return [

@@ -1,5 +1,7 @@
 """Policies, follow facts and buckets. Every statement handles a whole batch."""
 
+# ruff: noqa: S608  statements are put together from constants of this room only
+
 from collections.abc import Iterable, Sequence
 from typing import Any
 

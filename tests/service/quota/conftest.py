@@ -45,7 +45,9 @@ class QuotaWorld:
         """Publish a policy: seed_2021 with changes (dots written as __)."""
         self.policy_version += 1
         values = SEED_2021 | {k.replace("__", "."): v for k, v in changed.items()}
-        event = PolicyChanged(profile="seed_2021", policy_version=self.policy_version, values=values)
+        event = PolicyChanged(
+            profile="seed_2021", policy_version=self.policy_version, values=values
+        )
         await self.hear(event, account=account, organization=organization)
 
     async def follow(self, *, follows: bool, at: datetime) -> None:
@@ -69,7 +71,12 @@ class QuotaWorld:
 
     async def settle(self, verb: str, reservation: str, items: list[int] | None = None) -> int:
         """Commit or release."""
-        one = {"organization_id": ORG, "account_id": ACC, "reservation_id": reservation, "items": items}
+        one = {
+            "organization_id": ORG,
+            "account_id": ACC,
+            "reservation_id": reservation,
+            "items": items,
+        }
         answer = await self.world.http.post(
             f"/internal/quota/{verb}", json={"requests": [one]}, headers=self.world.internal()
         )
@@ -78,7 +85,9 @@ class QuotaWorld:
 
     async def bucket(self, limit: str = "dm.reply") -> tuple[int, int]:
         """(used, held) of the fan's bucket."""
-        rows = await self.world.sql("SELECT used, held FROM quota.bucket WHERE limit_key = $1", limit)
+        rows = await self.world.sql(
+            "SELECT used, held FROM quota.bucket WHERE limit_key = $1", limit
+        )
         return (rows[0][0], rows[0][1]) if rows else (0, 0)
 
     async def settled(
@@ -93,7 +102,9 @@ class QuotaWorld:
             "reason": None,
             "closes_window": None,
         }
-        event = AttemptSettled(reservation_id=reservation, item=item, outcome=outcome, **(fields | changed))
+        event = AttemptSettled(
+            reservation_id=reservation, item=item, outcome=outcome, **(fields | changed)
+        )
         await self.hear(event)
 
 

@@ -30,7 +30,9 @@ async def test_a_message_of_the_fan_opens_six_more(quota: QuotaWorld) -> None:
         await quota.reserve(f"op{n}")
 
     later = START + timedelta(seconds=100)
-    answers = [await quota.reserve(f"new{n}", opened_by="@msg002==", opened_at=later) for n in range(7)]
+    answers = [
+        await quota.reserve(f"new{n}", opened_by="@msg002==", opened_at=later) for n in range(7)
+    ]
 
     assert [bool(a["granted"]) for a in answers] == [True] * 6 + [False]
 
@@ -145,7 +147,9 @@ async def test_a_late_failure_after_sent_changes_nothing(quota: QuotaWorld) -> N
     assert await quota.bucket() == (1, 0)
 
 
-async def test_the_platforms_refusal_closes_the_window_until_the_fan_writes(quota: QuotaWorld) -> None:
+async def test_the_platforms_refusal_closes_the_window_until_the_fan_writes(
+    quota: QuotaWorld,
+) -> None:
     held = (await quota.reserve("op"))["granted"]["reservation_id"]
     await quota.settled(held, Outcome.FAILED, code=28003070, closes_window="cap_reached")
 
@@ -182,7 +186,9 @@ async def test_the_legacy_limit_of_three_is_a_policy_value(quota: QuotaWorld) ->
     assert [bool(a["granted"]) for a in answers] == [True] * 3 + [False]
 
 
-async def test_entering_has_its_own_budget_of_three_items_in_thirty_seconds(quota: QuotaWorld) -> None:
+async def test_entering_has_its_own_budget_of_three_items_in_thirty_seconds(
+    quota: QuotaWorld,
+) -> None:
     enter = {"purpose": "dm.enter", "opened_by": "@enter1=="}
     assert (await quota.reserve("greet", items=3, **enter))["granted"]
     assert (await quota.reserve("more", **enter))["denied"]["reason"] == "exhausted"
@@ -198,7 +204,9 @@ async def test_the_fourth_entry_of_a_day_is_not_answered(quota: QuotaWorld) -> N
     for n in range(4):
         at = START + timedelta(minutes=n)
         await quota.world.set_clock(at)
-        answers.append(await quota.reserve(f"greet{n}", purpose="dm.enter", opened_by=f"@e{n}", opened_at=at))
+        answers.append(
+            await quota.reserve(f"greet{n}", purpose="dm.enter", opened_by=f"@e{n}", opened_at=at)
+        )
 
     assert [bool(a["granted"]) for a in answers] == [True] * 3 + [False]
     denied = answers[3]["denied"]

@@ -119,6 +119,14 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 'unknown'"),
     )
     op.create_index(
+        "ix_attempt_expires",
+        "attempt",
+        ["expires_at"],
+        unique=False,
+        schema="douyin",
+        postgresql_where=sa.text("state = 'queued'"),
+    )
+    op.create_index(
         "ix_attempt_waiting",
         "attempt",
         ["position"],
@@ -335,6 +343,12 @@ def downgrade() -> None:
         table_name="attempt",
         schema="douyin",
         postgresql_where=sa.text("state = 'sending'"),
+    )
+    op.drop_index(
+        "ix_attempt_expires",
+        table_name="attempt",
+        schema="douyin",
+        postgresql_where=sa.text("state = 'queued'"),
     )
     op.drop_index(
         "ix_attempt_waiting",

@@ -22,9 +22,9 @@ _OFFERED = 10_000  # deliveries waiting in memory; beyond that the net sends the
 _CLAIM = sa.text(
     "UPDATE outbox SET sends = sends + 1,"
     " send_after = now() + least(greatest(sends - 3, 1) * interval '15 seconds', interval '5 minutes')"
-    " WHERE (id, hearer) IN (SELECT id, hearer FROM outbox WHERE hearer = :hearer AND lane = :lane"
+    " WHERE ctid = ANY(ARRAY(SELECT ctid FROM outbox WHERE hearer = :hearer AND lane = :lane"
     " AND send_after <= coalesce(CAST(:kicked AS timestamptz), now()) AND created_at <= now()"
-    " ORDER BY send_after LIMIT :most FOR UPDATE SKIP LOCKED)"
+    " ORDER BY send_after LIMIT :most FOR UPDATE SKIP LOCKED))"
     " RETURNING id, hearer, lane, envelope"
 )
 _WAITING = sa.text(

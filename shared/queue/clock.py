@@ -62,6 +62,9 @@ class Alarm:
             except NeighbourAway as away:
                 log.info("alarm_waits", alarm=self.name, reason=str(away))
                 wait = 1.0
+            except Exception:
+                log.exception("alarm_failed", alarm=self.name)
+                wait = self._longest
             try:
                 async with asyncio.timeout(wait):
                     await self._poked.wait()

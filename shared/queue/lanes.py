@@ -37,6 +37,9 @@ class Taken:
     envelope: Envelope
 
 
+Take = Callable[[Sequence[Taken]], Awaitable[None]]
+
+
 class Lane:
     """Consumes `service`'s stream of `lane` with one handler per event type."""
 
@@ -58,20 +61,21 @@ class Lane:
     async def run(self) -> None:
         """Read and handle until cancelled."""
         pause = 0
-        began = False
+        take_pending: Take | None = self._one_by_one  # a process died with these in its hands
         while True:
             self.alive_at = time.monotonic()
             try:
-                if not began:
-                    await self._one_by_one(await self._read(await self._reader.own_pending()))
-                    began = True
+                if take_pending is not None:
+                    self._later.clear()
+                    await take_pending(await self._read(await self._reader.own_pending()))
+                    take_pending = None
                 await self.step(block_ms=5000)
                 pause = 0
             except NeighbourAway as away:
                 log.info("lane_pauses", service=self.service, lane=self.lane, reason=str(away))
                 await asyncio.sleep(_PAUSES[pause] * random.uniform(0.8, 1.2))
                 pause = min(pause + 1, len(_PAUSES) - 1)
-                began = False  # what was in our hands is still pending and comes first
+                take_pending = take_pending or self._batch  # what was in our hands comes first
 
     async def step(self, *, block_ms: int) -> int:
         """One batch; how many entries were taken."""
@@ -110,7 +114,7 @@ class Lane:
                 await self._give_up(Taken(entry, envelope), "unknown_type")
         return readable
 
-    async def _batch(self, batch: list[Taken]) -> None:
+    async def _batch(self, batch: Sequence[Taken]) -> None:
         by_type: dict[str, list[Taken]] = defaultdict(list)
         for taken in batch:
             by_type[taken.envelope.type].append(taken)

@@ -1,6 +1,7 @@
 """One process of ours, from start to end: APIs, workers, or both in one loop."""
 
 import asyncio
+import gc
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -58,11 +59,19 @@ def _loop() -> asyncio.AbstractEventLoop:
     return uvloop.new_event_loop()
 
 
+def _spare_the_collector() -> None:
+    """What was imported and built stays for good: looking through it again costs a tenth of the CPU."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
 async def _serve(process: Process, resources: Resources, host: str, port: int) -> None:
     # uvicorn raises the signal again when it is done: our own way out must still be walked
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: None)
     async with running(process, resources) as health:
+        _spare_the_collector()
         config = uvicorn.Config(
             health,
             host=host,

@@ -76,9 +76,7 @@ def said(fan: str, text: str, message_id: str = "") -> Inbound:
     return Inbound(fan, message_id or f"@said-{fan}-{tick}==", text, _EARLIEST + tick)
 
 
-def event(
-    name: str, fan: str, content: Mapping[str, Any] | str, *, escaped: bool = False
-) -> bytes:
+def event(name: str, fan: str, content: Mapping[str, Any] | str, *, escaped: bool = False) -> bytes:
     """The body of any event from a fan to the account."""
     whole = {
         "event": name,

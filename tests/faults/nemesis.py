@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 
 from services.embedded.data_directory import DataDirectory
 from services.embedded.servers.choice import choose_servers
-from tests.e2e.house import House
+from tests.e2e.house import House, eventually
 
 _FLUSH_SECONDS = 5.0
 _KILL_SECONDS = (5.0, 10.0)
@@ -62,8 +62,7 @@ async def _strike(
     await asyncio.sleep(after)
     before = house.pid(part)
     if house.kill(part, number):
-        while house.pid(part) == before:
-            await asyncio.sleep(0.05)
+        await asyncio.to_thread(eventually, lambda: house.pid(part) != before)
         deeds.note(f"{part}_{'killed' if number is signal.SIGKILL else 'restarted'}")
 
 

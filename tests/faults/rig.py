@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.e2e.house import House
+from tests.e2e.house import House, eventually
 from tests.faults.nemesis import Deeds, torment
 from tests.faults.traffic import History, Said, deliveries, invent, post_all
 from tests.faults.verdict import Verdict, await_holds, await_rest, judge
@@ -90,8 +90,11 @@ def run(house: House, shape: Shape) -> Report:
     report.seconds = time.monotonic() - began
     report.injected = _stats(house)["injected"]
     if shape.failpoints:
+        _await_webhooks(house)
         report.verdict.lost_echoes = _stats(house)["webhooks"]["failed"]
-        report.deeds.done["application_killed"] = house.said().count("application ended with code -9")
+        report.deeds.done["application_killed"] = house.said().count(
+            "application ended with code -9"
+        )
         house.restart()
         report.deeds.last = time.monotonic()
     await_rest(house, report.deeds.last, shape.patience, report.verdict)
@@ -100,6 +103,11 @@ def run(house: House, shape: Shape) -> Report:
     report.verdict.lost_echoes += _stats(house)["webhooks"]["failed"]
     judge(house, report.history, mark, report.verdict)
     return report
+
+
+def _await_webhooks(house: House) -> None:
+    """The simulator counts anew when it is started again: nothing may be on its way then."""
+    eventually(lambda: _stats(house)["webhooks"]["pending"] == 0, within=60)
 
 
 def _stats(house: House) -> dict[str, Any]:

@@ -5,7 +5,7 @@ Our own tables are asked for reasons only: why a message was not answered, what 
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,6 +46,9 @@ LEFT JOIN LATERAL (SELECT max(state) AS state, max(reason) AS reason, max(msg_id
   count(*) AS attempts FROM douyin.attempt a WHERE a.cause = i.id) a ON true
 WHERE i.event = 'im_receive_msg' AND i.dedupe_key LIKE $1
 """
+_ECHOED = (
+    "SELECT dedupe_key FROM douyin.inbound WHERE event = 'im_send_msg' AND dedupe_key = ANY($1)"
+)
 _HOLDS = """
 SELECT count(*) FROM quota.reservation r WHERE r.open_items > 0 AND NOT EXISTS (
   SELECT 1 FROM douyin.attempt a WHERE a.operation_id = r.operation_id
@@ -125,9 +128,14 @@ def judge(house: House, history: History, mark: str, verdict: Verdict) -> None:
         *_doubled(sent),
         *_wrong(history, sent),
         *_unhandled(history, stories, sent),
-        *_unconfirmed(stories, sent, verdict),
         *_drifted(house),
     ]
+    verdict.unconfirmed, told = _unconfirmed(house, stories, sent)
+    if verdict.unconfirmed > verdict.lost_echoes:
+        found.append(
+            f"{verdict.unconfirmed} accepted and in doubt, {verdict.lost_echoes} echoes lost"
+        )
+    found += [f"{message_id} is in doubt though its echo came" for message_id in told]
     if len(found) > _SHOWN:
         found = [*found[:_SHOWN], f"and {len(found) - _SHOWN} more"]
     verdict.violations += found
@@ -200,18 +208,15 @@ def _unexplained(message_id: str, row: dict[str, Any], answered: dict[str, str])
 
 
 def _unconfirmed(
-    stories: dict[str, dict[str, Any]], sent: Sequence[dict[str, Any]], verdict: Verdict
-) -> Iterator[str]:
-    """Every message that the platform accepted is confirmed, but for those whose echo was lost."""
+    house: House, stories: Mapping[str, Mapping[str, Any]], sent: Sequence[dict[str, Any]]
+) -> tuple[int, list[str]]:
+    """Accepted but still in doubt: how many, and those of whose echo we were told."""
     left = [
-        one["reply_to_msg_id"]
+        one["msg_id"]
         for one in sent
         if stories.get(one["reply_to_msg_id"], {}).get("attempt") == "unknown"
     ]
-    verdict.unconfirmed = len(left)
-    if len(left) > verdict.lost_echoes:
-        shown = ", ".join(left[:_SHOWN])
-        yield f"{len(left)} accepted, but in doubt; {verdict.lost_echoes} echoes lost: {shown}"
+    return len(left), [row["dedupe_key"] for row in house.rows(_ECHOED, left)]
 
 
 def _drifted(house: House) -> Iterator[str]:

@@ -19,6 +19,9 @@ from tests.load.generator import SHOP, Dm
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 
+Role = tuple[str, str]  # service, "api" or "worker"
+EVERY_ROLE: tuple[Role, ...] = tuple((s.name, role) for s in SERVICES for role in ("api", "worker"))
+
 
 @dataclass
 class System:
@@ -26,6 +29,7 @@ class System:
 
     door: int
     simulator: int
+    database_url: str
     processes: dict[str, int] = field(default_factory=dict)  # name → pid
 
     def cpu(self) -> dict[str, float]:
@@ -95,13 +99,13 @@ def _tree(pid: int) -> list[int]:
 
 
 @contextmanager
-def separate_processes(folder: Path) -> Iterator[System]:
-    """PostgreSQL (fsync on), Valkey (AOF everysec), simulator, and two processes a service."""
+def separate_processes(folder: Path, roles: Sequence[Role] = EVERY_ROLE) -> Iterator[System]:
+    """PostgreSQL (fsync on), Valkey (AOF everysec), simulator, and a process for each of `roles`."""
     with ExitStack() as stack:
         postgres = stack.enter_context(PostgresServer(folder / "postgres"))
         valkey = stack.enter_context(ValkeyServer(folder / "valkey"))
-        ports = {(s.name, role): free_port() for s in SERVICES for role in ("api", "worker")}
-        system = System(ports["douyin", "api"], free_port())
+        ports = {role: free_port() for role in EVERY_ROLE}
+        system = System(ports["douyin", "api"], free_port(), postgres.url())
         environment = _environment(system, ports, folder) | {
             "DATABASE_URL": postgres.url(),
             "REDIS_URL": valkey.url(),
@@ -124,7 +128,8 @@ def separate_processes(folder: Path) -> Iterator[System]:
 
         _once(environment, folder)
         start("simulator", "services.douyin_simulator", port=system.simulator)
-        for (service, role), port in ports.items():
+        for service, role in roles:
+            port = ports[service, role]
             start(
                 f"{service}-{role}",
                 "services.embedded",
@@ -139,7 +144,7 @@ def separate_processes(folder: Path) -> Iterator[System]:
         yield system
 
 
-def _environment(system: System, ports: dict[tuple[str, str], int], folder: Path) -> dict[str, str]:
+def _environment(system: System, ports: dict[Role, int], folder: Path) -> dict[str, str]:
     door, platform = f"http://127.0.0.1:{system.door}", f"http://127.0.0.1:{system.simulator}"
     return {
         "SIYU_EMBEDDED": "true",

@@ -175,7 +175,8 @@ def _learn(view: _View, fan: Fan, learnt: FanFacts) -> bool:
     ):
         return False
     view.facts[fan] = learnt
-    return bool(learnt.follows)
+    # epoch 0: a follower who was found, not seen to follow; there is nothing to thank for
+    return bool(learnt.follows and learnt.epoch)
 
 
 def _begun(heard: Heard, now: datetime) -> Conversation:

@@ -11,9 +11,9 @@ from services.quota.store.tables import columns
 from shared.db import Tx
 
 _OVERDUE = sa.text(
-    "UPDATE reservation SET lease_until = now() + interval '1 minute' WHERE (organization_id, account_id, id) IN"
-    " (SELECT organization_id, account_id, id FROM reservation WHERE open_items > 0 AND lease_until < now()"
-    " ORDER BY lease_until LIMIT :most FOR UPDATE SKIP LOCKED)"
+    "UPDATE reservation SET lease_until = now() + interval '1 minute' WHERE ctid = ANY(ARRAY("
+    "SELECT ctid FROM reservation WHERE open_items > 0 AND lease_until < now()"
+    " ORDER BY lease_until LIMIT :most FOR UPDATE SKIP LOCKED))"
     " RETURNING organization_id, account_id, id, operation_id, cause, created_at"
 )
 # A hold whose window is over counts nowhere any more: the fan wrote again, or the window's end passed.

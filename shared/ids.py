@@ -4,9 +4,23 @@ import os
 import time
 
 
+class _Ticks:
+    """Microseconds that never repeat or go back within this process."""
+
+    def __init__(self) -> None:
+        self._last = 0
+
+    def next(self) -> int:
+        self._last = max(self._last + 1, time.time_ns() // 1_000)
+        return self._last
+
+
+_ticks = _Ticks()
+
+
 def new(prefix: str) -> str:
-    """A new id: the prefix, 48 bits of milliseconds and 80 of chance as hex, sortable by time."""
-    return f"{prefix}_{time.time_ns() // 1_000_000:012x}{os.urandom(10).hex()}"
+    """A new id: the prefix, microseconds and 72 bits of chance as hex; sorts by time, here strictly."""
+    return f"{prefix}_{_ticks.next():014x}{os.urandom(9).hex()}"
 
 
 def trace_parent() -> str:

@@ -32,10 +32,14 @@ _LIST = sa.text(
     "SELECT id, lane, envelope, attempts, reason, quarantined_at FROM quarantine"
     " WHERE quarantined_at IS NOT NULL ORDER BY quarantined_at LIMIT :most"
 )
-_REDRIVE = sa.text(
-    "DELETE FROM quarantine WHERE quarantined_at IS NOT NULL AND (:id = '' OR id = :id)"
-    " RETURNING id, lane, envelope"
+_RELEASE = sa.text(
+    "UPDATE quarantine SET quarantined_at = NULL, attempts = 0, reason = '' WHERE id = :id"
+    " AND quarantined_at IS NOT NULL RETURNING lane, envelope"
 )
+_HANDLED = sa.text(
+    "DELETE FROM quarantine q USING inbox i WHERE q.id = :id AND i.id = q.id RETURNING q.id"
+)
+_STATE = sa.text("SELECT quarantined_at IS NOT NULL, reason FROM quarantine WHERE id = :id")
 _PURGE = sa.text(
     "DELETE FROM inbox WHERE ctid = ANY(ARRAY(SELECT ctid FROM inbox"
     " WHERE received_at < now() - :kept LIMIT 10000))"
@@ -99,10 +103,21 @@ class Quarantine:
         async with self._database.transaction(ALL_TENANTS) as tx:
             return [Quarantined(*row) for row in await tx.execute(_LIST, {"most": most})]
 
-    async def redrive(self, event_id: str = "") -> list[tuple[str, str, bytes]]:
-        """Take one envelope (or all) out of quarantine: (id, lane, envelope) to be read again."""
+    async def release(self, event_id: str) -> tuple[str, bytes] | None:
+        """Let it be tried again: (lane, envelope). The row stays until it is handled."""
         async with self._database.transaction(ALL_TENANTS) as tx:
-            return [(r[0], r[1], bytes(r[2])) for r in await tx.execute(_REDRIVE, {"id": event_id})]
+            row = (await tx.execute(_RELEASE, {"id": event_id})).first()
+            return (row[0], bytes(row[1])) if row else None
+
+    async def outcome(self, event_id: str) -> str | None:
+        """After `release`: "handled", why it failed again, or None while nobody knows."""
+        async with self._database.transaction(ALL_TENANTS) as tx:
+            if (await tx.execute(_HANDLED, {"id": event_id})).first():
+                return "handled"
+            row = (await tx.execute(_STATE, {"id": event_id})).first()
+            if row is None:
+                return "handled"
+            return f"failed again: {row[1]}" if row[0] else None
 
 
 async def purge(database: Database) -> int:

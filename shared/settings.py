@@ -1,9 +1,20 @@
 """Small settings that services compose: read once from the environment, frozen, handed down."""
 
 from pathlib import Path
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def with_driver(url: SecretStr) -> SecretStr:
+    """Name the driver: without it SQLAlchemy takes another one."""
+    scheme, separator, rest = url.get_secret_value().partition("://")
+    if scheme in {"postgres", "postgresql"} and separator:
+        return SecretStr(f"postgresql+asyncpg://{rest}")
+    if scheme != "postgresql+asyncpg":
+        raise ValueError("it must begin with postgresql:// or postgresql+asyncpg://")
+    return url
 
 
 class ProcessSettings(BaseSettings):
@@ -13,7 +24,9 @@ class ProcessSettings(BaseSettings):
         frozen=True, env_prefix="SIYU_", extra="ignore", populate_by_name=True
     )
 
-    database_url: SecretStr = Field(validation_alias="DATABASE_URL")
+    database_url: Annotated[SecretStr, AfterValidator(with_driver)] = Field(
+        validation_alias="DATABASE_URL"
+    )
     redis_url: SecretStr = Field(validation_alias="REDIS_URL")
     master_key: SecretStr = SecretStr("")
     embedded: bool = False  # demo secrets and the movable clock are allowed only here
@@ -21,7 +34,7 @@ class ProcessSettings(BaseSettings):
     open_platform_url: str = "http://127.0.0.1:8002"
     douyin_api_url: str = "https://open.douyin.com"
     health_port: int = 8080
-    log_level: str = "info"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
     data_dir: Path = Path("var")
     database_pool: int = 5
     database_overflow: int = 5

@@ -14,6 +14,7 @@ from shared.inbox import Quarantine
 from shared.runtime import Resources
 from shared.settings import ProcessSettings
 
+_PATIENCE = 90  # seconds for five attempts
 _PASSWORD = "only-for-this-minute"
 
 
@@ -44,13 +45,28 @@ async def list_quarantine(settings: ProcessSettings) -> None:
 
 
 async def redrive(settings: ProcessSettings, service: str, event_id: str) -> None:
-    """Take envelopes out of quarantine and put them on their lane again."""
+    """Hand envelopes to their lane again and say what became of each; none is forgotten before."""
     resources = Resources(settings, "operator")
     quarantine = Quarantine(resources.database(service))
-    taken = await quarantine.redrive(event_id)
-    await resources.streams.send([Delivery(id_, service, lane, raw) for id_, lane, raw in taken])
-    print(f"{len(taken)} envelopes handed to {service} again")
+    chosen = [event_id] if event_id else [kept.id for kept in await quarantine.waiting()]
+    for chosen_id in chosen:
+        released = await quarantine.release(chosen_id)
+        if released is None:
+            print(chosen_id, "is not in quarantine")
+            continue
+        lane, raw = released
+        await resources.streams.send([Delivery(chosen_id, service, lane, raw)])
+        print(chosen_id, await _awaited(quarantine, chosen_id, lane, raw))
     await resources.close()
+
+
+async def _awaited(quarantine: Quarantine, event_id: str, lane: str, raw: bytes) -> str:
+    for _ in range(_PATIENCE * 10):
+        if (outcome := await quarantine.outcome(event_id)) is not None:
+            return outcome
+        await asyncio.sleep(0.1)
+    await quarantine.give_up(event_id, lane, raw, "not_taken")
+    return "was not taken by its consumer and is in quarantine again"
 
 
 def _type_of(raw: bytes) -> str:

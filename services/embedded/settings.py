@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_va
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.embedded.servers.errors import CONFIGURATION_ERROR, CannotStart
+from shared.settings import with_driver
 
 PREFIX = "SIYU_"
 OTHERS = [
@@ -25,16 +26,6 @@ OTHERS = [
 """Patterns of variables with our prefix that other parts read; a part may append its own."""
 
 Port = Annotated[int, Field(ge=1, le=65535)]
-
-
-def _with_driver(url: SecretStr) -> SecretStr:
-    """Name the driver in a PostgreSQL URL: without it, SQLAlchemy takes another one."""
-    scheme, separator, rest = url.get_secret_value().partition("://")
-    if scheme in {"postgres", "postgresql"} and separator:
-        return SecretStr(f"postgresql+asyncpg://{rest}")
-    if scheme != "postgresql+asyncpg":
-        raise ValueError("it must begin with postgresql:// or postgresql+asyncpg://")
-    return url
 
 
 def _redis_scheme(url: SecretStr) -> SecretStr:
@@ -54,7 +45,7 @@ class EmbeddedSettings(BaseSettings):
     port: Port = 8000
     simulator_port: Port = 8100
     data_dir: Path = Path("var")
-    database_url: Annotated[SecretStr, AfterValidator(_with_driver)] | None = Field(
+    database_url: Annotated[SecretStr, AfterValidator(with_driver)] | None = Field(
         default=None, validation_alias="DATABASE_URL"
     )
     redis_url: Annotated[SecretStr, AfterValidator(_redis_scheme)] | None = Field(

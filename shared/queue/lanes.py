@@ -150,7 +150,7 @@ class Lane:
             except Exception as error:  # noqa: BLE001  counted, then quarantined
                 log.warning(
                     "envelope_failed",
-                    event=envelope.id,
+                    envelope=envelope.id,
                     type=envelope.type,
                     attempt=attempt,
                     error=repr(error),
@@ -183,7 +183,7 @@ class Lane:
         metrics.quarantined.labels(self.service, self.lane).inc()
         log.error(
             "envelope_quarantined",
-            event=envelope.id,
+            envelope=envelope.id,
             type=envelope.type,
             reason=reason,
             cause=envelope.cause,

@@ -18,7 +18,7 @@ class ByRoute:
     def __init__(self, apis: Sequence[Api], pages: Mapping[str, ASGIApp] | None = None) -> None:
         self._doors = [(prefix, door) for api in apis for prefix, door in api.doors.items()]
         self._apps = [api.app for api in apis]
-        self._kept = {id(app): Doorkeeper(app, app.title) for app in self._apps}
+        self._kept = {id(app): Doorkeeper(app, service_of(app)) for app in self._apps}
         self._pages = dict(pages or {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -39,6 +39,11 @@ class ByRoute:
         return self._apps[0]  # answers 404 like any other
 
 
+def service_of(app: FastAPI) -> str:
+    """The name of the service whose app this is."""
+    return str(app.title).removeprefix("Siyu ")
+
+
 @asynccontextmanager
 async def running_apis(apis: Sequence[Api]) -> AsyncIterator[None]:
     """Enter the lifespan of every API: an app that is handed requests gets none of its own."""
@@ -53,6 +58,6 @@ def build_apis(services: Sequence[Service], resources: Resources) -> list[Api]:
     apis = []
     for service in services:
         api = service.build_api(resources)
-        resources.local_apis[service.name] = Doorkeeper(api.app, api.app.title)
+        resources.local_apis[service.name] = Doorkeeper(api.app, service.name)
         apis.append(api)
     return apis

@@ -111,21 +111,7 @@ def separate_processes(folder: Path, roles: Sequence[Role] = EVERY_ROLE) -> Iter
             "REDIS_URL": valkey.url(),
         }
 
-        def start(name: str, *words: str, port: int = 0) -> None:
-            ready = (lambda: answers_ok("127.0.0.1", port)) if port else (lambda: True)
-            more = {"SIYU_HEALTH_PORT": str(port)} if words[0] == "services.embedded" else {}
-            command = Command(
-                name,
-                [sys.executable, "-m", *words],
-                folder / f"{name}.log",
-                environment=environment | more,
-                ready=ready,
-                stop_within=10,
-            )
-            command.start()
-            stack.callback(command.stop)
-            system.processes[name] = command.pid or 0
-
+        start = _Starter(stack, system, folder, environment)
         _once(environment, folder)
         start("simulator", "services.douyin_simulator", port=system.simulator)
         for service, role in roles:
@@ -142,6 +128,30 @@ def separate_processes(folder: Path, roles: Sequence[Role] = EVERY_ROLE) -> Iter
             )
         system.processes |= {"postgresql": postgres.pid or 0, "valkey": valkey.pid or 0}
         yield system
+
+
+@dataclass
+class _Starter:
+    """Starts our programs, each with a log file, and stops them at the end."""
+
+    stack: ExitStack
+    system: System
+    folder: Path
+    environment: dict[str, str]
+
+    def __call__(self, name: str, *words: str, port: int) -> None:
+        """Start a program and wait until it answers on `port`."""
+        command = Command(
+            name,
+            [sys.executable, "-m", *words],
+            self.folder / f"{name}.log",
+            environment=self.environment | {"SIYU_HEALTH_PORT": str(port)},
+            ready=lambda: answers_ok("127.0.0.1", port),
+            stop_within=10,
+        )
+        command.start()
+        self.stack.callback(command.stop)
+        self.system.processes[name] = command.pid or 0
 
 
 def _environment(system: System, ports: dict[Role, int], folder: Path) -> dict[str, str]:

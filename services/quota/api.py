@@ -55,7 +55,11 @@ async def reserve(body: contract.ReserveBatch, deps: QuotaDeps) -> contract.Rese
 
 
 @router.post(
-    "/internal/quota/commit", operation_id="quota_commit", responses=errors(), tags=["internal"]
+    "/internal/quota/commit",
+    operation_id="quota_commit",
+    responses=errors(),
+    tags=["internal"],
+    dependencies=[INTERNAL],
 )
 async def commit(body: contract.SettleBatch, deps: QuotaDeps) -> contract.SettleAnswers:
     """Turn held items into used ones; repeated, it changes nothing."""
@@ -63,7 +67,11 @@ async def commit(body: contract.SettleBatch, deps: QuotaDeps) -> contract.Settle
 
 
 @router.post(
-    "/internal/quota/release", operation_id="quota_release", responses=errors(), tags=["internal"]
+    "/internal/quota/release",
+    operation_id="quota_release",
+    responses=errors(),
+    tags=["internal"],
+    dependencies=[INTERNAL],
 )
 async def release(body: contract.SettleBatch, deps: QuotaDeps) -> contract.SettleAnswers:
     """Give held items back; repeated, or after a commit, it changes nothing."""

@@ -19,6 +19,8 @@ import redis
 from services.embedded.data_directory import DataDirectory
 from services.embedded.servers.choice import choose_servers
 from services.embedded.servers.ports import free_port
+from shared.http.principal import Tokens
+from shared.sealing import Sealer
 from tests.e2e import wire
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -134,6 +136,12 @@ class House:
             return 0
         return next((pid for pid, words in self._processes() if _WORDS[part] in words), 0)
 
+    def children(self, parent: int) -> list[int]:
+        """The processes that `parent` has started."""
+        return [
+            int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+        ]
+
     def kill(self, part: str, number: signal.Signals = signal.SIGKILL) -> bool:
         """End a part as an accident would; whether it ran."""
         pid = self.pid(part)
@@ -225,6 +233,34 @@ class House:
                 await connection.close()
 
         return asyncio.run(ask())
+
+    def internal_token(self) -> str:
+        """What one of our services shows another."""
+        key = (self.data / "master.key").read_text("utf-8").strip()
+        return Tokens(Sealer(key.encode())).issue_internal("test")
+
+    def is_ready(self) -> bool:
+        """Whether every part does its work."""
+        with contextlib.suppress(httpx2.HTTPError, ValueError):
+            ready = self.http.get(f"{self.base}/readyz").json()["status"] == "ready"
+            return ready and self.http.get(f"{self.simulator}/readyz").is_success
+        return False
+
+    def at_rest(self) -> bool:
+        """Whether no event is on its way between services and no message to the platform."""
+        outboxes = " + ".join(f"(SELECT count(*) FROM {name}.outbox)" for name in SERVICES)
+        attempts = "SELECT count(*) FROM douyin.attempt WHERE state IN ('queued', 'sending')"
+        return bool(self.rows(f"SELECT {outboxes} + ({attempts}) = 0 AS rest")[0]["rest"])
+
+    def decision(self, inbound: wire.Inbound) -> dict[str, Any]:
+        """The whole story of a message, from the API, once it is decided."""
+        sql = "SELECT id FROM direct_messages.message WHERE platform_message_id = $1"
+        eventually(lambda: self.rows(sql, inbound.message_id), 15, lambda: f"{inbound} undecided")
+        message_id = self.rows(sql, inbound.message_id)[0]["id"]
+        answer = self.api("GET", f"/v1/messages/{message_id}/decision")
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
 
     def carrier(self) -> redis.Redis:
         """Valkey; the caller closes it."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import importlib
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,6 @@ from shared.runtime import Service
 from tests.support.world import World, migrate_all, open_world
 
 NAMES = ("open_platform", "fans", "quota", "douyin", "direct_messages")
-NAMES = tuple(
-    n for n in NAMES if (Path("services") / n / "migrations/versions/0001_initial.py").exists()
-)
 
 OpenWorld = Callable[..., AbstractAsyncContextManager[World]]
 
@@ -63,10 +60,10 @@ def redis_url(valkey: ValkeyServer) -> str:
 
 
 @pytest.fixture
-async def worlds(database_url: str, redis_url: str) -> AsyncIterator[Callable[..., Any]]:
+def worlds(database_url: str, redis_url: str) -> OpenWorld:
     """`async with worlds("quota", "fans") as world:` – those services, running."""
 
     def make(*names: str, **changed: Any) -> AbstractAsyncContextManager[World]:
         return open_world(database_url, redis_url, [service(n) for n in names], **changed)
 
-    yield make
+    return make

@@ -7,6 +7,7 @@ from typing import Any
 
 import asyncpg
 import sqlalchemy as sa
+from sqlalchemy.engine.interfaces import AdaptedConnection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from shared.contracts.envelope import Envelope
@@ -153,4 +154,13 @@ def open_database(url: str, service: str, *, pool: int = 5, overflow: int = 5) -
             },
         },
     )
+    sa.event.listen(engine.sync_engine, "invalidate", _hang_up)
     return Database(engine, service)
+
+
+def _hang_up(connection: AdaptedConnection, *_: object) -> None:
+    """Drop a connection that is given up; SQLAlchemy would wait two seconds for a polite farewell.
+
+    Whoever gave up had a deadline, and a server that hangs says no farewell.
+    """
+    connection.driver_connection.terminate()

@@ -23,10 +23,20 @@ log = structlog.get_logger()
 
 Handler = Callable[[list[Envelope]], Awaitable[None]]
 
-HANDLER_SECONDS = 60
-_ABANDONED_MS = 15_000
 _PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0)
-_RETRY_SECONDS = (1, 5, 15, 30)
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a lane lets a handler run, waits between attempts, and leaves to another consumer."""
+
+    handler_seconds: float = 60
+    retry_seconds: tuple[float, ...] = (1, 5, 15, 30)
+    sweep_seconds: float = 5
+    abandoned_ms: int = 15_000
+
+
+_PATIENCE = Patience()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +60,11 @@ class Lane:
         handlers: Mapping[str, Handler],
         streams: Streams,
         quarantine: Quarantine,
+        patience: Patience = _PATIENCE,
     ) -> None:
         self.service, self.lane = service, lane
         self._handlers, self._streams, self._quarantine = handlers, streams, quarantine
+        self._patience = patience
         self._reader = streams.reader(service, lane)
         self._later: list[tuple[float, Taken]] = []
         self._swept = 0.0
@@ -82,10 +94,11 @@ class Lane:
         due = [taken for at, taken in self._later if at <= time.monotonic()]
         self._later = [(at, taken) for at, taken in self._later if at > time.monotonic()]
         await self._one_by_one(due)
-        if time.monotonic() - self._swept > 5:
+        if time.monotonic() - self._swept > self._patience.sweep_seconds:
             self._swept = time.monotonic()
             held = {taken.entry.place for _, taken in self._later}
-            left = [e for e in await self._reader.abandoned(_ABANDONED_MS) if e.place not in held]
+            found = await self._reader.abandoned(self._patience.abandoned_ms)
+            left = [e for e in found if e.place not in held]
             await self._one_by_one(await self._read(left))
         if self._later:
             block_ms = min(block_ms, 500)
@@ -158,14 +171,15 @@ class Lane:
                 if attempt >= MAX_ATTEMPTS:
                     await self._give_up(taken, type(error).__name__)
                 else:
-                    self._later.append((time.monotonic() + _RETRY_SECONDS[attempt - 1], taken))
+                    wait = self._patience.retry_seconds[attempt - 1]
+                    self._later.append((time.monotonic() + wait, taken))
                 continue
             await self._quarantine.forget(envelope.id)
             await self._finish([taken])
 
     async def _handle(self, kind: str, envelopes: list[Envelope]) -> None:
         with metrics.handled(self.service, kind, len(envelopes)):
-            async with asyncio.timeout(HANDLER_SECONDS):
+            async with asyncio.timeout(self._patience.handler_seconds):
                 await self._handlers[kind](envelopes)
 
     async def _finish(self, group: Sequence[Taken]) -> None:

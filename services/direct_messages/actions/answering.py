@@ -98,12 +98,25 @@ async def answer(deps: Deps, heard: Sequence[Heard]) -> None:
         except Lost as lost:
             log.info("decided_again", reason=str(lost), count=len(plans))
             continue
+        for plan in plans:
+            _log(plan)
         break
     else:
         raise NeighbourAway("conversations kept changing", neighbour="direct_messages")
     if waiting:
         account = waiting[0].envelope.account_id
         raise NeighbourAway(f"the policy of {account} is not known yet", neighbour="open_platform")
+
+
+def _log(plan: Plan) -> None:
+    log.info(
+        "message_decided",
+        cause=plan.envelope.cause,
+        message=plan.decision.case.inbound.message_id,
+        outcome=plan.outcome,
+        operation=plan.operation_id,
+        reservation=plan.reservation_id,
+    )
 
 
 async def _read(deps: Deps, heard: Sequence[Heard]) -> _View:

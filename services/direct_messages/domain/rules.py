@@ -158,7 +158,8 @@ def pattern_fault(pattern: str) -> str | None:
     try:
         size = program_size(pattern)
     except re2.error as error:
-        return f"RE2 rejects the pattern: {error}"[:200]
+        why = error.args[0].decode() if isinstance(error.args[0], bytes) else str(error)
+        return f"RE2 rejects the pattern: {why}"[:200]
     if size - 3 * len(pattern) > EXPANSION_MAX:
         return f"too complex: it expands to {size} instructions; write shorter repetitions"
     return None

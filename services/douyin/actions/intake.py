@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import structlog
+
 from services.douyin import store
 from services.douyin.actions.directory import Account, App, Directory
 from services.douyin.domain.webhooks import (
@@ -37,6 +39,8 @@ from shared.errors import NeighbourAway
 from shared.failpoints import failpoint
 from shared.observability import metrics
 from shared.sealing import Sealer
+
+log = structlog.get_logger()
 
 LINGER_SECONDS = 0.0015
 MOST_IN_BATCH = 256
@@ -133,6 +137,15 @@ class IntakeDesk:
         await failpoint("inbox.after_commit")
         for result, count in results.items():
             metrics.webhooks.labels(result).inc(count)
+        for row in rows:
+            if row.id in fresh:
+                log.info(
+                    "webhook_stored",
+                    cause=row.id,
+                    webhook=row.event,
+                    state=row.state,
+                    reason=row.reason,
+                )
 
     def _tell(self, tx: Tx, delivery: Delivery, cause: str) -> None:
         account, fact = delivery.account, delivery.reading.fact

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import structlog
+
 from services.douyin import store
 from services.douyin.domain.attempts import State
 from shared.contracts.envelope import Envelope, Origin
@@ -12,6 +14,8 @@ from shared.contracts.events.douyin import AttemptSettled, Outcome
 from shared.db import ALL_TENANTS, Database, Tx
 from shared.failpoints import failpoint
 from shared.observability import metrics
+
+log = structlog.get_logger()
 
 LEASE = timedelta(seconds=12)
 
@@ -73,7 +77,18 @@ def tell(tx: Tx, moved: Iterable[store.Moved]) -> None:
 
 
 def count(moved: Iterable[store.Moved]) -> None:
-    """Count outcomes, after the commit."""
+    """Count and log outcomes, after the commit."""
     for attempt in moved:
-        if attempt.state != State.QUEUED:
-            metrics.sends.labels(attempt.state).inc()
+        if attempt.state == State.QUEUED:
+            continue
+        metrics.sends.labels(attempt.state).inc()
+        log.info(
+            "attempt_settled",
+            cause=attempt.cause,
+            operation=attempt.operation_id,
+            item=attempt.item,
+            state=attempt.state,
+            reason=attempt.reason,
+            platform_message=attempt.msg_id,
+            log_id=attempt.log_id,
+        )

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import structlog
+
 from services.quota import domain, store
 from services.quota.actions.deps import Deps, PolicyUnknown
 from services.quota.domain import Bucket, BucketKey, Claim, Entry, Line, Refusal, Request
@@ -13,6 +15,8 @@ from shared.contracts.events.quota import ThresholdReached
 from shared.db import ALL_TENANTS, Tx
 from shared.errors import NotFound
 from shared.observability import metrics
+
+log = structlog.get_logger()
 
 _LEASE = timedelta(minutes=2)  # a reply that was not settled by then is asked about
 _PUSH_LEASE = timedelta(hours=2)  # push.release_after_hours, from the planned start (D7)
@@ -57,6 +61,14 @@ async def reserve(deps: Deps, questions: Sequence[Question]) -> list[Granted | R
     for question, answer in zip(questions, answers, strict=True):
         word = "granted" if isinstance(answer, Granted) else answer.reason.value
         metrics.quota_answers.labels(question.request.purpose, word).inc()
+        held = answer.reservation_id if isinstance(answer, Granted) else None
+        log.info(
+            "quota_answered",
+            cause=question.cause,
+            operation=question.operation_id,
+            answer=word,
+            reservation=held,
+        )
     return answers
 
 

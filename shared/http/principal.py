@@ -108,7 +108,8 @@ def caller_with(scope: str) -> Any:  # FastAPI's own type for dependencies
         principal = await authenticator.authenticate(request.headers.get("authorization", ""))
         if scope not in principal.scopes:
             raise Forbidden(f"the key lacks the scope {scope}", scope=scope)
-        structlog.contextvars.bind_contextvars(organization=principal.organization_id)
+        if principal.organization_id:
+            structlog.contextvars.bind_contextvars(organization=principal.organization_id)
         return principal
 
     return Depends(caller)

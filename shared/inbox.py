@@ -42,7 +42,7 @@ _HANDLED = sa.text(
 _STATE = sa.text("SELECT quarantined_at IS NOT NULL, reason FROM quarantine WHERE id = :id")
 _PURGE = sa.text(
     "DELETE FROM inbox WHERE ctid = ANY(ARRAY(SELECT ctid FROM inbox"
-    " WHERE received_at < now() - :kept LIMIT 10000))"
+    " WHERE received_at < now() - CAST(:kept AS interval) LIMIT 10000))"
 )
 
 
@@ -75,11 +75,11 @@ class Quarantine:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def count(self, event_id: str, lane: str, raw: bytes) -> int:
-        """Note one more attempt; how many that makes. More than MAX_ATTEMPTS: do not run it."""
+    async def count(self, event_id: str, lane: str, raw: bytes) -> int | None:
+        """Note one more attempt; how many that makes. None: it is in quarantine already."""
         async with self._database.transaction(ALL_TENANTS) as tx:
             row = (await tx.execute(_COUNT, {"id": event_id, "lane": lane, "envelope": raw})).one()
-            return MAX_ATTEMPTS + 1 if row.quarantined_at else int(row.attempts)
+            return None if row.quarantined_at else int(row.attempts)
 
     async def uncount(self, event_id: str) -> None:
         """The attempt did not count: a neighbour was away."""

@@ -7,6 +7,7 @@ costs seconds and nothing else. Any number of relays may run.
 
 import asyncio
 from collections.abc import Sequence
+from datetime import datetime
 
 import sqlalchemy as sa
 import structlog
@@ -35,6 +36,10 @@ _ACKNOWLEDGED = sa.text(
     "DELETE FROM outbox WHERE hearer = :hearer AND id = ANY(CAST(:ids AS text[]))"
 )
 _HORIZON = sa.text("SELECT now() + interval '15 seconds'")
+_SHORTEN = sa.text(
+    "UPDATE outbox SET send_after = :horizon WHERE ctid = ANY(ARRAY(SELECT ctid FROM outbox"
+    " WHERE send_after > :horizon ORDER BY send_after LIMIT 10000 FOR UPDATE SKIP LOCKED))"
+)
 _DEPTH = sa.text(
     "SELECT count(*), coalesce(extract(epoch FROM now() - min(created_at)), 0) FROM"
     " (SELECT created_at FROM outbox ORDER BY send_after LIMIT 10000) oldest"
@@ -95,10 +100,23 @@ class Relay:
     async def send_due(self) -> int:
         """One pass of the net; how many were sent."""
         await self._streams.ping()
+        kicked, self._kicked = self._kicked, False
+        try:
+            return await self._send_until(await self._horizon() if kicked else None)
+        except (NeighbourAway, CarrierAway):
+            self._kicked |= kicked  # what was lost is still to be sent
+            raise
+
+    async def _horizon(self) -> datetime:
+        """The end of the pauses that are cut short; longer ones are brought down to it."""
         async with self._database.transaction(ALL_TENANTS) as tx:
-            kicked = (await tx.execute(_HORIZON)).scalar_one() if self._kicked else None
+            horizon: datetime = (await tx.execute(_HORIZON)).scalar_one()
+            await tx.execute(_SHORTEN, {"horizon": horizon})
+            return horizon
+
+    async def _send_until(self, kicked: datetime | None) -> int:
+        async with self._database.transaction(ALL_TENANTS) as tx:
             pairs = [(r.hearer, r.lane) for r in await tx.execute(_WAITING, {"kicked": kicked})]
-        self._kicked = False
         sent = 0
         for hearer, lane in pairs:
             while (room := await self._streams.room(hearer, lane)) > 0:

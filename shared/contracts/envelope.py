@@ -93,6 +93,8 @@ class Envelope:
     def load(cls, raw: bytes) -> Self:
         """Read JSON bytes. Raises ValueError, KeyError or TypeError when they are no envelope."""
         fields = orjson.loads(raw)
+        if not (isinstance(fields["id"], str) and isinstance(fields["type"], str)):
+            raise TypeError("id and type must be text")
         return cls(
             id=fields["id"],
             type=fields["type"],

@@ -142,6 +142,7 @@ def open_database(url: str, service: str, *, pool: int = 5, overflow: int = 5) -
         pool_size=pool,
         max_overflow=overflow,
         pool_timeout=2,
+        hide_parameters=True,  # errors are logged, and parameters are what people wrote
         connect_args={
             "timeout": 2,
             "server_settings": {

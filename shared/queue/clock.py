@@ -100,6 +100,8 @@ class Clock:
             await worker.close()
         except (RedisError, OSError, AttributeError) as error:
             log.info("clock_close_failed", reason=repr(error))
+            if worker._pool is not None:  # noqa: SLF001  arq leaves it open when its farewell fails
+                await worker.pool.connection_pool.disconnect()
 
     def _build(self) -> Worker:
         settings = RedisSettings.from_dsn(self._url)

@@ -152,8 +152,11 @@ class Lane:
         for taken in group:
             envelope = taken.envelope
             attempt = await self._quarantine.count(envelope.id, self.lane, taken.entry.raw)
-            if attempt > MAX_ATTEMPTS:
+            if attempt is None:
                 await self._finish([taken])
+                continue
+            if attempt > MAX_ATTEMPTS:  # the last one never came back to say how it ended
+                await self._give_up(taken, "process_died")
                 continue
             try:
                 await self._handle(envelope.type, [envelope])

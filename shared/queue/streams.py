@@ -91,8 +91,10 @@ class Streams:
         for d in deliveries:
             key = stream_key(d.hearer, d.lane)
             keys[key] = None  # a full one is measured too, or it would stay full for ever
-            if self._length.get(key, 0) < BOUND:
+            length = self._length.get(key, 0)
+            if length < BOUND:
                 pipeline.xadd(key, {"e": d.envelope})
+                self._length[key] = length + 1
         for key in keys:
             pipeline.xlen(key)
         try:

@@ -50,7 +50,7 @@ def test_without_valkey_a_webhook_is_taken_and_its_cause_waits_in_the_outbox(hou
     with frozen(house, "valkey"):
         began = time.monotonic()
         assert house.say(asked).status_code == 200
-        assert time.monotonic() - began < 0.5
+        assert time.monotonic() - began < 1.0
         inbound = house.rows(
             "SELECT id FROM douyin.inbound WHERE dedupe_key = $1", asked.message_id
         )

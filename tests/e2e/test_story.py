@@ -1,5 +1,6 @@
 """What a shop sees: a fan writes, the right reply leaves once, and everything about it can be asked."""
 
+import json
 import time
 from typing import Any
 
@@ -33,6 +34,10 @@ def answers(house: House) -> list[tuple[str, str, str]]:
 
 def test_the_vectors_are_answered_byte_for_byte_each_once(house: House) -> None:
     """V2, V3, V10, V4 and V5 in the life of one fan, as design.md §10.2–3 says."""
+    first = wire.said("e2e-first", "你好")  # a process that has just started is still cold
+    house.say(first)
+    eventually(lambda: house.sent(to_user_id=first.fan))
+
     began = time.monotonic()
     deliver(house, "V2")
     eventually(lambda: answers(house))
@@ -114,6 +119,10 @@ def test_one_cause_leads_from_the_door_to_the_platform(house: House) -> None:
             house.rows(by_cause.format("quota.reservation"), story["cause"])[0]["committed"] == 1
         )
     )
+    told = [json.loads(line) for line in house.log("application").splitlines() if line[:1] == "{"]
+    events = {line["event"] for line in told if line.get("cause") == story["cause"]}
+    assert events >= {"webhook_stored", "quota_answered", "message_decided", "attempt_settled"}
+    assert asked.text not in house.log("application")
     assert story["candidates"]
     assert story["versions"]["rule_set"] >= 1
 

@@ -22,6 +22,7 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=120, help="deliveries a second")
     parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
     parser.add_argument("--ambiguous", type=float, default=0.02, help="part of the sends")
+    parser.add_argument("--echoes", type=float, default=0.02, help="part lost, doubled, late")
     parser.add_argument("--failpoint", default="", help="FAILPOINT of shared/failpoints.py")
     parser.add_argument("--hold-patience", type=float, default=200)
     parser.add_argument("--keep", type=Path, help="keep the data directory here")
@@ -32,6 +33,7 @@ def main() -> int:
         events,
         asked.rate,
         asked.ambiguous,
+        asked.echoes,
         failpoints=bool(asked.failpoint),
         hold_patience=asked.hold_patience,
     )

@@ -68,6 +68,7 @@ class Verdict:
     resolved: int = 0  # unknown first, sent by its echo
     unknown: int = 0  # still
     lost_echoes: int = 0  # events that the platform gave up delivering
+    echoes_counted: bool = True
     unconfirmed: int = 0  # accepted, but still in doubt here: their echo was lost
     orphans: int = 0  # holds whose send was never asked for; their lease gives them back
 
@@ -131,7 +132,7 @@ def judge(house: House, history: History, mark: str, verdict: Verdict) -> None:
         *_drifted(house),
     ]
     verdict.unconfirmed, told = _unconfirmed(house, stories, sent)
-    if verdict.unconfirmed > verdict.lost_echoes:
+    if verdict.echoes_counted and verdict.unconfirmed > verdict.lost_echoes:
         found.append(
             f"{verdict.unconfirmed} accepted and in doubt, {verdict.lost_echoes} echoes lost"
         )

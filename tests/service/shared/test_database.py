@@ -1,0 +1,176 @@
+"""PostgreSQL away is NeighbourAway and nothing else; no statement runs for ever."""
+
+import asyncio
+import io
+import time
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+import structlog
+
+from services.embedded.servers import PostgresServer
+from services.quota.service import SERVICE
+from shared.contracts.envelope import Envelope
+from shared.db import ALL_TENANTS, Database
+from shared.db.engine import open_database
+from shared.errors import NeighbourAway
+from tests.service.shared.conftest import HEARER, TELLER, Road, turn
+from tests.support.world import migrate_all, resources_for
+
+CANARY = "canary-4711"
+
+
+async def ask(database: Database, statement: str = "SELECT 1", *, seconds: int = 5) -> object:
+    async with database.transaction(ALL_TENANTS, seconds=seconds) as tx:
+        return (await tx.execute(sa.text(statement))).scalar_one()
+
+
+async def kill_backends(road: Road) -> int:
+    rows = await road.sql(
+        "SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid() AND usename = $1",
+        HEARER,
+    )
+    return len(rows)
+
+
+async def test_a_killed_backend_is_a_neighbour_that_is_away_and_the_next_try_works(
+    road: Road,
+) -> None:
+    database = road.process("p").database(HEARER)
+    with pytest.raises(NeighbourAway):
+        async with database.transaction(ALL_TENANTS) as tx:
+            assert await kill_backends(road) == 1
+            await tx.execute(sa.text("SELECT 1"))
+    assert await ask(database) == 1
+
+
+async def test_a_backend_that_dies_before_the_commit_is_a_neighbour_that_is_away(
+    road: Road,
+) -> None:
+    database = road.process("p").database(HEARER)
+    with pytest.raises(NeighbourAway):
+        async with database.transaction(ALL_TENANTS) as tx:
+            await tx.execute(sa.text("INSERT INTO effect VALUES ('lost')"))
+            assert await kill_backends(road) == 1
+    assert await road.effects() == []
+
+
+async def test_backends_that_died_in_the_pool_cost_one_try_each_at_most(road: Road) -> None:
+    database = road.process("p").database(HEARER)
+    await asyncio.gather(*(ask(database, "SELECT 1 FROM pg_sleep(0.1)") for _ in range(3)))
+    assert await kill_backends(road) == 3
+    failures = 0
+    for _ in range(4):
+        try:
+            await ask(database)
+        except NeighbourAway:
+            failures += 1
+    assert failures <= 3
+    assert await ask(database) == 1
+
+
+async def test_a_server_that_stops_is_away_quickly_and_comes_back(tmp_path: Path) -> None:
+    with PostgresServer(tmp_path / "postgres", fast=True) as server:
+        await asyncio.to_thread(lambda: asyncio.run(migrate_all(server.url(), [SERVICE])))
+        resources = resources_for(server.url(), "redis://127.0.0.1:1")
+        database = resources.database("quota")
+        assert await ask(database) == 1
+        server.stop()
+        began = time.monotonic()
+        for _ in range(3):
+            with pytest.raises(NeighbourAway):
+                await ask(database)
+        assert time.monotonic() - began < 2
+        server.start()
+        assert await ask(database) == 1
+        await resources.close()
+
+
+async def test_nobody_listens_there_is_a_neighbour_that_is_away() -> None:
+    database = open_database("postgresql+asyncpg://quota:x@127.0.0.1:1/siyu", "quota")
+    with pytest.raises(NeighbourAway):
+        await ask(database)
+    await database.close()
+
+
+async def test_a_statement_ends_when_its_time_is_over_and_that_is_our_fault(road: Road) -> None:
+    database = road.process("p").database(HEARER)
+    began = time.monotonic()
+    with pytest.raises(sa.exc.DBAPIError, match="statement timeout"):
+        await ask(database, "SELECT 1 FROM pg_sleep(30)", seconds=1)
+    assert 0.9 < time.monotonic() - began < 3
+    assert await ask(database) == 1
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT 1 / 0",
+        "SELECT nothing",
+        "SELECT CAST('x' AS integer)",
+        "INSERT INTO effect VALUES (NULL)",
+        "SELECT * FROM open_platform.outbox",
+    ],
+)
+async def test_what_is_wrong_with_a_statement_is_no_absence(road: Road, statement: str) -> None:
+    """Or a poisoned envelope would hold up its lane for ever."""
+    with pytest.raises(sa.exc.DBAPIError):
+        await ask(road.process("p").database(HEARER), statement)
+
+
+async def test_a_value_that_does_not_fit_is_no_absence(road: Road) -> None:
+    async with road.process("p").database(HEARER).transaction(ALL_TENANTS) as tx:
+        with pytest.raises(sa.exc.DBAPIError):
+            await tx.execute(sa.text("SELECT CAST(:n AS integer)"), {"n": 2**40})
+
+
+async def test_a_full_pool_is_a_neighbour_that_is_away(road: Road) -> None:
+    url = road.process("p").database(HEARER).engine.url.render_as_string(hide_password=False)
+    database = open_database(url, HEARER, pool=1, overflow=0)
+    async with database.transaction(ALL_TENANTS):
+        with pytest.raises(NeighbourAway):
+            await ask(database)
+    await database.close()
+
+
+async def test_what_a_statement_was_given_is_in_no_log(road: Road) -> None:
+    """A handler's failure is logged with its error, and the error must not quote parameters."""
+    written = io.StringIO()
+
+    async def fails_in_sql(envelopes: list[Envelope]) -> None:
+        async with road.process("hearer").database(HEARER).transaction(ALL_TENANTS) as tx:
+            await tx.execute(sa.text("SELECT CAST(:x AS text), 1 / :y"), {"x": CANARY, "y": 0})
+
+    relay = road.relay()
+    await road.tell("bad")
+    await relay.send_offered()
+    before = structlog.get_config()
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(written))
+    try:
+        await turn(road.lane(fails_in_sql))
+    finally:
+        structlog.configure(**before)
+    assert "envelope_failed" in written.getvalue()
+    assert "division by zero" in written.getvalue()
+    assert CANARY not in written.getvalue()
+
+
+async def test_an_error_does_not_quote_what_its_statement_was_given(road: Road) -> None:
+    """Ticks, alarms and requests that fail are logged with the whole error."""
+    with pytest.raises(sa.exc.DBAPIError) as raised:
+        async with road.process("p").database(HEARER).transaction(ALL_TENANTS) as tx:
+            await tx.execute(sa.text("SELECT CAST(:x AS text), 1 / :y"), {"x": CANARY, "y": 0})
+    assert "division by zero" in str(raised.value)
+    assert CANARY not in str(raised.value)
+
+
+async def test_events_of_a_transaction_wait_for_its_commit(road: Road) -> None:
+    offered: list[int] = []
+    database = road.process("p").database(TELLER)
+    database.after_commit = lambda deliveries: offered.append(len(deliveries))
+    await ask(database)
+    assert offered == [], "nothing was published"
+    await road.tell("one", "two", process="p")
+    assert offered == [2]

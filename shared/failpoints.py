@@ -26,15 +26,29 @@ def _parse(text: str) -> dict[str, _Action]:
     actions = {}
     for part in filter(None, (p.strip() for p in text.split(";"))):
         name, _, what = part.partition("=")
-        verb, *options = what.split(":")
-        seconds, probability = 0.0, 1.0
-        for option in options:
-            if option.startswith("p"):
-                probability = float(option[1:])
-            else:
-                seconds = float(option)
-        actions[name] = _Action(verb, seconds, probability)
+        try:
+            actions[name] = _action(*what.split(":"))
+        except ValueError as error:
+            raise ValueError(f"FAILPOINT: {part!r} makes no sense: {error}") from error
+        if not name:
+            raise ValueError(f"FAILPOINT: {part!r} names no place")
     return actions
+
+
+def _action(verb: str, *options: str) -> _Action:
+    if verb not in {"kill9", "sleep", "raise"}:
+        raise ValueError(f"no action named {verb!r}")
+    seconds, probability = 0.0, 1.0
+    for option in options:
+        if option.startswith("p"):
+            probability = float(option[1:])
+        else:
+            seconds = float(option)
+    if seconds < 0 or (verb == "sleep") != (seconds > 0):
+        raise ValueError("seconds belong to `sleep`, and only there")
+    if not 0 <= probability <= 1:
+        raise ValueError("a probability is between 0 and 1")
+    return _Action(verb, seconds, probability)
 
 
 _ACTIVE = _parse(os.environ.get("FAILPOINT", ""))
@@ -53,5 +67,3 @@ async def failpoint(name: str) -> None:
             await asyncio.sleep(action.seconds)
         case "raise":
             raise FailpointHit(name)
-        case unknown:
-            raise ValueError(f"failpoint {name}: no action named {unknown!r}")

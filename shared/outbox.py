@@ -19,6 +19,7 @@ from shared.queue.streams import CarrierAway, Streams
 
 log = structlog.get_logger()
 
+_ACKNOWLEDGED_EVERY = 0.25  # seconds
 _OFFERED = 10_000  # deliveries waiting in memory; beyond that the net sends them
 _CLAIM = sa.text(
     "UPDATE outbox SET sends = sends + 1,"
@@ -145,6 +146,8 @@ class Relay:
             except CarrierAway:
                 await asyncio.sleep(0.5)
                 continue
+            if acknowledged:  # nobody waits for this: many acknowledgements cost one commit
+                await asyncio.sleep(_ACKNOWLEDGED_EVERY)
             while acknowledged:
                 try:
                     await self.forget(acknowledged)

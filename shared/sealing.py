@@ -55,9 +55,9 @@ class Sealer:
         key_id, _, body = rest.partition(".")
         if version != "s1" or not body:
             raise SealBroken("not a sealed text")
-        raw = base64.b64decode(body)
         try:
+            raw = base64.b64decode(body)
             plain = self._cipher(owner, key_id).decrypt(raw[:_NONCE], raw[_NONCE:], owner.encode())
-        except InvalidTag as broken:
+        except (InvalidTag, ValueError) as broken:
             raise SealBroken("sealed for somebody else") from broken
         return plain.decode("utf-8")

@@ -14,7 +14,7 @@ from services.quota.domain import Request as Wanted
 from shared.contracts.api import quota as contract
 from shared.errors import NotFound
 from shared.http.errors import errors
-from shared.http.models import ResponseModel
+from shared.http.models import ResponseModel, Text
 from shared.http.pages import AskedPage, Cursors
 from shared.http.principal import INTERNAL, Principal, caller_with
 
@@ -101,10 +101,10 @@ async def peek(body: contract.PeekBatch, deps: QuotaDeps) -> contract.PeekAnswer
     tags=["quota"],
 )
 async def list_quotas(
-    account_id: str,
+    account_id: Text,
     caller: Reader,
     deps: QuotaDeps,
-    fan: Annotated[str | None, Query(max_length=200, description="open_id of a fan")] = None,
+    fan: Annotated[Text | None, Query(max_length=200, description="open_id of a fan")] = None,
 ) -> contract.PeekAnswer:
     """The account's monthly budget and, with `fan`, what may still be written to that fan, and when again."""
     purposes = ["push.monthly"] if fan is None else ["push.monthly", "dm.reply", "dm.enter"]
@@ -155,13 +155,13 @@ class EntryPage(ResponseModel):
     tags=["quota"],
 )
 async def list_quota_entries(
-    account_id: str,
+    account_id: Text,
     caller: Reader,
     deps: QuotaDeps,
     cursors: QuotaCursors,
     page: AskedPage,
     subject: Annotated[
-        str, Query(max_length=200, description="a fan's open_id, or the account id")
+        Text, Query(max_length=200, description="a fan's open_id, or the account id")
     ] = "",
 ) -> EntryPage:
     """Everything that was held, committed and released: the append-only ledger."""

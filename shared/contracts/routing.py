@@ -37,6 +37,17 @@ ROUTES: dict[str, tuple[Hearer, ...]] = {
 }
 
 
+# Seconds between two batches of a lane. A single event never waits; under load, batches grow, and a
+# batch costs the same for one as for fifty. Nobody waits for bookkeeping, so it may be slower.
+_PACES = {"live": 0.015, "sends": 0.010}
+_BOOKKEEPING_PACE = 0.100
+
+
+def pace_of(lane: str) -> float:
+    """How long after the last batch began the next may begin, in seconds."""
+    return _PACES.get(lane, _BOOKKEEPING_PACE)
+
+
 def lanes_of(service: str) -> tuple[str, ...]:
     """The lanes on which `service` reads, in a fixed order."""
     heard = {h.lane for hearers in ROUTES.values() for h in hearers if h.service == service}

@@ -36,6 +36,9 @@ _LOST = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
+    # somebody else was in the way for too long: no fault of what was to be done
+    asyncpg.LockNotAvailableError,
+    asyncpg.DeadlockDetectedError,
 )
 
 

@@ -64,6 +64,7 @@ class Tokens:
                 algorithms=["EdDSA"],
                 audience=_AUDIENCE,
                 issuer="open_platform",
+                options={"require": ["exp", "aud", "iss"]},
             )
             if jwt.get_unverified_header(token).get("typ") != "at+jwt":
                 raise Unauthenticated("not an access token")

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import structlog
 
 from shared.contracts.envelope import Envelope
+from shared.contracts.routing import pace_of
 from shared.errors import NeighbourAway
 from shared.inbox import MAX_ATTEMPTS, Quarantine
 from shared.observability import metrics
@@ -68,6 +69,7 @@ class Lane:
         self._reader = streams.reader(service, lane)
         self._later: list[tuple[float, Taken]] = []
         self._swept = 0.0
+        self._began = 0.0
         self.alive_at = time.monotonic()
 
     async def run(self) -> None:
@@ -102,7 +104,10 @@ class Lane:
             await self._one_by_one(await self._read(left))
         if self._later:
             block_ms = min(block_ms, 500)
+        if block_ms:  # 0 asks for what is there, now
+            await asyncio.sleep(self._began + pace_of(self.lane) - time.monotonic())
         entries = await self._reader.new(block_ms=block_ms)
+        self._began = time.monotonic()
         if entries:
             await self._batch(await self._read(entries))
         return len(entries) + len(due)

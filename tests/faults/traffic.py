@@ -4,6 +4,7 @@ The poster's history is what the run is judged by: only what it saw acknowledged
 """
 
 import asyncio
+import itertools
 import random
 import time
 from collections import Counter
@@ -36,7 +37,7 @@ _EACH = 5  # messages of one fan: the loop guard takes more than ten in a minute
 _HANDED_OVER = 0.02
 _DUPLICATES = 0.1
 _TIMEOUT = aiohttp.ClientTimeout(total=5)
-_PAUSES = (0.3, 1.0)
+_PAUSES = (0.5, 1.0, 2.0, 3.0)  # before the next try; the last one again and again
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,18 +118,19 @@ class _Poster:
     ) -> None:
         self._hook, self._session, self._history = hook, session, history
         self._deadline = deadline
-        self._pauses = random.Random(len(history.said))
+        self._jitter = random.Random(len(history.said))
 
     async def deliver(self, message_id: str, body: bytes, header: str) -> None:
         """Until acknowledged, or until the patience ends."""
         heading = wire.headers(body, header)
+        pauses = itertools.chain(_PAUSES, itertools.repeat(_PAUSES[-1]))
         while time.monotonic() < self._deadline:
             answer = await self._try(body, heading)
             self._history.answers[answer] += 1
             if answer == "200":
                 self._history.acknowledged.setdefault(message_id, time.monotonic())
                 return
-            await asyncio.sleep(self._pauses.uniform(*_PAUSES))
+            await asyncio.sleep(next(pauses) * self._jitter.uniform(0.7, 1.3))
 
     async def _try(self, body: bytes, heading: dict[str, str]) -> str:
         began = time.monotonic()

@@ -36,6 +36,10 @@ TRIES = 4  # the first and three more
 PURPOSES = {Scene.REPLY: Purpose.DM_REPLY, Scene.ENTER: Purpose.DM_ENTER}
 
 
+class PolicyNotHeard(Exception):
+    """The account is not known here (yet): its envelope is tried again, and put aside at last."""
+
+
 @dataclass(frozen=True, slots=True)
 class Heard:
     """What a fan did, as an envelope told it."""
@@ -82,7 +86,7 @@ def suffix(envelope: Envelope) -> str:
 
 
 async def answer(deps: Deps, heard: Sequence[Heard]) -> None:
-    """Decide everything in `heard` once. Raises NeighbourAway when something has to wait."""
+    """Decide everything in `heard` once. Raises NeighbourAway, and PolicyNotHeard at the end."""
     waiting: list[Heard] = []
     for _ in range(TRIES):
         view = await _read(deps, heard)
@@ -104,8 +108,9 @@ async def answer(deps: Deps, heard: Sequence[Heard]) -> None:
     else:
         raise NeighbourAway("conversations kept changing", neighbour="direct_messages")
     if waiting:
-        account = waiting[0].envelope.account_id
-        raise NeighbourAway(f"the policy of {account} is not known yet", neighbour="open_platform")
+        # no NeighbourAway: it would stop the lane, and with it every other tenant, for as long
+        # as this one account is unknown
+        raise PolicyNotHeard(waiting[0].envelope.account_id)
 
 
 def _log(plan: Plan) -> None:

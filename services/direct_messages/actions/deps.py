@@ -38,26 +38,26 @@ class Catalogue:
         known = {account: head for account, head in heads.items() if head[0]}
         policies = {(*account, head[0]) for account, head in known.items()}
         rule_sets = {(*account, head[1]) for account, head in known.items()}
-        if missing := policies - self._policies.keys():
+        # what is used is kept here: others may trim the caches while we wait for PostgreSQL
+        used_policies = {v: self._policies[v] for v in policies & self._policies.keys()}
+        used_rules = {v: self._rules[v] for v in rule_sets & self._rules.keys()}
+        if missing := policies - used_policies.keys():
             for version, values in (await store.policy_values(tx, missing)).items():
-                self._policies[version] = policy_of(version[2], values)
-        if missing := rule_sets - self._rules.keys():
+                used_policies[version] = policy_of(version[2], values)
+        if missing := rule_sets - used_rules.keys():
             found = await store.rule_sets(tx, missing)
             for version in missing:  # the rule set 0 is empty and not stored
-                self._rules[version] = compile_rules(version[2], found.get(version, ()))
-        settings = {
-            account: Setting(
-                self._policies[*account, head[0]],
-                self._rules[*account, head[1]],
-            )
+                used_rules[version] = compile_rules(version[2], found.get(version, ()))
+        _remember(self._policies, used_policies)
+        _remember(self._rules, used_rules)
+        return {
+            account: Setting(used_policies[*account, head[0]], used_rules[*account, head[1]])
             for account, head in known.items()
         }
-        _trim(self._policies, policies)
-        _trim(self._rules, rule_sets)
-        return settings
 
 
-def _trim(cache: OrderedDict[Version, Any], used: set[Version]) -> None:
+def _remember(cache: OrderedDict[Version, Any], used: dict[Version, Any]) -> None:
+    cache.update(used)
     for version in used:
         cache.move_to_end(version)
     while len(cache) > max(_KEPT, len(used)):

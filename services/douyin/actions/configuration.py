@@ -7,7 +7,7 @@ import structlog
 
 from services.douyin import store
 from services.douyin.actions.directory import Directory, authorisation, secret_owner, token_owner
-from services.douyin.domain.accounts import AccountState, DemoSecret, account_state
+from services.douyin.domain.accounts import AccountState, DemoSecret, UnknownApp, account_state
 from shared.db import Database
 from shared.errors import NotFound
 from shared.sealing import Sealer
@@ -95,6 +95,9 @@ async def put_binding(
     if tokens is not None:
         sealed = seal_tokens(deps.sealer, organization_id, account_id, tokens)
     async with deps.database.transaction(organization_id) as tx:
+        # asked first: whether a foreign app has such an account is nobody's business
+        if await store.find_app(tx, organization_id, identity[0]) is None:
+            raise UnknownApp(pointer="#/client_key")
         await store.put_binding(tx, organization_id, account_id, identity, sealed)
         row = await store.find_binding(tx, organization_id, account_id)
         now = tx.now

@@ -1,8 +1,8 @@
 """The door: `POST /douyin/webhooks/{client_key}`, bare ASGI, checks in one fixed order (security.md §3)."""
 
+import json
 from typing import Any, Final
 
-import orjson
 import structlog
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
@@ -71,7 +71,7 @@ class Door:
             return
         headers = [(b"content-type", b"application/json")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": orjson.dumps(answer)})
+        await send({"type": "http.response.body", "body": json.dumps(answer).encode()})
 
     async def _serve(self, scope: Scope, receive: Receive) -> dict[str, Any] | None:
         if scope["method"] != "POST":

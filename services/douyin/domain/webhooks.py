@@ -12,6 +12,7 @@ from services.douyin.domain.strict_json import NotStrict, parse_text
 VERIFY: Final = "verify_webhook"
 AHEAD: Final = timedelta(minutes=5)
 MOST_ID: Final = 256
+MOST_OPEN_ID: Final = 200  # as everywhere in our APIs and contracts
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST_MS: Final = 4_102_444_800_000  # the year 2100: beyond it, it is no time
@@ -145,15 +146,15 @@ def read(body: dict[str, Any]) -> Webhook:
     """The outer fields of a parsed body."""
     return Webhook(
         event=_short(body.get("event")),
-        from_id=_short(body.get("from_user_id")),
-        to_id=_short(body.get("to_user_id")),
+        from_id=_short(body.get("from_user_id"), MOST_OPEN_ID),
+        to_id=_short(body.get("to_user_id"), MOST_OPEN_ID),
         content=_content(body.get("content")),
     )
 
 
-def _short(value: object) -> str:
+def _short(value: object, most: int = MOST_ID) -> str:
     # what is no id, or too long for one, names nobody
-    return storable(value) if isinstance(value, str) and len(value) <= MOST_ID else ""
+    return storable(value) if isinstance(value, str) and len(value) <= most else ""
 
 
 def _content(value: object) -> dict[str, Any] | None:

@@ -104,12 +104,23 @@ async def test_a_message_before_the_policy_waits_for_it(shop: Shop) -> None:
     await shop.rules(PRICE, account="acc_new")
     message = await shop.a_message("多少钱", account="acc_new")
 
-    with pytest.raises(NeighbourAway):
-        await shop.tell(message)
+    await shop.tell(message)
+    assert await shop.texts() == []
     await shop.policy(account="acc_new", drained=False)
     await shop.take_again()
 
     assert await shop.texts() == ["99 元"]
+
+
+async def test_an_account_that_nobody_knows_holds_up_no_other(shop: Shop) -> None:
+    await shop.rules(PRICE)
+    stranger = await shop.a_message("多少钱", account="acc_ghost", fan="somebody")
+
+    await shop.tell(stranger, await shop.a_message("多少钱"))
+    await shop.says("多少钱", fan="another")
+
+    assert await shop.texts() == ["99 元", "99 元"]
+    assert await shop.attempts() == 1  # the stranger alone is counted, and put aside at last
 
 
 async def test_what_quota_refuses_is_decided_and_not_sent(shop: Shop) -> None:

@@ -66,6 +66,15 @@ async def test_the_verification_is_answered_with_its_challenge(quiet: Connector)
     assert await rows(quiet) == []
 
 
+@pytest.mark.parametrize("challenge", [10**30, "a\ud800"])
+async def test_a_strange_challenge_comes_back_as_it_was(
+    quiet: Connector, challenge: int | str
+) -> None:
+    body = {"event": "verify_webhook", "client_key": KEY, "content": {"challenge": challenge}}
+    answer = await quiet.post(body)
+    assert (answer.status_code, json.loads(answer.content)) == (200, {"challenge": challenge})
+
+
 @pytest.mark.parametrize("negative", VECTORS["negatives"], ids=lambda n: n["name"])
 async def test_a_negative_leaves_nothing_but_a_counter(
     quiet: Connector, negative: dict[str, Any]
@@ -258,6 +267,7 @@ async def test_age_is_judged_by_business_time(
         ({"content": {"text": "\ud800"}}, "handled", None, "douyin.message_received"),
         ({"event": "x\x00y\ud800"}, "ignored", "unknown_event", None),
         ({"event": "e" * 3000}, "quarantined", "malformed", None),
+        ({"from_user_id": "f" * 201}, "quarantined", "malformed:fan", None),
     ],
 )
 async def test_whatever_is_signed_is_stored(

@@ -195,3 +195,18 @@ async def test_without_postgresql_the_answer_is_503_and_quick(
         async with database.transaction(ALL_TENANTS):
             pass
     assert (await quota.reserve("op"))["granted"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "a%00b/quotas",
+        f"{ACC}/quotas?fan=%00",
+        "a%00b/quota-entries",
+        f"{ACC}/quota-entries?subject=%00",
+    ],
+)
+async def test_a_nul_is_wrong_input(quota: QuotaWorld, path: str) -> None:
+    headers = quota.world.caller(ORG, frozenset({"quota:read"}))
+    answer = await quota.world.http.get(f"/v1/accounts/{path}", headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid")

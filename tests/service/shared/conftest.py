@@ -58,9 +58,7 @@ class Road:
         resources = self.process(process)
         return Relay(resources.database(service), resources.streams)
 
-    def lane(
-        self, handler: Handler, process: str = "hearer", patience: Patience = AT_ONCE
-    ) -> Lane:
+    def lane(self, handler: Handler, process: str = "hearer", patience: Patience = AT_ONCE) -> Lane:
         """The hearer's lane, in that process, with that handler of the teller's only event."""
         handlers = {SendNotRequested.type: handler}
         quarantine = Quarantine(self.process(process).database(HEARER))
@@ -102,7 +100,7 @@ class Road:
 
     def pending(self) -> int:
         """Entries that a consumer took and did not finish."""
-        return int(self.carrier.xpending(STREAM, HEARER)["pending"])  # type: ignore[index, call-overload]
+        return int(self.carrier.xpending(STREAM, HEARER)["pending"])  # type: ignore[index]
 
     async def waiting(self) -> list[tuple[str, str]]:
         """(event id, reason) of what is in the hearer's quarantine."""

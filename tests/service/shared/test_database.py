@@ -39,10 +39,14 @@ async def test_a_killed_backend_is_a_neighbour_that_is_away_and_the_next_try_wor
     road: Road,
 ) -> None:
     database = road.process("p").database(HEARER)
-    with pytest.raises(NeighbourAway):
+
+    async def loses_its_backend() -> None:
         async with database.transaction(ALL_TENANTS) as tx:
             assert await kill_backends(road) == 1
             await tx.execute(sa.text("SELECT 1"))
+
+    with pytest.raises(NeighbourAway):
+        await loses_its_backend()
     assert await ask(database) == 1
 
 
@@ -50,10 +54,14 @@ async def test_a_backend_that_dies_before_the_commit_is_a_neighbour_that_is_away
     road: Road,
 ) -> None:
     database = road.process("p").database(HEARER)
-    with pytest.raises(NeighbourAway):
+
+    async def loses_its_backend() -> None:
         async with database.transaction(ALL_TENANTS) as tx:
             await tx.execute(sa.text("INSERT INTO effect VALUES ('lost')"))
             assert await kill_backends(road) == 1
+
+    with pytest.raises(NeighbourAway):
+        await loses_its_backend()
     assert await road.effects() == []
 
 

@@ -52,9 +52,7 @@ async def test_unseen_leaves_out_what_was_heard(road: Road) -> None:
 
 
 @pytest.mark.parametrize(("days", "kept"), [(6, 1), (8, 0)])
-async def test_a_mark_outlives_every_copy_of_its_envelope(
-    road: Road, days: int, kept: int
-) -> None:
+async def test_a_mark_outlives_every_copy_of_its_envelope(road: Road, days: int, kept: int) -> None:
     await road.write([an_event("old")])
     await road.sql(f"UPDATE {HEARER}.inbox SET received_at = now() - interval '{days} days'")
     await inbox.purge(road.process("hearer").database(HEARER))

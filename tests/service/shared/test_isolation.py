@@ -150,7 +150,11 @@ async def test_no_role_stands_above_the_rules(owner: Any) -> None:
 async def test_no_role_makes_tables_or_moves_the_clock(resources: Resources) -> None:
     for name, statement in itertools.product(
         NAMES,
-        ("CREATE TABLE mine (x int)", "UPDATE siyu.clock SET ahead = '1 day'", f"SET ROLE {SUPERUSER}"),
+        (
+            "CREATE TABLE mine (x int)",
+            "UPDATE siyu.clock SET ahead = '1 day'",
+            f"SET ROLE {SUPERUSER}",
+        ),
     ):
         with pytest.raises(sa.exc.DBAPIError, match="permission denied"):
             async with resources.database(name).transaction(ALL_TENANTS) as tx:

@@ -230,7 +230,7 @@ async def crash_in(road: Road, word: str) -> bool:
 async def test_after_a_crash_everything_in_hand_is_taken_alone_and_counted_before_it_runs(
     road: Road,
 ) -> None:
-    (_, bad_id, good_id) = await told(road, "good 1", "bad", "good 2")
+    (_, bad_id, _) = await told(road, "good 1", "bad", "good 2")
     assert await crash_in(road, "bad")
     assert await attempts(road) == {}, "in a batch nobody knows whose fault it was"
     assert await crash_in(road, "bad")
@@ -279,7 +279,9 @@ async def test_an_operator_lets_it_be_tried_again_and_hears_what_became_of_it(
     handler, operator = Handler(road, {"bad": fails}), Operator(road, capsys)
     (bad_id,) = await told(road, "bad")
     await turn(road.lane(handler))
-    assert f"{HEARER} {bad_id} direct_messages.send_not_requested Zero" in await operator.quarantine()
+    assert (
+        f"{HEARER} {bad_id} direct_messages.send_not_requested Zero" in await operator.quarantine()
+    )
     async with running(road.lane(handler).run()):
         assert await operator.redrive() == f"{bad_id} failed again: ZeroDivisionError"
         assert await road.waiting() == [(bad_id, "ZeroDivisionError")]

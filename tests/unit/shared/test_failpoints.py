@@ -47,8 +47,11 @@ def test_a_plan_is_read() -> None:
 
 @pytest.mark.parametrize(
     "plan",
-    ["here", "here=", "=kill9", "here=explode", "here=kill9:p2", "here=kill9:px", "here=sleep"]
-    + ["here=sleep:long", "here=sleep:-1", "here=kill9:", "here=raise;there=explode"],
+    [
+        *("here", "here=", "=kill9", "here=explode", "here=raise;there=explode"),
+        *("here=kill9:p2", "here=kill9:px", "here=kill9:", "here=kill9:3"),
+        *("here=sleep", "here=sleep:long", "here=sleep:-1"),
+    ],
 )
 def test_a_plan_without_sense_is_refused_and_named(plan: str) -> None:
     wrong = plan.rpartition(";")[2]

@@ -53,7 +53,7 @@ BAD: dict[str, str] = {
     "an id token": jwt.encode(claims(), KEY, "EdDSA", {"typ": "JWT"}),
     "no tenant": jwt.encode(claims(org=None), KEY, "EdDSA", HEADER),
     "no end": jwt.encode(claims(exp=None), KEY, "EdDSA", HEADER),
-    "no signature": jwt.encode(claims(), None, "none", HEADER),
+    "no signature": jwt.encode(claims(), "", "none", HEADER),
     "a symmetric signature": hs256_with_the_public_key(),
     "another key": jwt.encode(claims(), Ed25519PrivateKey.generate(), "EdDSA", HEADER),
     "another master key": Tokens(Sealer(b"x" * 32)).issue(CALLER),

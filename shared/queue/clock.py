@@ -96,6 +96,12 @@ class Clock:
         worker, self._worker = self._worker, None
         if worker is None:
             return
+        # arq waits for its jobs too, but takes their end for ours: the clock would stop for good
+        jobs = list(worker.tasks.values())
+        for job in jobs:
+            job.cancel()
+        await asyncio.gather(*jobs, return_exceptions=True)
+        worker.tasks.clear()
         try:
             await worker.close()
         except (RedisError, OSError, AttributeError) as error:

@@ -1,7 +1,7 @@
 """One lane of one service: reads batches, runs handlers, acknowledges; a poisoned envelope ends in quarantine.
 
 A neighbour being away pauses the lane and counts nothing. A batch that fails is taken again one by
-one, and so is whatever a dead process had in its hands: only then do attempts count.
+one, and so is what two processes in a row had in their hands when they died: only then do attempts count.
 """
 
 import asyncio
@@ -48,9 +48,6 @@ class Taken:
     envelope: Envelope
 
 
-Take = Callable[[Sequence[Taken]], Awaitable[None]]
-
-
 class Lane:
     """Consumes `service`'s stream of `lane` with one handler per event type."""
 
@@ -75,21 +72,34 @@ class Lane:
     async def run(self) -> None:
         """Read and handle until cancelled."""
         pause = 0
-        take_pending: Take | None = self._one_by_one  # a process died with these in its hands
+        recover = self._after_death
         while True:
             self.alive_at = time.monotonic()
             try:
-                if take_pending is not None:
-                    self._later.clear()
-                    await take_pending(await self._read(await self._reader.own_pending()))
-                    take_pending = None
+                await recover()
+                recover = self._nothing
                 await self.step(block_ms=5000)
                 pause = 0
             except NeighbourAway as away:
                 log.info("lane_pauses", service=self.service, lane=self.lane, reason=str(away))
                 await asyncio.sleep(_PAUSES[pause] * random.uniform(0.8, 1.2))
                 pause = min(pause + 1, len(_PAUSES) - 1)
-                take_pending = take_pending or self._batch  # what was in our hands comes first
+                if recover == self._nothing:
+                    recover = self._after_pause
+
+    async def _nothing(self) -> None:
+        """Go on with what is new."""
+
+    async def _after_pause(self) -> None:
+        """A neighbour was away: what is in our hands comes first, and nothing is counted."""
+        self._later.clear()
+        await self._batch(await self._read(await self._reader.own_pending()))
+
+    async def _after_death(self) -> None:
+        """A process died with these in its hands: once may be an accident, twice is suspicious."""
+        first, again = await self._reader.left_behind()
+        await self._batch(await self._read(first))
+        await self._one_by_one(await self._read(again))
 
     async def step(self, *, block_ms: int) -> int:
         """One batch; how many entries were taken."""

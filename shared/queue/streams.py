@@ -152,8 +152,32 @@ class Reader:
         return await self._guard(self._read(">", block_ms, forget=forget))
 
     async def own_pending(self) -> list[Entry]:
-        """What this consumer read and never finished, from before a restart."""
+        """What this consumer read and has not finished."""
         return await self._guard(self._read("0", 0))
+
+    async def left_behind(self) -> tuple[list[Entry], list[Entry]]:
+        """What this consumer had in its hands when its process died: for the first time, and again."""
+        try:
+            pending = await self._redis.xpending_range(
+                self._key, self._group, "-", "+", BATCH, consumername=self._consumer
+            )
+        except ResponseError:  # the stream is gone, and whatever was in it is sent again
+            return [], []
+        except (RedisError, OSError) as error:
+            raise CarrierAway("Redis is away", neighbour="redis") from error
+        again = {p["message_id"] for p in pending if p["times_delivered"] > 1}
+        first = [p["message_id"] for p in pending if p["message_id"] not in again]
+        return await self._claim(first), await self._claim(sorted(again))
+
+    async def _claim(self, places: Sequence[bytes]) -> list[Entry]:
+        """Take entries once more; Redis counts how often."""
+        if not places:
+            return []
+        claiming = self._redis.xclaim(self._key, self._group, self._consumer, 0, list(places))
+        try:
+            return _entries(await claiming)
+        except (RedisError, OSError) as error:
+            raise CarrierAway("Redis is away", neighbour="redis") from error
 
     async def abandoned(self, idle_ms: int) -> list[Entry]:
         """What a dead consumer left, now ours."""

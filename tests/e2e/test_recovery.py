@@ -20,15 +20,20 @@ def _whole_again(house: House) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("part", ["application", "postgres", "valkey", "simulator"])
-def test_a_killed_part_comes_back_and_the_message_is_answered_once(house: House, part: str) -> None:
+def test_a_killed_part_comes_back_and_the_message_is_answered_at_most_once(
+    house: House, part: str
+) -> None:
     asked = wire.said(f"e2e-killed-{part}", "多少钱")
     assert house.say(asked).status_code == 200
     before = house.pid(part)
     assert house.kill(part)
     eventually(lambda: house.is_ready() and house.pid(part) not in {0, before}, within=30)
-    eventually(lambda: house.sent(to_user_id=asked.fan), within=30)
-    eventually(house.at_rest, within=30)
-    assert len(house.sent(to_user_id=asked.fan)) == 1
+    ended = "SELECT state, reason FROM douyin.attempt WHERE reply_to = $1"
+    eventually(lambda: house.rows(ended, asked.message_id) and house.at_rest(), within=30)
+    # who died between claim and send cannot know: that one stays in doubt and is not sent again
+    in_doubt = house.rows(ended, asked.message_id)[0]["state"] == "unknown"
+    least = 0 if part == "application" and in_doubt else 1
+    assert least <= len(house.sent(to_user_id=asked.fan)) <= 1
 
 
 def test_without_postgresql_a_webhook_is_refused_in_time_and_answered_later(house: House) -> None:

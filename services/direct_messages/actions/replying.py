@@ -97,6 +97,8 @@ async def _prepare(
     if found is None:
         raise NotFound(f"no conversation {wanted.conversation_id}")
     policy = await _policy(deps, tx, found)
+    if not wanted.text.strip():
+        raise Invalid("must not be blank", pointer="#/text")
     if len(wanted.text) > policy.text_chars:
         raise Invalid(f"at most {policy.text_chars} characters", pointer="#/text")
     if has_external_link(wanted.text):

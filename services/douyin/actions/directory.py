@@ -2,14 +2,23 @@
 
 import asyncio
 import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
+
+import structlog
 
 from services.douyin import store
 from services.douyin.domain.accounts import USABLE, Authorisation, account_state
 from shared.db import ALL_TENANTS, Database
 from shared.errors import NeighbourAway
-from shared.sealing import Sealer
+from shared.sealing import SealBroken, Sealer
+
+log = structlog.get_logger()
+
+Row = TypeVar("Row", store.AppRow, store.BindingRow)
+Opened = TypeVar("Opened")
 
 FRESH_SECONDS = 5.0
 _MISS_SECONDS = 1.0  # unknown keys cannot make us ask more often
@@ -103,12 +112,27 @@ class Directory:
             apps = await store.all_apps(tx)
             bindings = await store.all_bindings(tx)
         opened: dict[tuple[str, str], str] = {}
-        self._apps = {row.client_key: self._open_app(row, opened) for row in apps}
-        accounts = [self._open_account(row, opened) for row in bindings]
+        self._apps = {a.client_key: a for a in self._readable(self._open_app, apps, opened)}
+        accounts = self._readable(self._open_account, bindings, opened)
         self._by_open_id = {(a.client_key, a.open_id): a for a in accounts}
         self._by_id = {(a.organization_id, a.account_id): a for a in accounts}
         self._opened = opened
         self._read_at = began
+
+    def _readable(
+        self,
+        open_row: Callable[[Row, dict[tuple[str, str], str]], Opened],
+        rows: Iterable[Row],
+        opened: dict[tuple[str, str], str],
+    ) -> list[Opened]:
+        """The rows that open; one that does not must not close the door for everybody."""
+        found = []
+        for row in rows:
+            try:
+                found.append(open_row(row, opened))
+            except SealBroken:
+                log.exception("configuration_unreadable", organization=row.organization_id)
+        return found
 
     def _open(self, owner: str, sealed: str, opened: dict[tuple[str, str], str]) -> str:
         plain = self._opened.get((owner, sealed)) or self._sealer.open(owner, sealed)

@@ -120,7 +120,7 @@ async def test_without_a_live_context_a_person_cannot_reply(shop: Shop) -> None:
     assert request["scene"] == "im_enter_direct_msg"
 
 
-@pytest.mark.parametrize("text", ["", "长" * 1001, "见 https://x.example/", "a\x00b"])
+@pytest.mark.parametrize("text", [" \u3000", "", "长" * 1001, "见 https://x.example/", "a\x00b"])
 async def test_a_text_that_may_not_go_out_is_refused_with_its_place(shop: Shop, text: str) -> None:
     await shop.says("在吗")
 

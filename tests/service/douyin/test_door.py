@@ -171,6 +171,21 @@ async def test_a_signature_counts_for_its_own_app_only(quiet: Connector) -> None
     assert is_problem(wrong, 401)
 
 
+async def test_a_secret_that_does_not_open_closes_the_door_of_its_app_only(
+    quiet: Connector,
+) -> None:
+    owner = quiet.world.owner_url.replace("+asyncpg", "")
+    connection = await asyncpg.connect(owner)
+    await connection.execute(
+        "INSERT INTO douyin.app (organization_id, client_key, secrets)"
+        " VALUES ('org_2', 'broken', ARRAY['s1.at-rest.' || repeat('A', 60)])"
+    )
+    await connection.close()
+    await quiet.put_app()  # which makes the configuration be read again
+
+    assert (await quiet.post(a_message())).status_code == 200
+
+
 async def test_while_a_secret_is_rotated_both_are_active(quiet: Connector) -> None:
     await quiet.put_app(client_secrets=[SECRET, "the-next-secret-01"])
     assert (await quiet.post(a_message("@m1=="))).status_code == 200

@@ -209,4 +209,4 @@ async def test_without_postgresql_the_answer_is_503_and_quick(
 async def test_a_nul_is_wrong_input(quota: QuotaWorld, path: str) -> None:
     headers = quota.world.caller(ORG, frozenset({"quota:read"}))
     answer = await quota.world.http.get(f"/v1/accounts/{path}", headers=headers)
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")

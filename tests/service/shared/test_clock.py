@@ -23,6 +23,10 @@ class Work:
             raise self._fails.pop(0)("on purpose")
 
 
+async def is_slow() -> None:
+    await asyncio.sleep(15)
+
+
 @pytest.mark.filterwarnings("ignore:Call to deprecated close:DeprecationWarning")  # by arq
 async def test_the_clock_survives_ticks_that_raise_and_a_carrier_that_dies(
     own_valkey: ValkeyServer,
@@ -30,6 +34,7 @@ async def test_the_clock_survives_ticks_that_raise_and_a_carrier_that_dies(
     fine, broken = Work(), Work(*[ZeroDivisionError] * 100)
     away = Work(*[NeighbourAway] * 100)
     ticks = [Tick("fine", 1, fine), Tick("broken", 1, broken), Tick("away", 1, away)]
+    ticks.append(Tick("slow", 1, is_slow))  # at work when the carrier dies
     async with running(Clock(own_valkey.url(), "test", ticks).run()):
         await eventually(lambda: min(fine.runs, broken.runs, away.runs) >= 2, "all ring twice")
         own_valkey.kill()

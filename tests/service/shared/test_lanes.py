@@ -227,19 +227,20 @@ async def crash_in(road: Road, word: str) -> bool:
     return True
 
 
-async def test_after_a_crash_everything_in_hand_is_taken_alone_and_counted_before_it_runs(
+async def test_after_two_crashes_everything_in_hand_is_taken_alone_and_counted_before_it_runs(
     road: Road,
 ) -> None:
     (_, bad_id, _) = await told(road, "good 1", "bad", "good 2")
-    assert await crash_in(road, "bad")
-    assert await attempts(road) == {}, "in a batch nobody knows whose fault it was"
+    for _ in range(2):  # once may be an accident
+        assert await crash_in(road, "bad")
+        assert await attempts(road) == {}, "in a batch nobody knows whose fault it was"
     assert await crash_in(road, "bad")
     assert await attempts(road) == {bad_id: 1}, "counted though the handler never came back"
     handler = Handler(road)
     async with running(road.lane(handler).run()):
         await eventually(lambda: len(handler.calls) == 2, "the rest is taken")
         await eventually(lambda: road.pending() == 0, "and finished")
-    assert handler.calls == [["bad"], ["good 2"]], "good 1 was finished before the second crash"
+    assert handler.calls == [["bad"], ["good 2"]], "good 1 was finished before the third crash"
     assert await road.effects() == ["bad", "good 1", "good 2"]
 
 
@@ -249,7 +250,7 @@ async def test_what_kills_its_process_five_times_is_put_aside_and_not_forgotten(
     while await crash_in(road, "bad"):
         crashes += 1
         assert crashes < 10, "nobody stops it"
-    assert crashes == 1 + MAX_ATTEMPTS, "once in a batch, then alone"
+    assert crashes == 2 + MAX_ATTEMPTS, "twice in a batch, then alone"
     assert await road.waiting() == [(bad_id, "process_died")]
     assert await road.effects() == ["good"]
 

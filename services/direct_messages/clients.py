@@ -3,7 +3,16 @@
 import time
 from collections.abc import Sequence
 
-from shared.contracts.api.quota import ReserveAnswer, ReserveAnswers, ReserveBatch, ReserveRequest
+from pydantic import BaseModel
+
+from shared.contracts.api.quota import (
+    ReserveAnswer,
+    ReserveAnswers,
+    ReserveBatch,
+    ReserveRequest,
+    SettleBatch,
+    SettleRequest,
+)
 from shared.runtime import Resources
 
 _TOKEN_SECONDS = 600  # of the 900 that a token lives
@@ -20,11 +29,24 @@ class Quota:
         """One answer a request, in their order; asked again, it answers the same."""
         if not requests:
             return []
-        body = ReserveBatch(requests=list(requests)).model_dump_json().encode()
+        raw = await self._ask("reserve", ReserveBatch(requests=list(requests)))
+        return ReserveAnswers.model_validate_json(raw).answers
+
+    async def release(self, organization_id: str, account_id: str, reservation_id: str) -> None:
+        """Give back a hold whose send is certainly not asked for."""
+        hold = SettleRequest(
+            organization_id=organization_id,
+            account_id=account_id,
+            reservation_id=reservation_id,
+            items=None,
+        )
+        await self._ask("release", SettleBatch(requests=[hold]))
+
+    async def _ask(self, verb: str, batch: BaseModel) -> bytes:
         # looked up at each call: in one process the API of quota may be built after us
         client = self._resources.client("quota")
-        raw = await client.post("/internal/quota/reserve", body, token=self._internal_token())
-        return ReserveAnswers.model_validate_json(raw).answers
+        body = batch.model_dump_json().encode()
+        return await client.post(f"/internal/quota/{verb}", body, token=self._internal_token())
 
     def _internal_token(self) -> str:
         if time.monotonic() > self._until:

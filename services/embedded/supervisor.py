@@ -10,7 +10,7 @@ from services.embedded.servers.errors import CONFIGURATION_ERROR, CannotStart
 from services.embedded.servers.ports import require_free
 from services.embedded.servers.process import ChildProcess, Command
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
 HEALTHY_AFTER = 30.0
 FAILURES_BEFORE_READY = 3
 READY_WITHIN = 120.0

@@ -62,11 +62,15 @@ async def reply(
             return earlier, True
         ready = await _prepare(deps, tx, key, organization_id, wanted)
     reservation_id = await _reserve(deps, ready)
-    async with deps.database.transaction(organization_id) as tx:
-        body = _answer(ready, reservation_id)
-        if earlier := await idempotency.keep(tx, organization_id, key, _ACCEPTED, body):
-            return earlier, True
-        await _write(deps, tx, ready, reservation_id, wanted)
+    body = _answer(ready, reservation_id)
+    try:
+        async with deps.database.transaction(organization_id) as tx:
+            if earlier := await idempotency.keep(tx, organization_id, key, _ACCEPTED, body):
+                return earlier, True
+            await _write(deps, tx, ready, reservation_id, wanted)
+    except (NotFound, NotUnknown):  # somebody was quicker: nothing is written, nothing is sent
+        await deps.quota.release(organization_id, ready.conversation.account_id, reservation_id)
+        raise
     return StoredAnswer(_ACCEPTED, body), False
 
 

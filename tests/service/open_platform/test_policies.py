@@ -135,7 +135,6 @@ async def test_an_override_of_a_policy_that_was_changed_meanwhile_can_be_prevent
         (LIMIT, {"value": None}, "#/value"),
         (LIMIT, {"value": {"a": 1}}, "#/value"),
         ("dm.reply.unheard_of", {"value": 6}, "#/key"),
-        ("%00", {"value": 6}, None),
         (LIMIT, {}, "#/value"),
         (LIMIT, {"value": 6, "profile": "x"}, "#/profile"),
         (LIMIT, {"value": "\0"}, None),

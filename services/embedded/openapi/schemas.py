@@ -51,14 +51,17 @@ class Comparison:
 
     def _fitting(self, variant: Json, now: list[Json], way: Way) -> int | list[str]:
         """The place of a variant that fits, or why the nearest does not."""
-        reasons = [f"{self._name(self._old, variant)} was removed"]
-        for number, candidate in enumerate(now):
+        name = self._name(self._old, variant)
+        reasons = [f"{name} was removed"]
+        # its namesake first: a number would fit an integer too, and leave the number unexplained
+        by_likeness = sorted(enumerate(now), key=lambda c: self._name(self._new, c[1]) != name)
+        for number, candidate in by_likeness:
             trial = Comparison(self._old, self._new)
             trial._seen = set(self._seen)
             complaints = list(trial.schemas("", variant, candidate, way))
             if not complaints:
                 return number
-            if self._name(self._old, variant) == self._name(self._new, candidate):
+            if name == self._name(self._new, candidate):
                 reasons = [c.lstrip(". :") for c in complaints]
         return reasons
 

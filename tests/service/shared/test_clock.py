@@ -32,7 +32,7 @@ async def test_the_clock_survives_ticks_that_raise_and_a_carrier_that_dies(
     away = Work(*[NeighbourAway] * 100)
     ticks = [Tick("fine", 1, fine), Tick("broken", 1, broken), Tick("away", 1, away)]
     async with running(Clock(own_valkey.url(), "test", ticks).run()):
-        await eventually(lambda: min(fine.runs, broken.runs, away.runs) >= 2, "all ring twice")
+        await eventually(lambda: min(fine.runs, broken.runs, away.runs) >= 1, "all ring")
         own_valkey.kill()
         await asyncio.sleep(1.2)
         rung = fine.runs

@@ -110,12 +110,10 @@ async def test_another_tenant_may_use_the_same_key(client: Client) -> None:
     assert answer.json()["said"] == "good bye"
 
 
-@pytest.mark.parametrize(
-    "key", [None, "", "short", "with space inside", "x" * 256, "del\x7f-del-del"]
-)
-async def test_a_request_without_a_proper_key_is_refused(client: Client, key: str | None) -> None:
-    answer = await client.say("hello", key)
-    assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")
+async def test_a_request_without_a_proper_key_is_refused(client: Client) -> None:
+    for key in (None, "", "short", "with space inside", "x" * 256, "del\x7f-del-del"):
+        answer = await client.say("hello", key)
+        assert (answer.status_code, answer.json()["code"]) == (400, "bad_request"), key
     assert await client.road.effects() == []
 
 

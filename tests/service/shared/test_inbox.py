@@ -1,7 +1,5 @@
 """What was heard is marked in the transaction of its effect."""
 
-import pytest
-
 from shared import inbox
 from shared.contracts.envelope import Envelope
 from shared.db import ALL_TENANTS
@@ -51,9 +49,9 @@ async def test_unseen_leaves_out_what_was_heard(road: Road) -> None:
         assert await inbox.unseen(tx, [old, new]) == [new]
 
 
-@pytest.mark.parametrize(("days", "kept"), [(6, 1), (8, 0)])
-async def test_a_mark_outlives_every_copy_of_its_envelope(road: Road, days: int, kept: int) -> None:
+async def test_a_mark_outlives_every_copy_of_its_envelope(road: Road) -> None:
     await road.write([an_event("old")])
-    await road.sql(f"UPDATE {HEARER}.inbox SET received_at = now() - interval '{days} days'")
-    await inbox.purge(road.process("hearer").database(HEARER))
-    assert await marks(road) == kept
+    for days, kept in ((6, 1), (2, 0)):  # eight in all
+        await road.sql(f"UPDATE {HEARER}.inbox SET received_at = received_at - interval '{days} d'")
+        await inbox.purge(road.process("hearer").database(HEARER))
+        assert await marks(road) == kept

@@ -78,6 +78,13 @@ def test_growing_breaks_nobody(new: Json) -> None:
     assert breaking_changes(a_document(), new) == []
 
 
+def test_a_document_does_not_break_itself_where_a_number_could_be_an_integer() -> None:
+    value = {"anyOf": [{"type": "integer"}, {"type": "number"}, {"type": "string"}]}
+    document = a_document(Answer=changed(ANSWER, value=value))
+
+    assert breaking_changes(document, deepcopy(document)) == []
+
+
 @pytest.mark.parametrize(
     ("new", "complaint"),
     [

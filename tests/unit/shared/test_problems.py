@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import httpx2
 import pytest
 from fastapi import APIRouter, Query
+from structlog.testing import capture_logs
 
 from shared.errors import AppError, Conflict, NeighbourAway, NotFound
 from shared.http.middleware import MOST_BYTES, Doorkeeper
@@ -187,8 +188,10 @@ async def test_503_says_when_to_try_again(http: httpx2.AsyncClient) -> None:
 
 
 async def test_500_tells_nothing(http: httpx2.AsyncClient) -> None:
-    answer = await http.get("/v1/things/crash")
+    with capture_logs() as logged:
+        answer = await http.get("/v1/things/crash")
     problem(answer, 500, "internal")
+    assert [line["event"] for line in logged] == ["request_failed"], "but we are told"
     assert "canary-secret" not in answer.text
 
 

@@ -73,16 +73,16 @@ class Road:
                 tx.publish(envelope)
         return [envelope.id for envelope in envelopes]
 
-    async def write(self, envelopes: list[Envelope], service: str = HEARER) -> None:
+    async def write(self, envelopes: list[Envelope]) -> None:
         """What hearers do: the inbox marks and one row an event in `effect`, in one transaction."""
-        async with self.process("hearer").database(service).transaction(ALL_TENANTS) as tx:
+        async with self.process("hearer").database(HEARER).transaction(ALL_TENANTS) as tx:
             fresh = await inbox.take(tx, envelopes)
             words = [e.data["operation_id"] for e in envelopes if e.id in fresh]
             await tx.execute(_EFFECT, {"ids": words})
 
-    async def effects(self, service: str = HEARER) -> list[str]:
+    async def effects(self) -> list[str]:
         """The words that had an effect, each as often as it had one."""
-        rows = await self.sql(f'SELECT word FROM {service}.effect ORDER BY word COLLATE "C"')
+        rows = await self.sql(f'SELECT word FROM {HEARER}.effect ORDER BY word COLLATE "C"')
         return [row[0] for row in rows]
 
     async def unacknowledged(self, service: str = TELLER) -> list[tuple[str, str]]:
@@ -171,11 +171,12 @@ async def turn(lane: Lane, *, most: int = 100) -> None:
 
 
 async def opened(database_url: str, redis_url: str) -> Road:
-    """A road whose hearers can have effects."""
+    """A road whose hearer can have effects."""
     road = Road(database_url, redis_url)
-    for service in (HEARER, TELLER, "douyin"):
-        await road.sql(f"CREATE TABLE {service}.effect (word text NOT NULL)")
-        await road.sql(f"GRANT SELECT, INSERT ON {service}.effect TO {service}")
+    await road.sql(
+        f"DO $$ BEGIN CREATE TABLE {HEARER}.effect (word text NOT NULL);"
+        f" GRANT SELECT, INSERT ON {HEARER}.effect TO {HEARER}; END $$"
+    )
     return road
 
 

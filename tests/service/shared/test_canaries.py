@@ -46,10 +46,12 @@ async def everything_that_valkey_hears(url: str) -> AsyncIterator[list[str]]:
                     return
 
         listening = asyncio.create_task(asyncio.to_thread(listen))
-        yield heard
-        with redis.Redis.from_url(url) as other:
-            other.echo("the end")
-        await listening
+        try:
+            yield heard
+        finally:
+            with redis.Redis.from_url(url) as other:
+                other.echo("the end")
+            await listening
 
 
 @pytest.fixture

@@ -148,7 +148,9 @@ class Lane:
             by_type[taken.envelope.type].append(taken)
         for kind, group in by_type.items():
             try:
-                await self._handle(kind, [t.envelope for t in group])
+                # one envelope may be in a batch twice: the inbox tells batches apart, not copies
+                once = {taken.envelope.id: taken.envelope for taken in group}
+                await self._handle(kind, list(once.values()))
             except NeighbourAway:
                 raise
             except Exception as error:  # noqa: BLE001  whatever it is, its neighbours must go on

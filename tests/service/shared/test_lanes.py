@@ -156,6 +156,18 @@ async def test_a_type_that_no_handler_knows_is_parked_and_acknowledged(road: Roa
     assert road.carrier.xlen("siyu:acks:quota") == 1
 
 
+async def test_two_copies_of_an_envelope_in_one_batch_have_one_effect(road: Road) -> None:
+    handler = Handler(road)
+    (event_id,) = await told(road, "once")
+    entries: Any = road.carrier.xrange(f"siyu:{HEARER}:{LANE}")
+    (raw,) = [fields[b"e"] for _, fields in entries]
+    road.carrier.xadd(f"siyu:{HEARER}:{LANE}", {"e": raw})
+    await road.lane(handler).step(block_ms=0)
+    await road.lane(handler).step(block_ms=0)
+    assert (await road.effects(), handler.calls) == (["once"], [["once"]])
+    assert (road.pending(), road.in_stream()) == (0, 0), event_id
+
+
 async def test_a_neighbour_that_is_away_pauses_the_lane_and_counts_nothing(road: Road) -> None:
     words = [f"w{n:02}" for n in range(20)]
     handler = Handler(road, {"w07": is_away})

@@ -104,6 +104,21 @@ async def test_between_attempts_there_are_pauses_and_others_go_on(road: Road) ->
     assert handler.alone("bad") == 3
 
 
+async def test_two_copies_in_one_batch_reach_the_handler_as_one(road: Road) -> None:
+    """The offer and the net may both have sent it; handlers ask the inbox by id."""
+    handler = Handler(road)
+    relay = road.relay()
+    await road.tell("twice", "also twice")
+    await relay.send_offered()
+    await road.make_due()
+    await relay.send_due()
+    assert road.in_stream() == 4
+    await turn(road.lane(handler))
+    assert handler.calls == [["twice", "also twice"]]
+    assert await road.effects() == ["also twice", "twice"]
+    assert (road.in_stream(), road.pending()) == (0, 0), "both copies are finished"
+
+
 async def test_an_envelope_that_recovers_leaves_no_trace(road: Road) -> None:
     handler = Handler(road, {"bad": fails})
     lane = road.lane(handler)

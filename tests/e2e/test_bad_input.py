@@ -1,7 +1,11 @@
 """What must not come in: it is refused in the declared way and leaves nothing but a counter."""
 
 import re
+import time
+from contextlib import ExitStack
+from socket import create_connection
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -75,6 +79,26 @@ def test_a_body_that_no_event_has_is_too_large(house: House) -> None:
     assert_problem(
         house.http.post(house.hook, content=(b" " * 70_000 for _ in range(4))), 413, "too_large"
     )
+
+
+def test_bodies_that_drip_in_are_given_up_and_hold_up_nobody(house: House) -> None:
+    """Fifty clients that announce a body and never finish it."""
+    before = counted(house, "too_slow")
+    head = f"POST {urlsplit(house.hook).path} HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n{{"
+    with ExitStack() as stack:
+        address = ("127.0.0.1", house.port)
+        slow = [stack.enter_context(create_connection(address, timeout=10)) for _ in range(50)]
+        for one in slow:
+            one.sendall(head.encode())
+        began = time.monotonic()
+        assert house.post(b"[]").status_code == 400, "another caller is answered meanwhile"
+        assert time.monotonic() - began < 1
+        for one in slow:
+            with one.makefile("rb") as said:  # to its end: the connection is closed by the door
+                assert said.readline().split()[1] == b"408"
+                assert b'"code":"too_slow"' in said.read()
+        assert time.monotonic() - began < 8
+    assert counted(house, "too_slow") == before + 50
 
 
 def test_an_unknown_app_is_not_found(house: House) -> None:

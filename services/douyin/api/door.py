@@ -1,5 +1,6 @@
 """The door: `POST /douyin/webhooks/{client_key}`, bare ASGI, checks in one fixed order (security.md §3)."""
 
+import asyncio
 import json
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from services.douyin.actions.intake import IntakeDesk
 from services.douyin.domain.signature import is_signed
 from services.douyin.domain.strict_json import NotStrict, parse_object
 from services.douyin.domain.webhooks import VERIFY, read
+from shared import ids
 from shared.errors import AppError, BadRequest, NeighbourAway, NotFound, Unauthenticated
 from shared.failpoints import failpoint
 from shared.http.errors import problem
@@ -21,9 +23,11 @@ log = structlog.get_logger()
 
 PREFIX: Final = "/douyin/webhooks/"
 MOST_BYTES: Final = 256 * 1024
+BODY_SECONDS: Final = 3.0  # for the whole body: the platform gives up on us sooner than that
 _MOST_HEADER: Final = 200
 _TAKEN: Final = b'{"code":0}'
-_HEADERS: Final = [(b"content-type", b"application/json"), (b"content-length", b"10")]
+_JSON: Final = (b"content-type", b"application/json")
+_TEN: Final = (b"content-length", b"10")  # bytes of _TAKEN
 
 
 class MethodNotAllowed(AppError):
@@ -44,6 +48,16 @@ class TooLarge(AppError):
     title_zh = "请求过大"
 
 
+class TooSlow(AppError):
+    """A body that drips in holds a connection for nothing."""
+
+    code = "too_slow"
+    status = 408
+    title = "Request body not received in time"
+    title_zh = "请求体接收超时"
+    retryable = True
+
+
 class _Gone(Exception):
     """The client left before it had sent its body."""
 
@@ -56,6 +70,7 @@ class Door:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
+        request_id = scope["siyu.request_id"] = ids.new("req")
         try:
             answer = await self._serve(scope, receive)
         except _Gone:
@@ -65,13 +80,12 @@ class Door:
             await _refuse(error, scope, receive, send)
             return
         await failpoint("inbox.before_200")
-        if answer is None:
-            await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
-            await send({"type": "http.response.body", "body": _TAKEN})
-            return
-        headers = [(b"content-type", b"application/json")]
+        named = (b"request-id", request_id.encode())
+        headers, body = [_JSON, _TEN, named], _TAKEN
+        if answer is not None:
+            headers, body = [_JSON, named], json.dumps(answer).encode()
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": json.dumps(answer).encode()})
+        await send({"type": "http.response.body", "body": body})
 
     async def _serve(self, scope: Scope, receive: Receive) -> dict[str, Any] | None:
         if scope["method"] != "POST":
@@ -97,6 +111,14 @@ async def _read(headers: dict[bytes, bytes], receive: Receive) -> bytes:
     declared = headers.get(b"content-length", b"0")
     if not declared.isdigit() or int(declared) > MOST_BYTES:
         raise TooLarge(f"at most {MOST_BYTES} bytes")
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await _read_all(receive)
+    except TimeoutError as late:
+        raise TooSlow(f"the body must arrive within {BODY_SECONDS:g} seconds") from late
+
+
+async def _read_all(receive: Receive) -> bytes:
     body = b""
     while True:
         message = await receive()
@@ -130,13 +152,14 @@ def _challenge(parsed: dict[str, Any]) -> object:
 
 async def _refuse(error: AppError, scope: Scope, receive: Receive, send: Send) -> None:
     request = Request(scope, receive)
-    more: dict[str, Any] = {"detail": error.detail, "retryable": error.retryable}
+    headers = {"request_id": scope["siyu.request_id"]}
     if isinstance(error, MethodNotAllowed):
-        more["headers"] = {"allow": "POST"}
-    elif isinstance(error, TooLarge):
-        more["headers"] = {"connection": "close"}
+        headers["allow"] = "POST"
+    elif isinstance(error, TooLarge | TooSlow):
+        headers["connection"] = "close"
     elif isinstance(error, NeighbourAway):
-        more["headers"] = {"retry_after": 1}
+        headers["retry_after"] = "1"
         log.info("webhook_not_stored", reason=error.detail)
-    response = problem(request, error.status, error.code, error.title, **more)
+    more: dict[str, Any] = {"detail": error.detail, "retryable": error.retryable}
+    response = problem(request, error.status, error.code, error.title, headers=headers, **more)
     await response(scope, receive, send)

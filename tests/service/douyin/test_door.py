@@ -9,6 +9,7 @@ import asyncpg
 import httpx2
 import pytest
 
+from services.douyin.api.door import BODY_SECONDS
 from services.douyin.domain.signature import signature
 from shared.observability import metrics
 from tests.service.douyin.conftest import (
@@ -53,6 +54,9 @@ async def rows(connector: Connector) -> list[Any]:
 def is_problem(answer: httpx2.Response, status: int) -> bool:
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
+    named = answer.headers["request-id"]
+    assert named.startswith("req_")
+    assert answer.json()["request_id"] == named, "whoever asks us about a refusal can name it"
     return bool(answer.json()["status"] == status)
 
 
@@ -237,6 +241,26 @@ async def test_bytes_are_counted_even_if_they_are_not_declared(quiet: Connector)
 
     answer = await quiet.world.http.post(f"/douyin/webhooks/{KEY}", content=chunks())
     assert is_problem(answer, 413)
+
+
+async def test_a_body_that_does_not_come_is_waited_for_a_few_seconds(quiet: Connector) -> None:
+    async def dripping() -> Any:
+        while True:
+            yield b"x"
+            await asyncio.sleep(0.5)
+
+    before, began = counted("too_slow"), asyncio.get_running_loop().time()
+    answer = await quiet.world.http.post(f"/douyin/webhooks/{KEY}", content=dripping())
+    assert asyncio.get_running_loop().time() - began < BODY_SECONDS + 1
+    assert is_problem(answer, 408)
+    assert answer.headers["connection"] == "close"
+    assert counted("too_slow") == before + 1
+
+
+async def test_what_is_stored_is_answered_with_a_name_too(quiet: Connector) -> None:
+    answers = [await quiet.post(a_message()) for _ in range(2)]
+    answers.append(await post_vector(quiet, BY_NAME["V1"]))
+    assert len({answer.headers["request-id"] for answer in answers}) == 3
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from services.embedded import demo_commands, operations, processes
+from services.embedded import operations, processes
+from services.embedded.demo import commands as demo_commands
+from services.embedded.demo.starting_anew import start_anew
 from services.embedded.servers import CannotStart
 from services.embedded.services import BY_NAME, SERVICES
 from services.embedded.up import up as run_up
@@ -79,6 +81,15 @@ def redrive(service: str, event: Annotated[str, typer.Argument()] = "") -> None:
 def send_dm(fan: str = "fan-open-id-0002", text: str = "你好，多少钱") -> None:
     """Say something as a fan, and show what is answered and why."""
     asyncio.run(demo_commands.send_dm(fan, text))
+
+
+@app.command()
+def demo(*, reset: Annotated[bool, typer.Option("--reset")] = False) -> None:
+    """Tell the story of one fan against what `up` started, or (--reset) let both sides start anew."""
+    if reset:
+        print(start_anew())
+    else:
+        asyncio.run(demo_commands.tell_story())
 
 
 @clock.command()

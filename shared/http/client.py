@@ -43,10 +43,12 @@ class JsonClient:
             )
         return answer.content
 
-    async def get(self, path: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
-        """Status and body. Raises NeighbourAway without an answer."""
+    async def ask(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes | None = None
+    ) -> tuple[int, bytes]:
+        """Status and body, whatever they are. Raises NeighbourAway without an answer."""
         try:
-            answer = await self._client.get(path, headers=dict(headers))
+            answer = await self._client.request(method, path, content=body, headers=dict(headers))
         except (httpx2.HTTPError, OSError) as error:
             raise NeighbourAway("a service gave no answer", neighbour=path) from error
         return answer.status_code, answer.content

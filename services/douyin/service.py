@@ -8,7 +8,7 @@ from services.douyin.actions.intake import IntakeDesk
 from services.douyin.actions.sending import SendDeps
 from services.douyin.actions.tokens import TokenKeeper
 from services.douyin.api import Door, router
-from services.douyin.clients import Platform
+from services.douyin.clients import OAuth, Platform
 from services.douyin.consumers import handlers
 from services.douyin.jobs import alarms, ticks
 from shared.http.client import OneTry
@@ -33,7 +33,9 @@ def build_worker(resources: Resources) -> Worker:
     directory = Directory(database, sealer)
     http = OneTry()
     platform = Platform(resources.settings.douyin_api_url, http)
-    tokens = TokenKeeper(database, sealer, directory, platform)
+    tokens = TokenKeeper(
+        database, sealer, directory, OAuth(resources.settings.douyin_api_url, http)
+    )
     dispatcher = Dispatcher(database, sealer, directory, platform, tokens)
     deps = SendDeps(database, sealer, dispatcher)
     return Worker(

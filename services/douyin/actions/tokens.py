@@ -3,19 +3,20 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 import structlog
 
 from services.douyin import store
 from services.douyin.actions.configuration import Tokens, seal_tokens
 from services.douyin.actions.directory import Account, Directory, token_owner
-from services.douyin.clients import Platform
+from services.douyin.clients import OAuth
 from services.douyin.domain.accounts import REFRESH_AHEAD
-from services.douyin.domain.tokens import Granted, TokenRefused, read_tokens
+from services.douyin.domain.answers import conclude
+from services.douyin.domain.codes import Group, Remedy
+from services.douyin.domain.tokens import Granted, granted
 from shared.db import ALL_TENANTS, Database
 from shared.errors import NeighbourAway
-from shared.http.client import MaybeSent, NotSent
+from shared.http.client import Answer, MaybeSent, NotSent
 from shared.sealing import Sealer
 
 log = structlog.get_logger()
@@ -31,7 +32,7 @@ class TokenKeeper:
     database: Database
     sealer: Sealer
     directory: Directory
-    platform: Platform
+    oauth: OAuth
     wake: Callable[[], None] = lambda: None
 
     async def refused(self, account: Account) -> None:
@@ -60,27 +61,28 @@ class TokenKeeper:
         owner = token_owner(due.organization_id, "refresh_token", due.account_id)
         token = self.sealer.open(owner, due.refresh_token)
         try:
-            answer = await self.platform.refresh_access_token(due.client_key, token)
+            answer = await self.oauth.refresh(due.client_key, token)
         except (NotSent, MaybeSent):
             log.warning("token_refresh_unanswered", account=due.account_id)
             return
-        match read_tokens(answer):
-            case Granted() as granted:
-                await self._keep(due, granted)
-            case TokenRefused(code=code, is_final=True):
-                async with self.database.transaction(ALL_TENANTS) as tx:
-                    await store.revoke(tx, due)
-                log.error("account_must_authorise_again", account=due.account_id, code=code)
-            case TokenRefused(code=code):
-                log.warning("token_refresh_refused", account=due.account_id, code=code)
+        end = conclude(Group.RENEW, answer.status, answer.body)
+        new = granted(end.fields)
+        if new is not None:
+            await self._keep(due, new)
+        elif end.remedy is Remedy.RE_AUTHORISE:
+            async with self.database.transaction(ALL_TENANTS) as tx:
+                await store.revoke(tx, due)
+            log.error("account_must_authorise_again", account=due.account_id, code=end.code)
+        else:
+            log.warning("token_refresh_refused", account=due.account_id, code=end.code)
 
-    async def _keep(self, due: store.RefreshDue, granted: Granted) -> None:
+    async def _keep(self, due: store.RefreshDue, new: Granted) -> None:
         async with self.database.transaction(ALL_TENANTS) as tx:
             tokens = Tokens(
-                granted.access,
-                _ends(tx.now, granted.expires_in),
-                granted.refresh,
-                _ends(tx.now, granted.refresh_expires_in),
+                new.access,
+                _ends(tx.now, new.expires_in),
+                new.refresh,
+                _ends(tx.now, new.refresh_expires_in),
             )
             sealed = seal_tokens(self.sealer, due.organization_id, due.account_id, tokens)
             await store.save_refreshed(tx, due, sealed)
@@ -94,21 +96,22 @@ class TokenKeeper:
             )
         app = await self.directory.app(client_key)
         if organization_id is not None and app is not None:
-            answer = await self.platform.client_token(client_key, app.secrets[0].decode())
+            answer = await self.oauth.client_token(client_key, app.secrets[0].decode())
             await self._keep_client_token(organization_id, client_key, answer)
         return await self._stored_client_token(client_key)
 
     async def _keep_client_token(
-        self, organization_id: str, client_key: str, answer: dict[str, Any]
+        self, organization_id: str, client_key: str, answer: Answer
     ) -> None:
-        granted = read_tokens(answer)
-        if not isinstance(granted, Granted):
-            log.warning("client_token_refused", code=granted.code)
+        end = conclude(Group.CLIENT_TOKEN, answer.status, answer.body)
+        new = granted(end.fields)
+        if new is None:
+            log.warning("client_token_refused", reason=end.reason, code=end.code)
             return
         owner = token_owner(organization_id, "client_token", client_key)
         async with self.database.transaction(ALL_TENANTS) as tx:
-            sealed = self.sealer.seal_secret(owner, granted.access)
-            ends = tx.now + timedelta(seconds=granted.expires_in or 0)
+            sealed = self.sealer.seal_secret(owner, new.access)
+            ends = tx.now + timedelta(seconds=new.expires_in or 0)
             await store.save_client_token(tx, client_key, sealed, ends)
 
     async def _stored_client_token(self, client_key: str) -> str | None:

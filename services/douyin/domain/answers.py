@@ -1,16 +1,21 @@
-"""What the platform's answer to a send means. The table is data; a code that is not in it is `unknown`."""
+"""What the platform's answers mean, in whichever of its envelopes they come.
+
+A send is judged by `classify`: what leaves a doubt is unknown. All other calls are judged by `conclude`.
+"""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, Literal
+
+from services.douyin.domain.codes import Group, Remedy, meaning
 
 HTTP_OK: Final = 200
 Closes = Literal["cap_reached", "window_expired"] | None
 
 
 class Action(StrEnum):
-    """What follows from an answer."""
+    """What follows from the answer to a send."""
 
     SENT = "sent"
     FAILED = "failed"  # refused: definitely not sent, and another try would be refused too
@@ -29,11 +34,12 @@ class Answer:
     log_id: str | None
     item_codes: tuple[int | None, ...]  # of a list of statuses, one a message
     all_sent: bool | None
+    fields: dict[str, Any]  # Any: the payload, wherever it lay
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How a try ended."""
+    """How a try to send ended."""
 
     action: Action
     reason: str | None = None
@@ -41,58 +47,46 @@ class Verdict:
     message_id: str | None = None
     log_id: str | None = None
     closes_window: Closes = None
+    remedy: Remedy | None = None  # None: it was sent, or there was no code
 
 
-# code → (action, reason). Sources: douyin-protocol.md §3.3 and §7. "System busy" (2100004, 28001005)
-# and "network call error" (28001006) are left out on purpose: the platform may have sent before them.
-_REFUSALS: Final[dict[int, tuple[Action, str]]] = {
-    28003070: (Action.FAILED, "cap_reached"),
-    28003080: (Action.FAILED, "window_expired"),
-    28003081: (Action.FAILED, "window_expired"),
-    28003082: (Action.FAILED, "message_mismatch"),
-    28003095: (Action.FAILED, "workbench_strategy"),
-    28001038: (Action.FAILED, "content_refused"),
-    28029003: (Action.FAILED, "sender_not_certified"),
-    28029004: (Action.FAILED, "sender_banned"),
-    28003101: (Action.FAILED, "user_banned"),
-    28003018: (Action.TRY_LATER, "throttled"),
-    28003017: (Action.FAILED, "daily_quota_used"),
-    2190001: (Action.FAILED, "daily_quota_used"),
-    2100006: (Action.FAILED, "not_permitted"),
-    2100007: (Action.FAILED, "not_permitted"),
-    2100009: (Action.FAILED, "not_permitted"),
-    21103: (Action.FAILED, "youth_mode"),
-    28001052: (Action.FAILED, "risk_detected"),
-    28001003: (Action.REFRESH_TOKEN, "token_refused"),
-    28001008: (Action.REFRESH_TOKEN, "token_refused"),
-    2190002: (Action.REFRESH_TOKEN, "token_refused"),
-    2190008: (Action.REFRESH_TOKEN, "token_refused"),
-    28001015: (Action.FAILED, "token_mismatch"),
-    2190015: (Action.FAILED, "token_mismatch"),
-    28001012: (Action.FAILED, "not_authorised"),
-    2190003: (Action.FAILED, "not_authorised"),
-    28001014: (Action.FAILED, "capability_missing"),
-    28001018: (Action.FAILED, "capability_missing"),
-    2190004: (Action.FAILED, "capability_missing"),
-    28001016: (Action.FAILED, "app_banned"),
-    28001019: (Action.FAILED, "app_banned"),
-    28001056: (Action.FAILED, "api_retired"),
-    28001017: (Action.FAILED, "unknown_uri"),
-    28001020: (Action.FAILED, "test_app"),
-    28001021: (Action.FAILED, "test_app"),
-    28001042: (Action.FAILED, "scope_missing"),
-    28004020: (Action.FAILED, "scope_missing"),
-    28001045: (Action.FAILED, "user_closed"),
-    28001046: (Action.FAILED, "user_banned"),
-    28001047: (Action.FAILED, "user_private"),
-    28001007: (Action.FAILED, "illegal_parameter"),
-    2100005: (Action.FAILED, "illegal_parameter"),
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """How a call that is no send ended. Without a remedy it worked, and `fields` is its payload."""
+
+    remedy: Remedy | None
+    reason: str | None = None
+    code: int | None = None
+    log_id: str | None = None
+    fields: dict[str, Any] = field(default_factory=dict)
+
+
+_ACTIONS: Final[dict[Remedy, Action]] = {
+    Remedy.RETRY: Action.TRY_LATER,
+    Remedy.REFRESH: Action.REFRESH_TOKEN,
+    Remedy.RE_AUTHORISE: Action.FAILED,
+    Remedy.WAIT_FOR_QUOTA: Action.FAILED,  # the platform's next day is after most windows
+    Remedy.PERMANENT: Action.FAILED,
+    Remedy.UNKNOWN: Action.UNKNOWN,
 }
 _CLOSES: Final[dict[str, Closes]] = {
     "cap_reached": "cap_reached",
     "window_expired": "window_expired",
 }
 _MOST_TEXT: Final = 512
+_WRAPPING: Final = frozenset(
+    {
+        "data",
+        "extra",
+        "error_code",
+        "description",
+        "message",
+        "err_no",
+        "err_msg",
+        "log_id",
+        "logid",
+    }
+)
 
 
 def read_answer(body: bytes) -> Answer | None:
@@ -105,7 +99,7 @@ def read_answer(body: bytes) -> Answer | None:
         return None
     data, extra = _object(fields.get("data")), _object(fields.get("extra"))
     named = (fields.get("err_no"), data.get("error_code"), fields.get("error_code"))
-    codes = [c for c in map(_code, (*named, extra.get("error_code"))) if c is not None]
+    codes = [c for c in map(number, (*named, extra.get("error_code"))) if c is not None]
     statuses = fields.get("send_msg_status_list", data.get("send_msg_status_list"))
     all_sent = fields.get("all_send_success", data.get("all_send_success"))
     log_ids = (fields.get("log_id"), extra.get("logid"), extra.get("log_id"), data.get("log_id"))
@@ -116,6 +110,7 @@ def read_answer(body: bytes) -> Answer | None:
         log_id=_first(*log_ids),
         item_codes=_item_codes(statuses),
         all_sent=all_sent if isinstance(all_sent, bool) else None,
+        fields=_payload(fields),
     )
 
 
@@ -132,8 +127,25 @@ def classify(status: int, body: bytes) -> Verdict:
         return Verdict(Action.UNKNOWN, doubt, refusal or answer.code, log_id=answer.log_id)
     if refusal is None:
         return Verdict(Action.SENT, None, 0, answer.message_id, answer.log_id)
-    action, reason = _REFUSALS.get(refusal, (Action.UNKNOWN, "unlisted_code"))
-    return Verdict(action, reason, refusal, None, answer.log_id, _CLOSES.get(reason))
+    said = meaning(Group.SEND, refusal)
+    action = Action.UNKNOWN if said.in_doubt else _ACTIONS[said.remedy]
+    closes = _CLOSES.get(said.reason)
+    return Verdict(action, said.reason, refusal, None, answer.log_id, closes, said.remedy)
+
+
+def conclude(group: Group, status: int, body: bytes) -> Conclusion:
+    """What came of a call that may be asked again. What cannot be read is worth another try."""
+    if status != HTTP_OK:
+        return Conclusion(Remedy.RETRY, f"http_{status}")
+    answer = read_answer(body)
+    if answer is None:
+        return Conclusion(Remedy.RETRY, "unreadable_answer")
+    if answer.code is None:
+        return Conclusion(Remedy.RETRY, "no_code", log_id=answer.log_id)
+    if answer.code == 0:
+        return Conclusion(None, None, 0, answer.log_id, answer.fields)
+    said = meaning(group, answer.code)
+    return Conclusion(said.remedy, said.reason, answer.code, answer.log_id)
 
 
 def _doubt(answer: Answer, refusal: int | None) -> str | None:
@@ -151,13 +163,23 @@ def _object(value: object) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _code(value: object) -> int | None:
+def number(value: object) -> int | None:
+    """A number of at most 32 bits, which the platform writes as such or as a string."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int):
         return value if abs(value) < 2**31 else None
     text = value.strip() if isinstance(value, str) else ""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None  # noqa: PLR2004  32 bits
+
+
+def _payload(fields: dict[str, Any]) -> dict[str, Any]:
+    """What an answer carries: in `data`, beside it, or as `data` itself when that is a list."""
+    beside = {key: value for key, value in fields.items() if key not in _WRAPPING}
+    data = fields.get("data")
+    if not isinstance(data, dict):
+        return beside if data is None else {**beside, "data": data}
+    return {**beside, **{key: value for key, value in data.items() if key not in _WRAPPING}}
 
 
 def _first(*values: object) -> str | None:
@@ -174,4 +196,4 @@ def _only(value: object) -> object:
 def _item_codes(value: object) -> tuple[int | None, ...]:
     if not isinstance(value, list):
         return ()
-    return tuple(_code(_object(item).get("error_code")) for item in value)
+    return tuple(number(_object(item).get("error_code")) for item in value)

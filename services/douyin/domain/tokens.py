@@ -1,48 +1,65 @@
-"""What the platform's answer to a token request means."""
+"""Tokens as the platform grants them: read from the payload of an answer that worked."""
 
 from dataclasses import dataclass
 from typing import Any, Final
 
-# the owner has to authorise again: refresh token over, or not of this app
-_FINAL: Final = frozenset({10007, 10008, 10010, 10014, 28001007})
+from services.douyin.domain.answers import number
+
+_MOST_SCOPES: Final = 100
+_MOST_SCOPE: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """New tokens; lifetimes in seconds. A client token has no refresh token."""
+    """New tokens; lifetimes in seconds, None when nobody said. Holds open tokens: never log it."""
 
     access: str
     expires_in: int | None
     refresh: str | None
     refresh_expires_in: int | None
+    open_id: str | None = None
+    scopes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class TokenRefused:
-    """No token. `is_final`: asking again is useless."""
+class Renewed:
+    """A new refresh token in the place of the old one. Holds an open token: never log it."""
 
-    code: int | None
-    is_final: bool
+    refresh: str
+    expires_in: int | None
 
 
-def read_tokens(answer: dict[str, Any]) -> Granted | TokenRefused:
-    """The tokens in an answer of `/oauth/*`, or that there are none."""
-    data = answer.get("data")
-    fields = data if isinstance(data, dict) else {}
-    code = _number(fields.get("error_code", answer.get("error_code")))
-    access = fields.get("access_token")
-    if code not in {0, None} or not isinstance(access, str) or not access:
-        return TokenRefused(code, code in _FINAL)
-    refresh = fields.get("refresh_token")
+def granted(fields: dict[str, Any]) -> Granted | None:
+    """The tokens of an account or an app; None when there are none."""
+    access = _text(fields.get("access_token"))
+    if access is None:
+        return None
     return Granted(
         access,
-        _number(fields.get("expires_in")),
-        refresh if isinstance(refresh, str) and refresh else None,
-        _number(fields.get("refresh_expires_in")),
+        number(fields.get("expires_in")),
+        _text(fields.get("refresh_token")),
+        number(fields.get("refresh_expires_in")),
+        _text(fields.get("open_id")),
+        scopes_in(fields.get("scope")),
     )
 
 
-def _number(value: object) -> int | None:
-    if isinstance(value, str) and value.isascii() and value.isdigit():
-        return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+def renewed(fields: dict[str, Any]) -> Renewed | None:
+    """The renewed refresh token; None when there is none."""
+    refresh = _text(fields.get("refresh_token"))
+    return None if refresh is None else Renewed(refresh, number(fields.get("expires_in")))
+
+
+def scopes_in(value: object) -> tuple[str, ...]:
+    """Scopes, which the platform writes as a list or as a string with commas."""
+    given = value.split(",") if isinstance(value, str) else value
+    if not isinstance(given, list):
+        return ()
+    names = (name.strip()[:_MOST_SCOPE] for name in given if isinstance(name, str))
+    return tuple(dict.fromkeys(n for n in names if n and n.isascii() and n.isprintable()))[
+        :_MOST_SCOPES
+    ]
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from services.douyin.actions.directory import Directory
 from services.douyin.actions.tokens import TokenKeeper
-from services.douyin.clients import Platform
+from services.douyin.clients import OAuth
 from shared.http.client import OneTry
 from tests.service.douyin.conftest import Connector
 from tests.service.douyin.platform import reply
@@ -15,8 +15,7 @@ def a_keeper(quiet: Connector, http: OneTry) -> TokenKeeper:
     resources = quiet.world.resources
     database = resources.database("douyin")
     directory = Directory(database, resources.sealer)
-    platform = Platform(quiet.platform.url, http)
-    return TokenKeeper(database, resources.sealer, directory, platform)
+    return TokenKeeper(database, resources.sealer, directory, OAuth(quiet.platform.url, http))
 
 
 async def test_a_refused_token_is_refreshed_once_and_the_messages_then_go(

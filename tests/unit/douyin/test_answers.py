@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from services.douyin.domain.answers import Action, Verdict, classify, read_answer
-from services.douyin.domain.tokens import Granted, TokenRefused, read_tokens
 
 SEND: dict[str, Any] = json.loads(Path("tests/contract/douyin/vectors.json").read_text("utf-8"))[
     "send"
@@ -59,9 +58,9 @@ def test_a_partial_success_is_read_item_by_item_and_is_not_called_sent() -> None
         (2190008, Action.REFRESH_TOKEN, "token_refused", None),
         (28001012, Action.FAILED, "not_authorised", None),
         (2190003, Action.FAILED, "not_authorised", None),
-        (2100004, Action.UNKNOWN, "unlisted_code", None),
-        (28001005, Action.UNKNOWN, "unlisted_code", None),
-        (28001006, Action.UNKNOWN, "unlisted_code", None),
+        (2100004, Action.UNKNOWN, "system_busy", None),
+        (28001005, Action.UNKNOWN, "system_busy", None),
+        (28001006, Action.UNKNOWN, "network_error", None),
         (4711, Action.UNKNOWN, "unlisted_code", None),
         (-1, Action.UNKNOWN, "unlisted_code", None),
     ],
@@ -133,17 +132,3 @@ def test_whatever_leaves_a_doubt_is_unknown(status: int, body: str) -> None:
 
 def test_bytes_that_are_no_text_are_unknown() -> None:
     assert classify(200, b"\xff\xfe\x00").action is Action.UNKNOWN
-
-
-def test_tokens_are_read_or_refused() -> None:
-    data = {"error_code": 0, "access_token": "act.1", "expires_in": 10, "refresh_token": "rft.1"}
-    assert read_tokens({"data": {**data, "refresh_expires_in": "20"}}) == Granted(
-        "act.1", 10, "rft.1", 20
-    )
-    assert read_tokens({"data": {"error_code": 10010}}) == TokenRefused(10010, is_final=True)
-    assert read_tokens({"data": {"error_code": 10001}}) == TokenRefused(10001, is_final=False)
-    for broken in ({}, {"data": None}, {"data": {"error_code": 0}}):
-        assert read_tokens(broken) == TokenRefused(
-            (broken.get("data") or {}).get("error_code"),
-            is_final=False,
-        )

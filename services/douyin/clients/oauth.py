@@ -1,0 +1,40 @@
+"""Tokens: the calls under `/oauth/`, as the platform's own client makes them."""
+
+from collections.abc import Mapping
+from urllib.parse import urlencode
+
+import orjson
+
+from shared.http.client import Answer, OneTry
+
+TOKEN_SECONDS = 8.0
+_JSON = "application/json"
+_FORM = "application/x-www-form-urlencoded"
+
+
+class OAuth:
+    """Douyin's token endpoints at one address. Every call raises NotSent or MaybeSent."""
+
+    def __init__(self, base_url: str, http: OneTry) -> None:
+        self._base = base_url.rstrip("/")
+        self._http = http
+
+    async def refresh(self, client_key: str, refresh_token: str) -> Answer:
+        """A new access token; the refresh token lives no longer for it."""
+        fields = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+        return await self._form("/oauth/refresh_token/", {"client_key": client_key, **fields})
+
+    async def client_token(self, client_key: str, secret: str) -> Answer:
+        """A token of the app itself."""
+        fields = {"client_secret": secret, "grant_type": "client_credential"}
+        return await self._json("/oauth/client_token/", {"client_key": client_key, **fields})
+
+    async def _form(self, path: str, fields: Mapping[str, str]) -> Answer:
+        return await self._post(path, urlencode(fields).encode(), _FORM)
+
+    async def _json(self, path: str, fields: Mapping[str, str]) -> Answer:
+        return await self._post(path, orjson.dumps(fields), _JSON)
+
+    async def _post(self, path: str, body: bytes, kind: str) -> Answer:
+        headers = {"Content-Type": kind}
+        return await self._http.post(f"{self._base}{path}", body, headers, seconds=TOKEN_SECONDS)

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import Depends, Path, Query, Request
 from pydantic import AfterValidator, Field, PlainSerializer
 
 from services.fans import actions
@@ -14,8 +14,9 @@ from shared.http.errors import errors
 from shared.http.models import RequestModel, ResponseModel, ShortText, Text
 from shared.http.pages import AskedPage, Cursors
 from shared.http.principal import Principal, caller_with
+from shared.http.routing import Router
 
-router = APIRouter(tags=["fans"])
+router = Router(tags=["fans"])
 
 
 def _deps(request: Request) -> Deps:

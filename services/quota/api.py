@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import Depends, Query, Request
 
 from services.quota import actions
 from services.quota.actions import Deps, PolicyUnknown, Settlement
@@ -17,8 +17,9 @@ from shared.http.errors import errors
 from shared.http.models import ResponseModel, Text
 from shared.http.pages import AskedPage, Cursors
 from shared.http.principal import INTERNAL, Principal, caller_with
+from shared.http.routing import Router
 
-router = APIRouter()
+router = Router()
 Reader = Annotated[Principal, caller_with("quota:read")]
 
 

@@ -1,8 +1,17 @@
 """Base models of requests and responses."""
 
+import re
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
 
 
 def _storable(text: str) -> str:
@@ -21,10 +30,21 @@ ShortText = Annotated[
 ]
 
 
-class RequestModel(BaseModel):
-    """What a client sends: unknown fields are refused."""
+def _is_rfc3339(given: object) -> object:
+    if not isinstance(given, str) or not _RFC3339.fullmatch(given):
+        raise ValueError("must be a time as in RFC 3339, with its offset: 2026-01-31T09:00:00Z")
+    return given
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
+FROM_TEXT = Field(strict=False)  # for what JSON can only write as a string: an enum
+AskedTime = Annotated[AwareDatetime, FROM_TEXT, BeforeValidator(_is_rfc3339)]
+
+
+class RequestModel(BaseModel):
+    """What a client sends: unknown fields are refused, and "1" is no 1, and 1 is no true."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class ResponseModel(BaseModel):

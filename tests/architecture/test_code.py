@@ -73,6 +73,15 @@ def commits_outside_db(code: Source) -> Iterator[str]:
                 yield f"{code.path}:{node.lineno} ends a transaction by hand"
 
 
+def routers_that_read_loosely(code: Source) -> Iterator[str]:
+    """Bodies are read strictly, everywhere: FastAPI's own router takes the last of two equal names."""
+    if code.is_below("shared/http"):
+        return
+    for line, name in uses(code):
+        if name.startswith("fastapi.") and name.endswith("APIRouter"):
+            yield f"{code.path}:{line} uses fastapi's router, not shared.http.routing.Router"
+
+
 def endpoints_without_operation_id(code: Source) -> Iterator[str]:
     """An operation id is part of the API, so it is written down and not derived."""
     for call in endpoints(code):
@@ -109,6 +118,7 @@ RULES: tuple[Rule, ...] = (
     time_or_chance_inside,
     loose_tasks,
     commits_outside_db,
+    routers_that_read_loosely,
     endpoints_without_operation_id,
 )
 
@@ -117,6 +127,7 @@ BROKEN: dict[Rule, tuple[str, str]] = {
     time_or_chance_inside: ("services/a/domain/b.py", "import datetime as d\nd.datetime.now()"),
     loose_tasks: ("services/a/api.py", "from asyncio import create_task as go\ngo(f())"),
     commits_outside_db: ("services/a/store.py", "async def f(tx):\n    await tx.commit()"),
+    routers_that_read_loosely: ("services/a/api.py", "from fastapi import APIRouter\nAPIRouter()"),
     endpoints_without_operation_id: ("services/a/api.py", "@r.get('/x')\ndef x(): ..."),
 }
 

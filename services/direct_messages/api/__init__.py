@@ -1,10 +1,9 @@
 """HTTP in: rules, conversations, people's replies, decisions."""
 
-from fastapi import APIRouter
-
 from services.direct_messages.api import conversations, decisions, rules
+from shared.http.routing import Router
 
-router = APIRouter()
+router = Router()
 router.include_router(rules.router)
 router.include_router(conversations.router)
 router.include_router(decisions.router)

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 from pydantic import Field
 
 from services.direct_messages import actions
@@ -19,10 +19,11 @@ from services.direct_messages.domain.conversations import Conversation, Owner, R
 from shared.errors import BadRequest, Invalid, NotFound
 from shared.http.errors import errors
 from shared.http.idempotency import IdempotencyKeyReused, RequiredKey
-from shared.http.models import RequestModel, ResponseModel, ShortText, Text
+from shared.http.models import FROM_TEXT, RequestModel, ResponseModel, ShortText, Text
 from shared.http.pages import AskedPage
+from shared.http.routing import Router
 
-router = APIRouter(tags=["conversations"])
+router = Router(tags=["conversations"])
 _THE_END = datetime(9999, 1, 1, tzinfo=UTC)
 
 
@@ -103,7 +104,7 @@ class ReplyOut(ResponseModel):
 class OwnerIn(RequestModel):
     """Who shall answer."""
 
-    owner: Owner
+    owner: Annotated[Owner, FROM_TEXT]
 
 
 @router.get(

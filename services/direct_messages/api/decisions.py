@@ -3,8 +3,6 @@
 from datetime import datetime
 from typing import Any
 
-from fastapi import APIRouter
-
 from services.direct_messages import actions
 from services.direct_messages.actions import Story
 from services.direct_messages.api.callers import Id, MessageDeps, Reader
@@ -14,8 +12,9 @@ from shared.contracts.api.quota import Denied, Granted, ReserveAnswer
 from shared.errors import NotFound
 from shared.http.errors import errors
 from shared.http.models import ResponseModel
+from shared.http.routing import Router
 
-router = APIRouter(tags=["decisions"])
+router = Router(tags=["decisions"])
 
 
 class InboundOut(ResponseModel):

@@ -4,7 +4,7 @@ import re
 from datetime import datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Header, Response
+from fastapi import Header, Response
 from pydantic import Field
 
 from services.direct_messages import actions
@@ -21,9 +21,10 @@ from services.direct_messages.domain.rules import (
 )
 from shared.errors import Invalid, NotFound
 from shared.http.errors import errors
-from shared.http.models import RequestModel, ResponseModel, ShortText, Text
+from shared.http.models import FROM_TEXT, RequestModel, ResponseModel, ShortText, Text
+from shared.http.routing import Router
 
-router = APIRouter(tags=["rules"])
+router = Router(tags=["rules"])
 IfMatch = Annotated[
     str | None, Header(max_length=300, description="The ETag that the change is based on, or *")
 ]
@@ -40,11 +41,11 @@ class RuleIn(RequestModel):
     """What a rule waits for and what it sends. A higher priority comes first, then the older rule."""
 
     name: ShortText
-    trigger: Trigger
-    match: Match | None = None
-    keywords: Annotated[tuple[ShortText, ...], Field(max_length=100)] = ()
+    trigger: Annotated[Trigger, FROM_TEXT]
+    match: Annotated[Match, FROM_TEXT] | None = None
+    keywords: list[ShortText] = Field(default_factory=list, max_length=100)
     pattern: Annotated[Text, Field(min_length=1, max_length=PATTERN_MAX_CHARS)] | None = None
-    mode: Mode = Mode.ALL
+    mode: Annotated[Mode, FROM_TEXT] = Mode.ALL
     replies: Annotated[list[TextReplyIn], Field(min_length=1, max_length=100)]
     hand_off: bool = False
     priority: Annotated[int, Field(ge=-1000, le=1000)] = 0
@@ -189,7 +190,7 @@ def _definition(body: RuleIn) -> Definition:
         name=body.name,
         trigger=body.trigger,
         match=body.match,
-        keywords=body.keywords,
+        keywords=tuple(body.keywords),
         pattern=body.pattern,
         mode=body.mode,
         replies=tuple(TextReply(reply.text) for reply in body.replies),

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import Depends, Path, Request
 from pydantic import AwareDatetime, Field, StringConstraints
 
 from services.douyin.actions import configuration as actions
@@ -17,10 +17,11 @@ from services.douyin.domain.accounts import (
 )
 from shared.errors import NotFound
 from shared.http.errors import errors
-from shared.http.models import RequestModel, ResponseModel, ShortText, Text
+from shared.http.models import AskedTime, RequestModel, ResponseModel, ShortText, Text
 from shared.http.principal import Principal, caller_with
+from shared.http.routing import Router
 
-router = APIRouter()
+router = Router()
 
 Manager = Annotated[Principal, caller_with("account:manage")]
 ClientKey = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
@@ -58,9 +59,9 @@ class PutDouyinBinding(RequestModel):
     client_key: ShortText
     open_id: ShortText
     access_token: Token | None = None
-    access_token_expires_at: AwareDatetime | None = None
+    access_token_expires_at: AskedTime | None = None
     refresh_token: Token | None = None
-    refresh_token_expires_at: AwareDatetime | None = None
+    refresh_token_expires_at: AskedTime | None = None
 
 
 class DouyinBinding(ResponseModel):

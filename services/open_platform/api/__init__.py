@@ -1,10 +1,9 @@
 """HTTP in: the organization, its accounts, their policies, its keys."""
 
-from fastapi import APIRouter
-
 from services.open_platform.api import accounts, api_keys, internal, policies
+from shared.http.routing import Router
 
-router = APIRouter()
+router = Router()
 for _room in (accounts, policies, api_keys, internal):
     router.include_router(_room.router)
 

@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 from zoneinfo import available_timezones
 
-from fastapi import APIRouter, Header, Response
+from fastapi import Header, Response
 from pydantic import AfterValidator, Field
 
 from services.open_platform.actions import accounts as actions
@@ -24,8 +24,9 @@ from shared.errors import NotFound
 from shared.http.errors import errors
 from shared.http.models import RequestModel, ResponseModel, ShortText, Text
 from shared.http.pages import AskedPage
+from shared.http.routing import Router
 
-router = APIRouter(tags=["accounts"])
+router = Router(tags=["accounts"])
 
 
 def _known_timezone(name: str) -> str:

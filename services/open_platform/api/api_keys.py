@@ -3,8 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter
-from pydantic import AfterValidator, AwareDatetime, Field
+from pydantic import AfterValidator, Field
 
 from services.open_platform.actions import api_keys as actions
 from services.open_platform.actions.api_keys import NewKey
@@ -18,10 +17,11 @@ from services.open_platform.api.shapes import (
 from services.open_platform.domain.api_keys import ApiKey, KeyMode, Scope
 from shared.errors import NotFound
 from shared.http.errors import errors
-from shared.http.models import RequestModel, ResponseModel, ShortText
+from shared.http.models import FROM_TEXT, AskedTime, RequestModel, ResponseModel, ShortText
 from shared.http.pages import AskedPage
+from shared.http.routing import Router
 
-router = APIRouter(tags=["keys"])
+router = Router(tags=["keys"])
 
 
 def _within_reach(at: datetime) -> datetime:
@@ -40,9 +40,13 @@ class ApiKeyIn(RequestModel):
     """A new key. Its scopes must be among those of the key with which you ask."""
 
     name: ShortText
-    scopes: Annotated[list[Scope], Field(min_length=1, max_length=50), AfterValidator(_each_once)]
-    mode: KeyMode = KeyMode.LIVE
-    expires_at: Annotated[AwareDatetime, AfterValidator(_within_reach)] | None = None
+    scopes: Annotated[
+        list[Annotated[Scope, FROM_TEXT]],
+        Field(min_length=1, max_length=50),
+        AfterValidator(_each_once),
+    ]
+    mode: Annotated[KeyMode, FROM_TEXT] = KeyMode.LIVE
+    expires_at: Annotated[AskedTime, AfterValidator(_within_reach)] | None = None
 
 
 class ApiKeyOut(ResponseModel):

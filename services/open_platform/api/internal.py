@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 from pydantic import Field
 
 from services.open_platform.actions import api_keys as actions
@@ -10,8 +10,9 @@ from services.open_platform.api.shapes import PlatformDeps
 from shared.http.errors import errors
 from shared.http.models import RequestModel, ResponseModel
 from shared.http.principal import INTERNAL
+from shared.http.routing import Router
 
-router = APIRouter(tags=["internal"])
+router = Router(tags=["internal"])
 
 
 class TokenRequest(RequestModel):

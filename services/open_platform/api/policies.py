@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Response
+from fastapi import Path, Response
 from pydantic import Field, StrictBool, StrictFloat, StrictInt
 
 from services.open_platform.actions import policies as actions
@@ -19,8 +19,9 @@ from services.open_platform.domain.accounts import Account
 from shared.errors import NotFound
 from shared.http.errors import errors
 from shared.http.models import RequestModel, ResponseModel, ShortText, Text
+from shared.http.routing import Router
 
-router = APIRouter(tags=["policy"])
+router = Router(tags=["policy"])
 
 _List = Annotated[list[ShortText], Field(max_length=50)]
 _Object = Annotated[dict[ShortText, StrictInt | ShortText], Field(max_length=20)]

@@ -2,13 +2,17 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class _Asked(_Model):
+    model_config = ConfigDict(strict=True)
 
 
 class Purpose(StrEnum):
@@ -19,27 +23,31 @@ class Purpose(StrEnum):
     PUSH = "push.monthly"
 
 
-class Window(_Model):
+_FromText = Field(strict=False)  # JSON has no enums and no times
+_Time = Annotated[datetime, _FromText]
+
+
+class Window(_Asked):
     """The window that an event opened: the platform's id of the inbound, and when it opened (UTC)."""
 
     opened_by: str
-    opened_at: datetime
+    opened_at: _Time
 
 
-class ReserveRequest(_Model):
+class ReserveRequest(_Asked):
     """Hold `items` units under `operation_id`; asked again, it answers the same."""
 
     organization_id: str
     account_id: str
     operation_id: str = Field(min_length=1, max_length=128)
-    purpose: Purpose
+    purpose: Annotated[Purpose, _FromText]
     subject: str = Field(
         min_length=1, max_length=200
     )  # the fan's open_id; the account id for a push
     items: int = Field(ge=1, le=100)
     actor: Literal["bot", "person"]
     window: Window | None  # for dm.reply and dm.enter
-    planned_at: datetime | None  # for push.monthly: the planned start decides the month
+    planned_at: _Time | None  # for push.monthly: the planned start decides the month
     cause: str = ""
 
 
@@ -74,7 +82,7 @@ class ReserveAnswer(_Model):
     denied: Denied | None
 
 
-class ReserveBatch(_Model):
+class ReserveBatch(_Asked):
     requests: list[ReserveRequest] = Field(max_length=500)
 
 
@@ -82,7 +90,7 @@ class ReserveAnswers(_Model):
     answers: list[ReserveAnswer]
 
 
-class SettleRequest(_Model):
+class SettleRequest(_Asked):
     """Settle items of a reservation; `items` None means all that are still held."""
 
     organization_id: str
@@ -91,7 +99,7 @@ class SettleRequest(_Model):
     items: list[int] | None
 
 
-class SettleBatch(_Model):
+class SettleBatch(_Asked):
     requests: list[SettleRequest] = Field(max_length=500)
 
 
@@ -104,15 +112,15 @@ class SettleAnswers(_Model):
     answers: list[Settled]
 
 
-class PeekRequest(_Model):
+class PeekRequest(_Asked):
     organization_id: str
     account_id: str
-    purpose: Purpose
+    purpose: Annotated[Purpose, _FromText]
     subject: str
     actor: Literal["bot", "person"]
 
 
-class PeekBatch(_Model):
+class PeekBatch(_Asked):
     requests: list[PeekRequest] = Field(max_length=500)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import httpx2
 import pytest
 import sqlalchemy as sa
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from shared.errors import AppError
 from shared.http import idempotency
@@ -15,6 +15,7 @@ from shared.http.idempotency import RequiredKey
 from shared.http.middleware import Doorkeeper
 from shared.http.models import RequestModel
 from shared.http.principal import Principal, caller_with
+from shared.http.routing import Router
 from shared.runtime import Resources, new_api
 from tests.service.shared.conftest import HEARER, Road
 
@@ -30,9 +31,9 @@ class AnsweredBefore(AppError):
     """Somebody with the same key was quicker: leave the transaction without an effect."""
 
 
-def words(resources: Resources) -> APIRouter:
+def words(resources: Resources) -> Router:
     """An endpoint as every service writes it: the effect and its answer in one transaction."""
-    router = APIRouter()
+    router = Router()
     database = resources.database(HEARER)
 
     @router.post("/v1/words", status_code=202)

@@ -1,18 +1,21 @@
 """Every refusal of every API is problem+json, whoever refuses and however early."""
 
 from collections.abc import AsyncIterator
+from enum import StrEnum
 from typing import Annotated, Any
 
 import httpx2
 import pytest
-from fastapi import APIRouter, Query
+from fastapi import Query
+from pydantic import Field
 from structlog.testing import capture_logs
 
 from shared.errors import AppError, Conflict, NeighbourAway, NotFound
 from shared.http.middleware import MOST_BYTES, Doorkeeper
-from shared.http.models import RequestModel, ShortText, Text
+from shared.http.models import FROM_TEXT, AskedTime, RequestModel, ShortText, Text
 from shared.http.pages import AskedPage, Cursors
 from shared.http.principal import Principal, caller_with
+from shared.http.routing import MOST_DEPTH, Router
 from shared.runtime import new_api
 from tests.support.world import resources_for
 
@@ -25,13 +28,27 @@ ERRORS: dict[str, Exception] = {
     "away": NeighbourAway("PostgreSQL is away"),
     "crash": ZeroDivisionError("canary-secret"),
 }
-router = APIRouter()
+router = Router()
+
+
+class Colour(StrEnum):
+    RED = "red"
+
+
+class PartIn(RequestModel):
+    count: int
 
 
 class ThingIn(RequestModel):
     name: ShortText
     note: Text = ""
     size: int = 1
+    weight: float = 1.0
+    sold: bool = False
+    colour: Annotated[Colour, FROM_TEXT] = Colour.RED
+    at: AskedTime | None = None
+    parts: list[PartIn] = Field(default_factory=list)
+    labels: dict[str, str] = Field(default_factory=dict)
 
 
 @router.post("/v1/things", status_code=201)
@@ -149,6 +166,100 @@ async def test_422_points_at_the_field(
 ) -> None:
     found = problem(await http.post("/v1/things", json=body), 422, "invalid")
     assert [error["pointer"] for error in found["errors"]] == [pointer]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "pointer"),
+    [
+        ("name", 1, "#/name"),
+        ("name", True, "#/name"),
+        ("name", ["x"], "#/name"),
+        ("size", "1", "#/size"),
+        ("size", True, "#/size"),
+        ("size", 1.0, "#/size"),
+        ("weight", "1.5", "#/weight"),
+        ("weight", False, "#/weight"),
+        ("sold", 1, "#/sold"),
+        ("sold", "true", "#/sold"),
+        ("sold", None, "#/sold"),
+        ("colour", "blue", "#/colour"),
+        ("colour", 0, "#/colour"),
+        ("at", 1767225601, "#/at"),
+        ("at", "1767225600", "#/at"),
+        ("at", "2026-01-01", "#/at"),
+        ("at", "2026-01-01T00:00:00", "#/at"),
+        ("at", "2026-13-01T00:00:00Z", "#/at"),
+        ("parts", {}, "#/parts"),
+        ("parts", [{"count": "1"}], "#/parts/0/count"),
+        ("labels", {"a": 1}, "#/labels/a"),
+        ("labels", [], "#/labels"),
+    ],
+)
+async def test_a_value_of_another_kind_is_not_taken_for_the_right_one(
+    http: httpx2.AsyncClient, field: str, value: object, pointer: str
+) -> None:
+    answer = await http.post("/v1/things", json={"name": "x", field: value})
+    found = problem(answer, 422, "invalid")
+    assert [error["pointer"] for error in found["errors"]] == [pointer]
+
+
+async def test_what_json_writes_as_a_string_is_read_from_one(http: httpx2.AsyncClient) -> None:
+    for at in ("2026-01-01T00:00:00Z", "2026-01-01t00:00:00.123456+08:00", None):
+        body = {"name": "x", "weight": 2, "colour": "red", "at": at, "parts": [{"count": 1}]}
+        assert (await http.post("/v1/things", json=body)).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (b'{"name":"x","name":"y"}', "name 'name' twice"),
+        (b'{"name":"x","parts":[{"count":1,"count":1}]}', "name 'count' twice"),
+        (rb'{"name":"x","n\u0061me":"y"}', "name 'name' twice"),
+        (b'{"name":"x","weight":NaN}', "NaN is not"),
+        (b'{"name":"x","weight":-Infinity}', "-Infinity is not"),
+        (b'{"name":"x","weight":1e999}', "1e999 is too large"),
+        (b'{"name":"x"}{}', "Extra data"),
+        (b'{"name":"x"}\0', "Extra data"),
+        (b'{"name":"x",}', "not JSON"),
+        (b"{'name':'x'}", "not JSON"),
+        (b"\xef\xbb\xbf{}", "not JSON"),
+        (b'{"name":"\xff"}', "not UTF-8"),
+        ('{"name":"x"}'.encode("utf-16"), "not UTF-8"),
+        (b'{"size":' + b"9" * 5000 + b"}", "not acceptable"),
+        (b'{"x":' + b"[" * MOST_DEPTH + b"]" * MOST_DEPTH + b"}", f"deeper than {MOST_DEPTH}"),
+        (b"[" * 500_000, f"deeper than {MOST_DEPTH}"),
+    ],
+    ids=lambda given: repr(given[:40]) if isinstance(given, bytes) else "",
+)
+async def test_400_for_a_body_that_readers_may_read_differently(
+    http: httpx2.AsyncClient, body: bytes, says: str
+) -> None:
+    answer = await http.post(
+        "/v1/things", content=body, headers={"content-type": "application/json"}
+    )
+    assert says in problem(answer, 400, "bad_request")["detail"]
+
+
+async def test_a_body_may_be_as_deep_as_the_limit(http: httpx2.AsyncClient) -> None:
+    depth = MOST_DEPTH - 1
+    body = b'{"name":"x","other":' + b"[" * depth + b"]" * depth + b"}"
+    headers = {"content-type": "application/json"}
+    problem(await http.post("/v1/things", content=body, headers=headers), 422, "invalid")
+
+
+@pytest.mark.parametrize("kind", [None, "", "text/plain", "application/x-www-form-urlencoded"])
+async def test_415_for_a_body_that_does_not_say_that_it_is_json(
+    http: httpx2.AsyncClient, kind: str | None
+) -> None:
+    headers = {} if kind is None else {"content-type": kind}
+    answer = await http.post("/v1/things", content=b'{"name":"x"}', headers=headers)
+    problem(answer, 415, "unsupported_media_type")
+
+
+@pytest.mark.parametrize("kind", ["application/json; charset=utf-8", "application/x+json"])
+async def test_a_body_may_say_more_about_its_json(http: httpx2.AsyncClient, kind: str) -> None:
+    answer = await http.post("/v1/things", content=b'{"name":"x"}', headers={"content-type": kind})
+    assert answer.status_code == 201
 
 
 async def test_422_for_half_a_character(http: httpx2.AsyncClient) -> None:

@@ -22,6 +22,18 @@ ROUTES: dict[str, tuple[Hearer, ...]] = {
     "douyin.message_echoed": (Hearer("douyin", "echoes"),),
     "douyin.person_answered": (Hearer("direct_messages", "settled"),),
     "douyin.attempt_settled": (Hearer("quota", "settled"), Hearer("direct_messages", "settled")),
+    # nobody hears these yet: the connector keeps them with their reading
+    "douyin.message_recalled": (),
+    "douyin.messages_read": (),
+    "douyin.group_message_seen": (),
+    "douyin.group_application_changed": (),
+    "douyin.group_joined": (),
+    "douyin.grant_changed": (),
+    "douyin.video_liked": (),
+    "douyin.video_commented": (),
+    "douyin.video_created": (),
+    "douyin.identities_linked": (),
+    "douyin.contact_made": (),
     "direct_messages.send_requested": (Hearer("douyin", "sends"),),
     "direct_messages.send_not_requested": (Hearer("quota", "settled"),),
     "fans.follow_changed": (Hearer("quota", "settled"), Hearer("direct_messages", "live")),
@@ -41,6 +53,11 @@ ROUTES: dict[str, tuple[Hearer, ...]] = {
 # batch costs the same for one as for fifty. Nobody waits for bookkeeping, so it may be slower.
 _PACES = {"live": 0.030, "sends": 0.030}
 _BOOKKEEPING_PACE = 0.250
+
+
+def is_heard(event_type: str) -> bool:
+    """Whether anybody hears events of this type."""
+    return bool(ROUTES[event_type])
 
 
 def pace_of(lane: str) -> float:

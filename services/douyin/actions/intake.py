@@ -7,34 +7,23 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from functools import partial
 
 import structlog
 
 from services.douyin import store
 from services.douyin.actions.directory import Account, App, Directory
+from services.douyin.actions.translating import is_told, translate
 from services.douyin.domain.webhooks import (
-    Echoed,
-    Entered,
     Fact,
-    Followed,
     Intake,
-    PersonWrote,
     Reading,
     Webhook,
     age_refusal,
     interpret,
-    moment,
 )
 from shared import ids
 from shared.contracts.envelope import Envelope, Event, Origin
-from shared.contracts.events.douyin import (
-    FanFollowed,
-    MessageEchoed,
-    MessageReceived,
-    PageEntered,
-    PersonAnswered,
-)
 from shared.db import ALL_TENANTS, Database, Tx
 from shared.errors import NeighbourAway
 from shared.failpoints import failpoint
@@ -92,7 +81,8 @@ class IntakeDesk:
     ) -> None:
         """Return when the event is stored. Raises NeighbourAway when PostgreSQL is away."""
         account = await self.directory.bound(app.client_key, webhook.account_ids)
-        reading = interpret(webhook, app.client_key)
+        open_id = account.open_id if account else ""
+        reading = interpret(webhook, app.client_key, open_id)
         delivery = Delivery(app, account, webhook, reading, body, msg_id_header)
         batch = self._open
         if batch is None or len(batch.deliveries) >= MOST_IN_BATCH:
@@ -132,7 +122,7 @@ class IntakeDesk:
     async def _write(self, deliveries: Sequence[Delivery]) -> None:
         results: Counter[str] = Counter()
         async with self._database.transaction(ALL_TENANTS) as tx:
-            rows = [_row(delivery, tx.now) for delivery in deliveries]
+            rows = [self._row(delivery, tx.now) for delivery in deliveries]
             fresh = await store.insert_inbound(tx, rows)
             for delivery, row in zip(deliveries, rows, strict=True):
                 results[row.state if row.id in fresh else "duplicate"] += 1
@@ -158,66 +148,36 @@ class IntakeDesk:
             return
         origin = Origin(account.organization_id, account.account_id, cause, ids.trace_parent())
         event = self._event(fact, delivery, tx.now)
-        tx.publish(Envelope.of(event, origin, subject=fact.fan, seq=fact.at_ms, at=tx.now))
+        seq = fact.at_ms or int(tx.now.timestamp() * 1000)
+        tx.publish(Envelope.of(event, origin, subject=fact.subject, seq=seq, at=tx.now))
 
     def _event(self, fact: Fact, delivery: Delivery, now: datetime) -> Event:
-        created_at = moment(fact.at_ms)
-        # an app without a maximum age lives by arrival: its events may be years old (design.md §10.2)
-        opened_at = now if delivery.app.max_age is None else created_at
-        match fact:
-            case Followed():
-                return FanFollowed(open_id=fact.fan, followed_at=created_at)
-            case Entered():
-                return PageEntered(
-                    message_id=fact.message_id,
-                    conversation_id=fact.conversation_id,
-                    open_id=fact.fan,
-                    created_at=created_at,
-                    window_opened_at=opened_at,
-                )
-            case Echoed():
-                return MessageEchoed(
-                    message_id=fact.message_id,
-                    conversation_id=fact.conversation_id,
-                    open_id=fact.fan,
-                    kind=fact.kind,
-                    content_hash=fact.content_hash,
-                    created_at=created_at,
-                )
-        message: dict[str, Any] = {
-            "message_id": fact.message_id,
-            "conversation_id": fact.conversation_id,
-            "open_id": fact.fan,
-            "kind": fact.kind,
-            "text": self._seal(delivery.app, fact.text, now),
-            "created_at": created_at,
-        }
-        if isinstance(fact, PersonWrote):
-            return PersonAnswered(**message)
-        return MessageReceived(**message, window_opened_at=opened_at)
+        seal = partial(self._sealer.seal, delivery.app.organization_id, day=now.date())
+        return translate(fact, seal, now, lives_by_arrival=delivery.app.max_age is None)
 
-    def _seal(self, app: App, text: str | None, now: datetime) -> str | None:
-        return None if text is None else self._sealer.seal(app.organization_id, text, now.date())
-
-
-def _row(delivery: Delivery, now: datetime) -> store.InboundRow:
-    reading, app = delivery.reading, delivery.app
-    state, reason = reading.state, reading.reason
-    late = age_refusal(reading.at_ms, now, app.max_age)
-    if late is not None:
-        state, reason = Intake.QUARANTINED, late
-    elif delivery.account is None and state != Intake.QUARANTINED:
-        state, reason = Intake.IGNORED, "account_not_bound"
-    return store.InboundRow(
-        organization_id=app.organization_id,
-        account_id=delivery.account.account_id if delivery.account else "",
-        client_key=app.client_key,
-        event=delivery.webhook.event,
-        dedupe_key=reading.message_id or hashlib.sha256(delivery.body).hexdigest(),
-        id=ids.new("evt"),
-        state=state.value,
-        reason=reason,
-        kind=reading.kind,
-        msg_id_header=delivery.msg_id_header,
-        body=delivery.body,
-    )
+    def _row(self, delivery: Delivery, now: datetime) -> store.InboundRow:
+        reading, app = delivery.reading, delivery.app
+        state, reason = reading.state, reading.reason
+        late = age_refusal(reading.at_ms, now, app.max_age)
+        told_later = None
+        if late is not None:
+            state, reason = Intake.QUARANTINED, late
+        elif delivery.account is None and state != Intake.QUARANTINED:
+            state, reason = Intake.IGNORED, "account_not_bound"
+        elif reading.fact is not None and not is_told(reading.fact):
+            state = Intake.STORED
+            told_later = self._event(reading.fact, delivery, now).model_dump_json()
+        return store.InboundRow(
+            organization_id=app.organization_id,
+            account_id=delivery.account.account_id if delivery.account else "",
+            client_key=app.client_key,
+            event=delivery.webhook.event,
+            dedupe_key=reading.message_id or hashlib.sha256(delivery.body).hexdigest(),
+            id=ids.new("evt"),
+            state=state.value,
+            reason=reason,
+            kind=reading.kind,
+            msg_id_header=delivery.msg_id_header,
+            reading=told_later,
+            body=delivery.body,
+        )

@@ -10,13 +10,13 @@ from shared.db import Tx
 
 _INSERT = sa.text(
     "INSERT INTO inbound (organization_id, account_id, client_key, event, dedupe_key, id, state,"
-    " reason, kind, msg_id_header, body, received_at)"
-    " SELECT o, a, c, e, d, i, s, r, k, m, b, CAST(:received_at AS timestamptz)"
+    " reason, kind, msg_id_header, reading, body, received_at)"
+    " SELECT o, a, c, e, d, i, s, r, k, m, t, b, CAST(:received_at AS timestamptz)"
     " FROM unnest(CAST(:organizations AS text[]), CAST(:accounts AS text[]),"
     " CAST(:client_keys AS text[]), CAST(:events AS text[]), CAST(:dedupe_keys AS text[]),"
     " CAST(:ids AS text[]), CAST(:states AS text[]), CAST(:reasons AS text[]),"
-    " CAST(:kinds AS text[]), CAST(:msg_id_headers AS text[]), CAST(:bodies AS bytea[]))"
-    " AS v(o, a, c, e, d, i, s, r, k, m, b)"
+    " CAST(:kinds AS text[]), CAST(:msg_id_headers AS text[]), CAST(:readings AS jsonb[]),"
+    " CAST(:bodies AS bytea[])) AS v(o, a, c, e, d, i, s, r, k, m, t, b)"
     " ON CONFLICT DO NOTHING RETURNING id"
 )
 
@@ -35,6 +35,7 @@ class InboundRow:
     reason: str | None
     kind: str
     msg_id_header: str | None
+    reading: str | None  # JSON of our event, when nobody hears it yet
     body: bytes
 
 
@@ -62,6 +63,7 @@ async def _insert(tx: Tx, rows: Sequence[InboundRow], received_at: datetime) -> 
             "reasons": [r.reason for r in rows],
             "kinds": [r.kind for r in rows],
             "msg_id_headers": [r.msg_id_header for r in rows],
+            "readings": [r.reading for r in rows],
             "bodies": [r.body for r in rows],
         },
     )

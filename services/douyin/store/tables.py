@@ -1,6 +1,7 @@
 """Tables of the schema `douyin`: apps, bindings, what came in, attempts to send."""
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
 
 from shared.db import spine_metadata
 
@@ -62,9 +63,10 @@ inbound = sa.Table(
     sa.Column("reason", sa.Text),
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("msg_id_header", sa.Text),  # outside the signature: kept, never trusted
+    sa.Column("reading", JSONB),  # our event, sealed as it would travel, when nobody hears it yet
     sa.Column("body", sa.LargeBinary, nullable=False),
     sa.Column("received_at", _TIME, nullable=False),  # business time
-    sa.CheckConstraint("state IN ('handled', 'ignored', 'quarantined')", name="state"),
+    sa.CheckConstraint("state IN ('handled', 'stored', 'ignored', 'quarantined')", name="state"),
     sa.Index("ix_inbound_id", "organization_id", "account_id", "id"),
 )
 
@@ -81,7 +83,8 @@ attempt = sa.Table(
     sa.Column("open_id", sa.Text, nullable=False),
     sa.Column("scene", sa.Text, nullable=False),
     sa.Column("reply_to", sa.Text, nullable=False),
-    sa.Column("content", sa.Text, nullable=False),  # sealed
+    sa.Column("kind", sa.Text, nullable=False, server_default="text"),
+    sa.Column("content", sa.Text, nullable=False),  # sealed: the text, or the kind's fields as JSON
     sa.Column("content_hash", sa.Text, nullable=False),
     sa.Column("content_freed", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("window_opened_at", _TIME, nullable=False),

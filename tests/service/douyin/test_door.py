@@ -99,7 +99,7 @@ async def test_a_negative_leaves_nothing_but_a_counter(
         ("V3", "douyin.message_received", "handled"),
         ("V4", "douyin.page_entered", "handled"),
         ("V5", "douyin.fan_followed", "handled"),
-        ("V6", None, "ignored"),
+        ("V6", None, "stored"),
         ("V7", "douyin.message_received", "handled"),
     ],
 )
@@ -292,7 +292,7 @@ async def test_age_is_judged_by_business_time(
     [
         ({"to_user_id": "somebody"}, "ignored", "account_not_bound", None),
         ({"event": "not_invented_yet"}, "ignored", "unknown_event", None),
-        ({"event": "im_recall_msg"}, "ignored", "not_used", None),
+        ({"event": "im_authorize_message_callback"}, "ignored", "not_used", None),
         ({"content": {"conversation_type": 2}}, "ignored", "group_message", None),
         ({"content": {"create_time": "soon"}}, "quarantined", "malformed:create_time", None),
         (

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from services.douyin.domain.signature import is_signed, signature
 from services.douyin.domain.strict_json import NotStrict, parse_object
 from services.douyin.domain.webhooks import (
+    AnsweredCard,
     Echoed,
     Entered,
     Followed,
+    GroupJoined,
     Intake,
     PersonWrote,
     Reading,
@@ -26,9 +28,11 @@ from services.douyin.domain.webhooks import (
     storable,
 )
 
+EXAMPLES = Path("tests/contract/douyin/events.json")
 VECTORS: dict[str, Any] = json.loads(Path("tests/contract/douyin/vectors.json").read_text("utf-8"))
 KEY, SECRET = VECTORS["client_key"], VECTORS["client_secret"]
 BY_NAME = {vector["name"]: vector for vector in VECTORS["vectors"]}
+EVENTS: list[str] = sorted({e["body"]["event"] for e in json.loads(EXAMPLES.read_text("utf-8"))})
 NOW = datetime(2023, 4, 18, 12, tzinfo=UTC)
 
 
@@ -99,15 +103,25 @@ def test_a_follow_counts_in_seconds() -> None:
     assert reading_of("V5").message_id is None, "the hash of its body de-duplicates it"
 
 
-def test_a_group_join_is_kept_for_later() -> None:
-    found = reading_of("V6")
-    assert (found.state, found.reason, found.at_ms) == (Intake.IGNORED, "not_used", 1681720393151)
+def test_who_joined_a_group_is_named_outside() -> None:
+    join = BY_NAME["V6"]["expect"]["join"]
+    assert reading_of("V6").fact == GroupJoined(
+        group_id=join["group_id"],
+        open_id=join["joiner_open_id"],
+        group_kind=join["create_group_type"],
+        at_ms=join["create_time_ms"],
+    )
 
 
-def test_an_answered_lead_card_is_a_message_without_text() -> None:
-    fact = reading_of("V7").fact
+def test_an_answered_lead_card_is_one_lead_with_a_masked_phone() -> None:
+    fact, lead = reading_of("V7").fact, BY_NAME["V7"]["expect"]["lead"]
     assert isinstance(fact, Received)
     assert (fact.kind, fact.text) == ("retain_consult_card", None)
+    assert fact.card == AnsweredCard(
+        lead["card_id"],
+        lead["card_status"],
+        (("姓名", lead["name"]), ("手机号", lead["phone_masked"]), ("城市", lead["city"])),
+    )
 
 
 def test_the_source_tells_our_echo_from_a_person_and_from_another_app() -> None:
@@ -223,6 +237,6 @@ def test_a_storable_text_is_storable_and_only_then_changed(text: str) -> None:
 
 @given(st.from_type(dict) | st.dictionaries(st.text(max_size=5), st.integers() | st.text()))
 def test_no_body_breaks_the_reader(body: dict[Any, Any]) -> None:
-    for event in ("im_receive_msg", "im_send_msg", "im_enter_direct_msg", "new_follow_action"):
+    for event in EVENTS:
         outer = {"event": event, "from_user_id": "f", "to_user_id": "t", "content": body}
         assert interpret(read(outer), KEY).state in set(Intake)

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import Depends, Path, Query, Request
+from fastapi import Depends, Query, Request
 from pydantic import AfterValidator, Field, PlainSerializer
 
 from services.fans import actions
@@ -11,7 +11,7 @@ from services.fans.actions import Deps, Imported, Result
 from services.fans.domain import Fan, Filter
 from shared.errors import NotFound
 from shared.http.errors import errors
-from shared.http.models import RequestModel, ResponseModel, ShortText, Text
+from shared.http.models import Id, RequestModel, ResponseModel, ShortText, Text
 from shared.http.pages import AskedPage, Cursors
 from shared.http.principal import Principal, caller_with
 from shared.http.routing import Router
@@ -47,7 +47,6 @@ FanDeps = Annotated[Deps, Depends(_deps)]
 FanCursors = Annotated[Cursors, Depends(_cursors)]
 Asked = Annotated[Filter, Depends(_filter)]
 Timestamp = Annotated[datetime, PlainSerializer(_rfc3339, return_type=str)]
-Id = Annotated[Text, Path(max_length=64)]
 _AT_ONCE = 250
 
 

@@ -14,7 +14,7 @@ from services.quota.domain import Request as Wanted
 from shared.contracts.api import quota as contract
 from shared.errors import NotFound
 from shared.http.errors import errors
-from shared.http.models import ResponseModel, Text
+from shared.http.models import Id, ResponseModel, Text
 from shared.http.pages import AskedPage, Cursors
 from shared.http.principal import INTERNAL, Principal, caller_with
 from shared.http.routing import Router
@@ -102,7 +102,7 @@ async def peek(body: contract.PeekBatch, deps: QuotaDeps) -> contract.PeekAnswer
     tags=["quota"],
 )
 async def list_quotas(
-    account_id: Text,
+    account_id: Id,
     caller: Reader,
     deps: QuotaDeps,
     fan: Annotated[Text | None, Query(max_length=200, description="open_id of a fan")] = None,
@@ -152,11 +152,11 @@ class EntryPage(ResponseModel):
 @router.get(
     "/v1/accounts/{account_id}/quota-entries",
     operation_id="list_quota_entries",
-    responses=errors(),
+    responses=errors(NotFound),
     tags=["quota"],
 )
 async def list_quota_entries(
-    account_id: Text,
+    account_id: Id,
     caller: Reader,
     deps: QuotaDeps,
     cursors: QuotaCursors,
@@ -167,7 +167,7 @@ async def list_quota_entries(
 ) -> EntryPage:
     """Everything that was held, committed and released: the append-only ledger."""
     belongs = ("quota-entries", caller.organization_id, account_id, subject)
-    before = cursors.read(page.cursor, *belongs) if page.cursor else ["~", "", 0, ""]
+    before = cursors.read(page.cursor, *belongs) if page.cursor else None
     tenant = (caller.organization_id, account_id)
     rows = await actions.list_history(deps, tenant, subject, before, page.limit)
     more = None

@@ -41,6 +41,9 @@ FROM_TEXT = Field(strict=False)  # for what JSON can only write as a string: an 
 AskedTime = Annotated[AwareDatetime, FROM_TEXT, BeforeValidator(_is_rfc3339)]
 
 
+Id = Text  # in an address: one that nobody has, however it looks, is not found
+
+
 class RequestModel(BaseModel):
     """What a client sends: unknown fields are refused, and "1" is no 1, and 1 is no true."""
 

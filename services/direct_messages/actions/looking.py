@@ -28,8 +28,10 @@ class Story:
 async def list_conversations(
     deps: Deps, account: Account, fan: str, before: str, most: int
 ) -> list[tuple[Conversation, Owner]]:
-    """Conversations of the account, the newest first, each with who owns it now."""
+    """Conversations of the account, the newest first, each with who owns it now. Raises NotFound."""
     async with deps.database.transaction(account[0]) as tx:
+        if account not in await store.heads(tx, [account]):
+            raise NotFound("no such account")
         found = await store.list_conversations(tx, account, fan, before, most)
         return await _with_owners(deps, tx, found)
 
@@ -63,11 +65,11 @@ async def tell_decision(deps: Deps, organization_id: str, message_id: str) -> St
         if message is not None and message.answers is not None:
             message = await store.message(tx, organization_id, message.answers)
         if message is None:
-            raise NotFound(f"no message {message_id}")
+            raise NotFound("no such message")
         account = (organization_id, message.account_id)
         decision = await store.decision(tx, *account, message.id)
         if decision is None:
-            raise NotFound(f"nothing was decided on message {message_id}: a person wrote it")
+            raise NotFound("nothing was decided on this message: a person wrote it")
         operation, items = None, []
         if decision.operation_id is not None:
             operation = await store.operation(tx, *account, decision.operation_id)
@@ -87,7 +89,7 @@ async def _rule_then(tx: Tx, account: Account, decision: StoredDecision) -> Rule
 async def _conversation(tx: Tx, organization_id: str, conversation_id: str) -> Conversation:
     found = await store.conversation(tx, organization_id, conversation_id)
     if found is None:
-        raise NotFound(f"no conversation {conversation_id}")
+        raise NotFound("no such conversation")
     return found
 
 

@@ -81,7 +81,7 @@ async def set_owner(
     async with deps.database.transaction(organization_id) as tx:
         found = await store.conversation(tx, organization_id, conversation_id, lock=True)
         if found is None:
-            raise NotFound(f"no conversation {conversation_id}")
+            raise NotFound("no such conversation")
         if owner is Owner.PERSON:
             after = domain.person_spoke(found, Reason.SET_BY_PERSON, tx.now)
         else:
@@ -99,7 +99,7 @@ async def _prepare(
 ) -> _Ready:
     found = await store.conversation(tx, organization_id, wanted.conversation_id)
     if found is None:
-        raise NotFound(f"no conversation {wanted.conversation_id}")
+        raise NotFound("no such conversation")
     policy = await _policy(deps, tx, found)
     if not wanted.text.strip():
         raise Invalid("must not be blank", pointer="#/text")
@@ -198,7 +198,7 @@ async def _write(deps: Deps, tx: Tx, ready: _Ready, reservation_id: str, wanted:
     organization_id, conversation_id = ready.conversation.organization_id, wanted.conversation_id
     found = await store.conversation(tx, organization_id, conversation_id, lock=True)
     if found is None:
-        raise NotFound(f"no conversation {conversation_id}")
+        raise NotFound("no such conversation")
     if wanted.supersedes is not None:
         await _check_unknown(tx, found, wanted.supersedes)
     operation = _operation(found, ready.operation_id, reservation_id, wanted.supersedes, tx)

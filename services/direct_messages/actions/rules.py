@@ -20,7 +20,7 @@ async def list_rules(deps: Deps, account: Account) -> tuple[int, list[Rule]]:
     async with deps.database.transaction(account[0]) as tx:
         head = (await store.heads(tx, [account])).get(account)
         if head is None:
-            raise NotFound(f"no account {account[1]}")
+            raise NotFound("no such account")
         return head[1], in_order(await store.rules(tx, *account))
 
 
@@ -96,7 +96,7 @@ async def _lock(tx: Tx, account: Account) -> Policy:
     """The account's policy; changes of its rules come one after the other. Raises NotFound."""
     head = await store.lock_account(tx, *account)
     if head is None or not head[0]:
-        raise NotFound(f"no account {account[1]}")
+        raise NotFound("no such account")
     values = await store.policy_values(tx, [(*account, head[0])])
     return policy_of(head[0], values[*account, head[0]])
 
@@ -119,7 +119,7 @@ def _one(rules: list[Rule], rule_id: str) -> Rule:
     for rule in rules:
         if rule.id == rule_id:
             return rule
-    raise NotFound(f"no rule {rule_id}")
+    raise NotFound("no such rule")
 
 
 def _at(rules: list[Rule], rule_id: str, versions: frozenset[int] | None) -> Rule:

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Path, Request
+from fastapi import Depends, Request
 
 from services.direct_messages.actions import Deps
 from shared.http.pages import Cursors
@@ -11,7 +11,6 @@ from shared.http.principal import Principal, caller_with
 Reader = Annotated[Principal, caller_with("dm:read")]
 Sender = Annotated[Principal, caller_with("dm:send")]
 Keeper = Annotated[Principal, caller_with("dm:manage")]
-Id = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,80}$")]
 
 
 def _deps(request: Request) -> Deps:

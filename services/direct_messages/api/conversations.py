@@ -9,7 +9,6 @@ from pydantic import Field
 from services.direct_messages import actions
 from services.direct_messages.actions import NoReplyContext, NotUnknown, QuotaExhausted, Reply
 from services.direct_messages.api.callers import (
-    Id,
     MessageCursors,
     MessageDeps,
     Reader,
@@ -19,7 +18,7 @@ from services.direct_messages.domain.conversations import Conversation, Owner, R
 from shared.errors import BadRequest, Invalid, NotFound
 from shared.http.errors import errors
 from shared.http.idempotency import IdempotencyKeyReused, RequiredKey
-from shared.http.models import FROM_TEXT, RequestModel, ResponseModel, ShortText, Text
+from shared.http.models import FROM_TEXT, Id, RequestModel, ResponseModel, ShortText, Text
 from shared.http.pages import AskedPage
 from shared.http.routing import Router
 
@@ -110,7 +109,7 @@ class OwnerIn(RequestModel):
 @router.get(
     "/v1/accounts/{account_id}/conversations",
     operation_id="list_conversations",
-    responses=errors(BadRequest),
+    responses=errors(NotFound, BadRequest),
 )
 async def list_conversations(
     account_id: Id,

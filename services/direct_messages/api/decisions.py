@@ -5,13 +5,13 @@ from typing import Any
 
 from services.direct_messages import actions
 from services.direct_messages.actions import Story
-from services.direct_messages.api.callers import Id, MessageDeps, Reader
+from services.direct_messages.api.callers import MessageDeps, Reader
 from services.direct_messages.api.rules import RuleOut, rule_out
 from services.direct_messages.domain.messages import Message
 from shared.contracts.api.quota import Denied, Granted, ReserveAnswer
 from shared.errors import NotFound
 from shared.http.errors import errors
-from shared.http.models import ResponseModel
+from shared.http.models import Id, ResponseModel
 from shared.http.routing import Router
 
 router = Router(tags=["decisions"])

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from services.direct_messages import actions
 from services.direct_messages.actions import PreconditionMissing, PreconditionStale, TooManyRules
-from services.direct_messages.api.callers import Id, Keeper, MessageDeps, Reader
+from services.direct_messages.api.callers import Keeper, MessageDeps, Reader
 from services.direct_messages.domain.rules import (
     PATTERN_MAX_CHARS,
     Definition,
@@ -21,7 +21,7 @@ from services.direct_messages.domain.rules import (
 )
 from shared.errors import Invalid, NotFound
 from shared.http.errors import errors
-from shared.http.models import FROM_TEXT, RequestModel, ResponseModel, ShortText, Text
+from shared.http.models import FROM_TEXT, Id, RequestModel, ResponseModel, ShortText, Text
 from shared.http.routing import Router
 
 router = Router(tags=["rules"])

@@ -10,7 +10,6 @@ from services.open_platform.actions import accounts as actions
 from services.open_platform.actions.accounts import AccountChange, NewAccount
 from services.open_platform.actions.deps import PreconditionFailed
 from services.open_platform.api.shapes import (
-    Id,
     Manager,
     PlatformCursors,
     PlatformDeps,
@@ -22,7 +21,7 @@ from services.open_platform.api.shapes import (
 from services.open_platform.domain.accounts import Account
 from shared.errors import NotFound
 from shared.http.errors import errors
-from shared.http.models import RequestModel, ResponseModel, ShortText, Text
+from shared.http.models import Id, RequestModel, ResponseModel, ShortText, Text
 from shared.http.pages import AskedPage
 from shared.http.routing import Router
 

@@ -8,7 +8,6 @@ from pydantic import AfterValidator, Field
 from services.open_platform.actions import api_keys as actions
 from services.open_platform.actions.api_keys import NewKey
 from services.open_platform.api.shapes import (
-    Id,
     Manager,
     PlatformCursors,
     PlatformDeps,
@@ -17,7 +16,7 @@ from services.open_platform.api.shapes import (
 from services.open_platform.domain.api_keys import ApiKey, KeyMode, Scope
 from shared.errors import NotFound
 from shared.http.errors import errors
-from shared.http.models import FROM_TEXT, AskedTime, RequestModel, ResponseModel, ShortText
+from shared.http.models import FROM_TEXT, AskedTime, Id, RequestModel, ResponseModel, ShortText
 from shared.http.pages import AskedPage
 from shared.http.routing import Router
 

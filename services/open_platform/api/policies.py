@@ -8,7 +8,6 @@ from pydantic import Field, StrictBool, StrictFloat, StrictInt
 from services.open_platform.actions import policies as actions
 from services.open_platform.actions.deps import PreconditionFailed
 from services.open_platform.api.shapes import (
-    Id,
     Manager,
     OptionalVersion,
     PlatformDeps,
@@ -18,7 +17,7 @@ from services.open_platform.api.shapes import (
 from services.open_platform.domain.accounts import Account
 from shared.errors import NotFound
 from shared.http.errors import errors
-from shared.http.models import RequestModel, ResponseModel, ShortText, Text
+from shared.http.models import Id, RequestModel, ResponseModel, ShortText, Text
 from shared.http.routing import Router
 
 router = Router(tags=["policy"])

@@ -4,12 +4,11 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import Depends, Header, Path, Request
+from fastapi import Depends, Header, Request
 from pydantic import PlainSerializer
 
 from services.open_platform.actions.deps import Deps, PreconditionFailed
 from shared.errors import AppError
-from shared.http.models import Text
 from shared.http.pages import Cursors
 from shared.http.principal import Principal, caller_with
 
@@ -41,7 +40,6 @@ Manager = Annotated[Principal, caller_with("account:manage")]
 PlatformDeps = Annotated[Deps, Depends(_deps)]
 PlatformCursors = Annotated[Cursors, Depends(_cursors)]
 Timestamp = Annotated[datetime, PlainSerializer(_rfc3339, return_type=str)]
-Id = Annotated[Text, Path(max_length=64)]
 
 
 def etag(row_version: int) -> str:

@@ -13,6 +13,7 @@ from shared import ids
 from shared.contracts.envelope import Envelope, Origin
 from shared.contracts.events.quota import ReservationOverdue
 from shared.db import ALL_TENANTS
+from shared.errors import NotFound
 from shared.observability import metrics
 
 log = structlog.get_logger()
@@ -52,8 +53,10 @@ async def check_drift(deps: Deps) -> int:
 
 
 async def list_history(
-    deps: Deps, tenant: tuple[str, str], subject: str, before: Sequence[Any], most: int
+    deps: Deps, tenant: tuple[str, str], subject: str, before: Sequence[Any] | None, most: int
 ) -> list[store.HistoryRow]:
-    """A page of ledger entries, newest first."""
+    """A page of ledger entries, newest first; `before` None: the first. Raises NotFound."""
     async with deps.database.transaction(tenant[0]) as tx:
+        if not await store.policies_of(tx, [tenant]):
+            raise NotFound("no such account")
         return await store.history(tx, tenant, subject, before, most)

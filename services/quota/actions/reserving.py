@@ -82,9 +82,7 @@ async def peek(
         except PolicyUnknown:
             if tenant == ALL_TENANTS:
                 raise
-            raise NotFound(
-                "no account of that id"
-            ) from None  # for a person: foreign, or not there yet
+            raise NotFound("no such account") from None  # for a person: foreign, or not yet there
         keys = {claim.key for plan in plans if not isinstance(plan, Refusal) for claim in plan}
         found = await store.peek_buckets(tx, keys)
     return [

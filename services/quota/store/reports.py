@@ -34,13 +34,18 @@ _DRIFT = sa.text(
     " AND l.subject = b.subject AND l.slot = b.slot AND l.window_id = b.window_id) l ON true"
     " WHERE b.used <> l.used OR b.held <> l.held"
 )
-_HISTORY = sa.text(
+_NEWEST = (
     "SELECT l.at, l.reservation_id, l.limit_key, l.item, l.entry, l.subject, l.window_id, l.units, l.reason,"
     " r.operation_id, r.actor, r.cause FROM ledger l JOIN reservation r ON r.organization_id = l.organization_id"
     " AND r.account_id = l.account_id AND r.id = l.reservation_id"
     " WHERE l.organization_id = :org AND l.account_id = :acc AND (:subject = '' OR l.subject = :subject)"
-    " AND (l.reservation_id, l.limit_key, l.item, l.entry) < (:res, :lim, :item, :entry)"
-    " ORDER BY l.reservation_id DESC, l.limit_key DESC, l.item DESC, l.entry DESC LIMIT :most"
+    "{older} ORDER BY l.reservation_id DESC, l.limit_key DESC, l.item DESC, l.entry DESC LIMIT :most"
+)
+_NEWEST_OF_ALL = sa.text(_NEWEST.format(older=""))
+_NEWEST_BEFORE = sa.text(
+    _NEWEST.format(
+        older=" AND (l.reservation_id, l.limit_key, l.item, l.entry) < (:res, :lim, :item, :entry)"
+    )
 )
 _POLICY = sa.text(
     "INSERT INTO policy (organization_id, account_id, version, values) SELECT o, a, v, CAST(p AS jsonb) FROM"
@@ -103,12 +108,14 @@ async def drift(tx: Tx) -> int:
 
 
 async def history(
-    tx: Tx, tenant: tuple[str, str], subject: str, before: Sequence[Any], most: int
+    tx: Tx, tenant: tuple[str, str], subject: str, before: Sequence[Any] | None, most: int
 ) -> list[HistoryRow]:
-    """Ledger entries of reservations made before `before` (the sort key of the last row seen)."""
-    place = dict(zip(("res", "lim", "item", "entry"), before, strict=True))
-    values = {"org": tenant[0], "acc": tenant[1], "subject": subject, "most": most, **place}
-    return [HistoryRow(*row) for row in await tx.execute(_HISTORY, values)]
+    """The newest ledger entries, or the newest before `before` (the sort key of the last row seen)."""
+    values = {"org": tenant[0], "acc": tenant[1], "subject": subject, "most": most}
+    if before is None:
+        return [HistoryRow(*row) for row in await tx.execute(_NEWEST_OF_ALL, values)]
+    values |= zip(("res", "lim", "item", "entry"), before, strict=True)
+    return [HistoryRow(*row) for row in await tx.execute(_NEWEST_BEFORE, values)]
 
 
 async def save_policies(tx: Tx, rows: Iterable[tuple[str, str, int, str]]) -> None:

@@ -291,11 +291,12 @@ async def test_for_another_organization_there_is_nothing(shop: Shop) -> None:
             Idempotency_Key=KEY,
         ),
         await shop.get("/v1/conversations/conv_nobody"),
+        await shop.get(f"/v1/accounts/{ACC}/conversations", OTHER_ORG),
+        await shop.get("/v1/accounts/acc_nobody/conversations"),
     ]
 
-    assert [a.status_code for a in answers] == [404] * 6
-    listed = await shop.get(f"/v1/accounts/{ACC}/conversations", OTHER_ORG)
-    assert listed.json()["data"] == []
+    assert [a.status_code for a in answers] == [404] * 8
+    assert {a.json()["detail"] for a in answers[-2:]} == {"no such account"}
     assert (await shop.world.sql("SELECT count(*) FROM direct_messages.message"))[0][0] == 2
     assert ORG != OTHER_ORG
 

@@ -152,18 +152,28 @@ async def test_history_tells_every_entry_newest_first_in_pages(quota: QuotaWorld
             break
 
     assert sorted(e["entry"] for e in seen) == ["committed"] * 3 + ["held"] * 3
-    assert {e["operation_id"] for e in seen} == {"op0", "op1", "op2"}
+    assert [e["operation_id"] for e in seen] == [f"op{n}" for n in (2, 2, 1, 1, 0, 0)]
+
+
+async def test_the_first_page_begins_at_the_end_however_ids_sort(quota: QuotaWorld) -> None:
+    await quota.reserve("op")
+    for table, column in (("ledger", "reservation_id"), ("reservation", "id")):
+        await quota.world.sql(f"UPDATE quota.{table} SET {column} = '￥' || {column}")
+
+    answer = await quota.world.http.get(
+        f"/v1/accounts/{ACC}/quota-entries", headers=quota.world.caller(ORG)
+    )
+    assert [e["operation_id"] for e in answer.json()["data"]] == ["op"]
 
 
 async def test_another_organization_sees_nothing(quota: QuotaWorld) -> None:
     await quota.reserve("op")
 
-    stranger = quota.world.caller("org_2")
-    quotas = await quota.world.http.get(f"/v1/accounts/{ACC}/quotas", headers=stranger)
-    entries = await quota.world.http.get(f"/v1/accounts/{ACC}/quota-entries", headers=stranger)
-
-    assert quotas.status_code == 404
-    assert entries.json()["data"] == []
+    for account, caller in ((ACC, "org_2"), ("acc_nobody", ORG)):
+        for path in ("quotas", "quota-entries"):
+            headers = quota.world.caller(caller)
+            answer = await quota.world.http.get(f"/v1/accounts/{account}/{path}", headers=headers)
+            assert (answer.status_code, answer.json()["detail"]) == (404, "no such account")
 
 
 async def test_row_level_security_alone_hides_other_tenants(quota: QuotaWorld) -> None:

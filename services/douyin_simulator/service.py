@@ -52,7 +52,7 @@ def open_world(settings: Settings) -> World:
         retry_after_s=settings.webhook_retry_after_s,
         timeout_s=settings.webhook_timeout_s,
         connections=settings.webhook_connections,
-        settled=store.settle_soon,
+        settled=lambda event, delivered: publishing.settled(world, event, delivered=delivered),
     )
     world = World(store, webhooks, _caps(settings), _manners(settings), _demo(settings), _wall_ms)
     seeding.prepare(world)
@@ -122,9 +122,10 @@ def _caps(settings: Settings) -> Caps:
 def _manners(settings: Settings) -> Manners:
     return Manners(
         webhook_url=settings.webhook_url,
-        echo_has_other_id=settings.echo_id == "different",
-        old_error_family=settings.error_family == "2190",
+        echo_id=settings.echo_id,
+        error_family=settings.error_family,
         error_envelope=settings.error_envelope,
+        cancel_after_failures=settings.cancel_after_failures,
         previous_access_token_life_s=settings.previous_access_token_life_s,
     )
 

@@ -41,7 +41,8 @@ class Settings(BaseSettings):
 
     echo_id: Literal["same", "different"] = "same"
     error_family: Literal["2800", "2190"] = "2800"
-    error_envelope: Literal["e1", "e2"] = "e1"
+    error_envelope: Literal["e1", "e2", "text_code"] = "e1"
+    cancel_after_failures: int = Field(default=0, ge=0)
     previous_access_token_life_s: int = Field(default=300, ge=0)
 
     @field_validator("webhook_retry_after_s")

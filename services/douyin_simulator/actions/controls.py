@@ -19,6 +19,9 @@ from services.douyin_simulator.domain.failures import (
     FailureKind,
 )
 from services.douyin_simulator.domain.identifiers import header_id
+from services.douyin_simulator.domain.platform import App
+from services.douyin_simulator.domain.traits import AccountTraits
+from services.douyin_simulator.store import kept
 
 Facts = dict[str, Any]  # Any: one JSON answer
 
@@ -112,13 +115,13 @@ async def verify(world: World, client_key: str) -> Facts | None:
     }
 
 
-def put_app(world: World, client_key: str, client_secret: str, webhook_url: str | None) -> str:
+def put_app(world: World, app: App) -> str:
     """Create or change an app. Returns what is wrong with the URL: then nothing changes."""
     try:
-        Target.of((webhook_url or world.manners.webhook_url).replace("{client_key}", client_key))
+        Target.of(world.webhook_url(app))
     except UnusableUrlError as error:
         return str(error)
-    world.store.append(app_record(client_key, client_secret, webhook_url))
+    world.store.append(app_record(app))
     return ""
 
 
@@ -132,26 +135,11 @@ def put_account(world: World, open_id: str, client_key: str, nickname: str) -> b
     return True
 
 
-def subscriptions(world: World, client_key: str) -> list[Facts]:
-    """Every event that an app can hear, and whether it is switched on."""
-    muted = world.store.state.muted_events
-    return [
-        {"event": event, "status": 0 if muted.get((client_key, event)) else 1}
-        for event in events.ALL
-    ]
-
-
-def subscribe(world: World, client_key: str, wanted: dict[str, bool]) -> bool:
-    """Switch events on or off for an app. False if one of them is unknown: then nothing changes."""
-    if not set(wanted) <= set(events.ALL):
-        return False
-    world.store.append(
-        *(
-            {"t": "muted", "client_key": client_key, "event": event, "muted": not on}
-            for event, on in wanted.items()
-        )
-    )
-    return True
+def describe_account(world: World, open_id: str, traits: dict[str, Any]) -> None:
+    """Change what keeps an account from sending; what is not named stays."""
+    known = world.store.state.shelves.of(AccountTraits).get(open_id, AccountTraits(open_id))
+    if traits:
+        world.store.append(kept(replace(known, **traits)))
 
 
 def _handshake_problem(status: int, body: bytes, challenge: int) -> str:

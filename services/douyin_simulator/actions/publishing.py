@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 import orjson
@@ -19,9 +20,12 @@ _OVERTAKEN_AT_LATEST_S: Final = 1.0
 _OVERTAKEN_BY_S: Final = 0.05
 
 
-def encode(event: events.Event) -> bytes:
-    """The bytes of an event: compact JSON, raw UTF-8, `content` as object or string."""
-    if event.name in events.CONTENT_IS_STRING:
+def encode(event: events.Event, *, flipped: bool = False) -> bytes:
+    """The bytes of an event: compact JSON, raw UTF-8, `content` as object or string.
+
+    Flipped, an event has its content in the form in which the catalogue does not show it.
+    """
+    if (event.name in events.CONTENT_IS_STRING) != flipped:
         return orjson.dumps(event.outer(orjson.dumps(event.content).decode()))
     return orjson.dumps(event.outer(event.content))
 
@@ -32,7 +36,8 @@ def publish(world: World, event: events.Event, *, conversation_id: str | None) -
     if state.muted_events.get((event.client_key, event.name)):
         return None
     msg_id = header_id(state.world_id, "event", state.records)
-    body = encode(event)
+    subject = _subject(world, event, conversation_id)
+    body = encode(event, flipped=world.manners.content_encoding == "flipped")
     world.store.append(
         {
             "t": "event",
@@ -40,10 +45,12 @@ def publish(world: World, event: events.Event, *, conversation_id: str | None) -
             "client_key": event.client_key,
             "name": event.name,
             "body": body.decode(),
+            "account": subject.open_id,
+            "from": event.from_user_id,
+            "at_ms": world.now_ms(),
         }
     )
     posted = signed_event(world, msg_id, event.client_key, event.name, body)
-    subject = _subject(event, conversation_id)
     hand_over(world, posted, subject)
     return posted
 
@@ -66,7 +73,7 @@ def echo_body(world: World, message: SentMessage) -> bytes:
     account = state.accounts[message.open_id]
     fan = state.fans.get(message.to_user_id) or demo.unseen_fan(message.to_user_id)
     echo_id = message.msg_id
-    if world.manners.echo_has_other_id:
+    if world.manners.echo_id == "different":
         echo_id = opaque_id(state.world_id, "echo", message.seq)
     content = events.sent_content(
         message.conversation_id,
@@ -77,17 +84,17 @@ def echo_body(world: World, message: SentMessage) -> bytes:
         message.client_key,
     )
     log = log_id(message.accepted_at_ms, message.seq)
-    return encode(
-        events.Event(
-            events.SENT, message.client_key, message.open_id, message.to_user_id, log, content
-        )
+    echo = events.Event(
+        events.SENT, message.client_key, message.open_id, message.to_user_id, log, content
     )
+    return encode(echo, flipped=world.manners.content_encoding == "flipped")
 
 
 def signed_event(world: World, msg_id: str, client_key: str, name: str, body: bytes) -> Event:
     """The event ready to be posted to the app's URL."""
     app = world.store.state.apps[client_key]
-    return Event(msg_id, name, world.webhook_url(app), body, sign(app.client_secret, body))
+    url, signature = world.webhook_url(app), sign(app.client_secret, body)
+    return Event(msg_id, client_key, name, url, body, signature)
 
 
 def resume(world: World) -> int:
@@ -114,9 +121,26 @@ async def first_try(posted: Event, timeout_s: float) -> Attempt | None:
         return None
 
 
+def settled(world: World, event: Event, *, delivered: bool) -> None:
+    """An event needs no further try. An app that hears nothing for long loses its subscription."""
+    world.store.settle_soon(event.msg_id)
+    if delivered:
+        if world.unheard:
+            del world.unheard[event.client_key]
+        return
+    world.unheard[event.client_key] += 1
+    limit = world.manners.cancel_after_failures
+    if limit and world.unheard[event.client_key] >= limit:
+        mutes = [
+            {"t": "muted", "client_key": event.client_key, "event": name, "muted": True}
+            for name in events.ALL
+        ]
+        world.store.append(*mutes)
+
+
 def hand_over(world: World, posted: Event, subject: Match) -> None:
     """Post the event, unless a failure drops, delays, doubles or holds it back."""
-    failure = world.failure_for_event(subject)
+    failure = world.failure_for(subject, webhook=True)
     if failure is None:
         world.webhooks.deliver(posted)
         if world.held_back:
@@ -135,10 +159,8 @@ def _strike(world: World, posted: Event, failure: Failure) -> None:
             world.webhooks.deliver(posted, after_s=failure.delay_ms / 1000)
         case FailureKind.WEBHOOK_DUPLICATE:
             world.webhooks.deliver(posted)
-            world.webhooks.deliver(
-                Event(posted.msg_id, posted.name, posted.url, posted.body, posted.signature),
-                after_s=failure.delay_ms / 1000,
-            )
+            again = replace(posted, tries=0, first_try=None)
+            world.webhooks.deliver(again, after_s=failure.delay_ms / 1000)
         case _:
             _hold_back(world, posted)
 
@@ -163,8 +185,8 @@ def _let_go(world: World) -> None:
         let_go()
 
 
-def _subject(event: events.Event, conversation_id: str | None) -> Match:
-    from_account = event.name == events.SENT
+def _subject(world: World, event: events.Event, conversation_id: str | None) -> Match:
+    from_account = event.from_user_id in world.store.state.accounts
     open_id = event.from_user_id if from_account else event.to_user_id
     fan = event.to_user_id if from_account else event.from_user_id
     return Match(open_id, fan, conversation_id, event.name)

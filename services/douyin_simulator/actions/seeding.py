@@ -1,13 +1,15 @@
 """The first morning of a world: the demo's app, account, tokens, fans and open contexts."""
 
 import secrets
+from dataclasses import asdict, replace
 from typing import Final
 
 from services.douyin_simulator.actions.fans import follow_record
+from services.douyin_simulator.actions.overriding import follow_overrides
 from services.douyin_simulator.actions.tokens import given_token
 from services.douyin_simulator.actions.world import World
 from services.douyin_simulator.domain import demo
-from services.douyin_simulator.domain.platform import ContextKind, ReplyContext
+from services.douyin_simulator.domain.platform import App, ContextKind, ReplyContext
 from services.douyin_simulator.domain.sends import Caps
 from services.douyin_simulator.domain.tokens import TokenKind
 from services.douyin_simulator.store.state import Record
@@ -18,6 +20,7 @@ _DEMO_TOKEN_LIFE_MS: Final = 10 * 365 * 86_400 * 1000
 
 def prepare(world: World) -> None:
     """Seed a new world; in an old one, follow changed settings and reopen the demo's contexts."""
+    follow_overrides(world)
     state = world.store.state
     if not state.world_id:
         fans = demo.seeded_fans(world.demo.fans)
@@ -44,9 +47,10 @@ def reset(world: World) -> None:
 def _follow_settings(world: World) -> None:
     given, state = world.demo, world.store.state
     app = state.apps.get(given.client_key)
-    if app is None or app.client_secret != given.client_secret:
-        url = None if app is None else app.webhook_url
-        world.store.append(app_record(given.client_key, given.client_secret, url))
+    if app is None:
+        world.store.append(app_record(App(given.client_key, given.client_secret)))
+    elif app.client_secret != given.client_secret:
+        world.store.append(app_record(replace(app, client_secret=given.client_secret)))
     if given.account not in state.accounts:
         world.store.append(account_record(given.account, given.client_key, demo.ACCOUNT_NAME))
     until = world.now_ms() + _DEMO_TOKEN_LIFE_MS
@@ -85,14 +89,9 @@ def _is_over(context: ReplyContext, caps: Caps, now_ms: int) -> bool:
     return context.opened_at_ms is not None and now_ms - context.opened_at_ms > window_s * 1000
 
 
-def app_record(client_key: str, client_secret: str, webhook_url: str | None) -> Record:
-    """The record of an app; None leaves its webhook URL to the settings."""
-    return {
-        "t": "app",
-        "client_key": client_key,
-        "client_secret": client_secret,
-        "webhook_url": webhook_url,
-    }
+def app_record(app: App) -> Record:
+    """The record of an app."""
+    return {"t": "app", **asdict(app)}
 
 
 def account_record(open_id: str, client_key: str, nickname: str) -> Record:

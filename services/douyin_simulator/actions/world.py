@@ -15,12 +15,20 @@ from services.douyin_simulator.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Manners:
-    """How this platform behaves where the real one is unconfirmed; times in seconds."""
+    """How this platform behaves where the real one is unconfirmed; times in seconds.
+
+    The first eight are switches that a control may turn while it runs; the others are settings.
+    """
 
     webhook_url: str
-    echo_has_other_id: bool = False
-    old_error_family: bool = False
+    echo_id: str = "same"
+    error_family: str = "2800"
     error_envelope: str = "e1"
+    now_unit: str = "ms"
+    sparse_extra: bool = False
+    content_encoding: str = "catalogue"
+    group_sender: str = "speaker"
+    cancel_after_failures: int = 0
     previous_access_token_life_s: int = 300
 
 
@@ -46,6 +54,22 @@ class Tally:
 
 
 @dataclass(slots=True)
+class Pace:
+    """Calls of the second that is running, for each app and path."""
+
+    _calls: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
+
+    def allows(self, client_key: str, path: str, second: int, limit: int) -> bool:
+        """True, and counted, unless this second has seen `limit` calls already."""
+        began, calls = self._calls.get((client_key, path), (second, 0))
+        calls = calls + 1 if began == second else 1
+        if calls > limit:
+            return False
+        self._calls[client_key, path] = (second, calls)
+        return True
+
+
+@dataclass(slots=True)
 class World:
     """State, rules and ways out of one simulated platform."""
 
@@ -58,6 +82,13 @@ class World:
     tally: Tally = field(default_factory=Tally)
     held_back: list[Callable[[], None]] = field(default_factory=list)
     _dice: dict[int, random.Random] = field(default_factory=dict)
+    pace: Pace = field(default_factory=Pace)
+    unheard: Counter[str] = field(default_factory=Counter)
+    usual: tuple[Caps, Manners] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Remember what the settings say, before a control puts something else in its place."""
+        self.usual = (self.caps, self.manners)
 
     def now_ms(self) -> int:
         """The platform's time: real time plus the offset that tests set."""
@@ -70,22 +101,15 @@ class World:
 
     def webhook_url(self, app: App) -> str:
         """Where the app's events go."""
-        return app.webhook_url or self.manners.webhook_url.replace("{client_key}", app.client_key)
+        url = app.webhook_url or self.manners.webhook_url
+        return url.replace("{client_key}", app.client_key)
 
-    def failure_for_send(self, subject: Match) -> Failure | None:
-        """The failure that strikes this send, not yet counted as struck."""
+    def failure_for(self, subject: Match, *, webhook: bool = False) -> Failure | None:
+        """The failure that strikes this call, or this event; not yet counted as struck."""
         failures = self.store.state.failures
         if not failures:
             return None
-        orders = (order for order in failures.values() if not order.kind.strikes_webhooks)
-        return choose(orders, subject, self._draw)
-
-    def failure_for_event(self, subject: Match) -> Failure | None:
-        """The failure that strikes this event, not yet counted as struck."""
-        failures = self.store.state.failures
-        if not failures:
-            return None
-        orders = (order for order in failures.values() if order.kind.strikes_webhooks)
+        orders = (one for one in failures.values() if one.kind.strikes_webhooks == webhook)
         return choose(orders, subject, self._draw)
 
     def count_failure(self, failure: Failure) -> None:
@@ -103,6 +127,8 @@ class World:
         self.webhooks.clear()
         self.held_back.clear()
         self._dice.clear()
+        self.pace = Pace()
+        self.unheard.clear()
         self.tally = Tally()
 
     def _draw(self, failure: Failure) -> float:

@@ -12,7 +12,7 @@ from starlette.routing import Route
 from services.douyin_simulator.actions import controls
 from services.douyin_simulator.actions.fans import UnknownAccountError
 from services.douyin_simulator.actions.world import World
-from services.douyin_simulator.api import people, switches
+from services.douyin_simulator.api import owners, people, switches, tuning
 from services.douyin_simulator.api.problems import ControlError, answer_json, problem
 
 Handler = Callable[[World, Request], Awaitable[Response]]
@@ -32,10 +32,24 @@ _ROUTES: Final[dict[str, dict[str, Handler]]] = {
     "/_simulator/reset": {"POST": switches.reset},
     "/_simulator/webhooks": {"GET": switches.webhook_attempts},
     "/_simulator/webhooks/verify": {"POST": switches.verify},
-    "/_simulator/apps": {"GET": switches.list_apps, "POST": switches.put_app},
-    "/_simulator/accounts": {"GET": switches.list_accounts, "POST": switches.put_account},
-    "/_simulator/codes": {"POST": switches.issue_code},
-    "/_simulator/tokens/end": {"POST": switches.end_tokens},
+    "/_simulator/caps": {
+        "GET": tuning.show_caps,
+        "POST": tuning.change_caps,
+        "DELETE": tuning.forget_caps,
+    },
+    "/_simulator/manners": {
+        "GET": tuning.show_manners,
+        "POST": tuning.change_manners,
+        "DELETE": tuning.forget_manners,
+    },
+    "/_simulator/limits": {"GET": tuning.show_limits, "POST": tuning.limit_path},
+    "/_simulator/apps": {"GET": owners.list_apps, "POST": owners.put_app},
+    "/_simulator/accounts": {"GET": owners.list_accounts, "POST": owners.put_account},
+    "/_simulator/codes": {"POST": owners.issue_code},
+    "/_simulator/tokens/end": {"POST": owners.end_tokens},
+    "/_simulator/authorisations": {"POST": owners.authorise},
+    "/_simulator/authorisations/withdraw": {"POST": owners.withdraw},
+    "/_simulator/consent": {"POST": owners.consent},
 }
 
 

@@ -1,50 +1,31 @@
-"""How the answer to a send leaves: as it should, or as a failure was ordered."""
+"""How an answer leaves: as it should, or as a failure was ordered."""
 
 import asyncio
 import contextlib
 import socket
 import struct
+from dataclasses import replace
 from typing import Final
 
-from services.douyin_simulator.actions.sending import Verdict
-from services.douyin_simulator.api.envelopes import e1, e1_flat, e1_text_code, e2
+from services.douyin_simulator.api.envelopes import Oddities, Reply, Shape, wrap
 from services.douyin_simulator.api.http import HTML, Receive, Send, answer
 from services.douyin_simulator.domain.failures import Failure, FailureKind
 
 # A caller that never gives up is let go after this time.
 _HOLD_S: Final = 120.0
+_HUGE: Final = 10 * 1024 * 1024
 _NO_LINGER: Final = struct.pack("ii", 1, 0)
 _PAGE: Final = "<html><head><title>502 Bad Gateway</title></head><body>系统繁忙</body></html>"
 
 
-async def answer_send(
-    verdict: Verdict, number: int, envelope: str, receive: Receive, send: Send
+async def fail(
+    reply: Reply, failure: Failure, oddities: Oddities, receive: Receive, send: Send
 ) -> None:
-    """Say what became of a send."""
-    if verdict.failure is None:
-        await answer(send, _body(verdict, number, envelope))
-    else:
-        await _fail(verdict, verdict.failure, number, receive, send)
-
-
-def _body(verdict: Verdict, number: int, envelope: str) -> bytes:
-    if verdict.code == 0:
-        return e1_flat(verdict.now_ms, number, {"msg_id": verdict.msg_id})
-    return _refusal(verdict.code, verdict.now_ms, number, envelope)
-
-
-def _refusal(code: int, now_ms: int, number: int, envelope: str) -> bytes:
-    shapes = {"e1": e1, "e2": e2, "text_code": e1_text_code}
-    return shapes[envelope](code, now_ms, number)
-
-
-async def _fail(
-    verdict: Verdict, failure: Failure, number: int, receive: Receive, send: Send
-) -> None:
+    """Let the answer go wrong in the way that was ordered."""
     match failure.kind:
         case FailureKind.SLOW:
             await asyncio.sleep(failure.delay_ms / 1000)
-            await answer(send, _body(verdict, number, "e1"))
+            await answer(send, wrap(reply, oddities))
         case FailureKind.ACCEPTED_THEN_TIMEOUT:
             await _say_nothing(receive)
         case FailureKind.ACCEPTED_THEN_RESET | FailureKind.RESET:
@@ -54,17 +35,23 @@ async def _fail(
         case FailureKind.HTML_BODY:
             await answer(send, _PAGE.encode(), kind=HTML)
         case _:
-            await answer(send, _misshapen(verdict, failure, number))
+            await answer(send, _misshapen(reply, failure))
 
 
-def _misshapen(verdict: Verdict, failure: Failure, number: int) -> bytes:
+def _misshapen(reply: Reply, failure: Failure) -> bytes:
     """An answer of status 200 with a body that the caller did not hope for."""
-    now_ms, code = verdict.now_ms, 0 if failure.accepted else failure.code
+    if not failure.accepted:
+        reply = replace(reply, code=failure.code)
     if failure.kind is FailureKind.BUSINESS_ERROR:
-        return _refusal(code, now_ms, number, failure.envelope)
+        return wrap(reply, Oddities(failure.envelope))
     if failure.kind is FailureKind.WRONG_ENVELOPE:
-        return e2(code, now_ms, number, None if code else {"msg_id": verdict.msg_id})
-    proper = _body(verdict._replace(code=code), number, "e1")
+        new = reply.shape in (Shape.E2, Shape.E2_FLAT)
+        return wrap(replace(reply, shape=Shape.E1 if new else Shape.E2))
+    if failure.kind is FailureKind.EMPTY_BODY:
+        return b""
+    proper = wrap(reply)
+    if failure.kind is FailureKind.HUGE_BODY:
+        return proper + b" " * (_HUGE - len(proper))
     return proper[: len(proper) // 2]
 
 

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from services.douyin_simulator.actions import controls, fans
 from services.douyin_simulator.actions.publishing import first_try
 from services.douyin_simulator.actions.world import World
-from services.douyin_simulator.api.models import (
+from services.douyin_simulator.api.models.people import (
     FansBody,
     OneFanBody,
     RegisterBody,

@@ -1,37 +1,28 @@
 """Douyin's own paths. Business errors are HTTP 200, as on the platform."""
 
-from collections.abc import Callable
 from typing import Any, Final
-from urllib.parse import parse_qsl
 
-import orjson
-
-from services.douyin_simulator.actions import controls, tokens
-from services.douyin_simulator.actions.sending import Call, send_message
+from services.douyin_simulator.actions.calling import Answer, Call, admit
 from services.douyin_simulator.actions.world import World
-from services.douyin_simulator.api.envelopes import e1, e3
-from services.douyin_simulator.api.failing import answer_send
+from services.douyin_simulator.api.consent import CONSENT_PATHS, consent_page
+from services.douyin_simulator.api.endpoints import ENDPOINTS, Endpoint
+from services.douyin_simulator.api.envelopes import Oddities, Reply, Shape, wrap
+from services.douyin_simulator.api.failing import fail
 from services.douyin_simulator.api.http import (
+    HTML,
     BodyTooLargeError,
     ClientLeftError,
     Receive,
     Scope,
     Send,
     answer,
-    header,
     read_body,
 )
+from services.douyin_simulator.api.reading import read_call
 from services.douyin_simulator.domain import codes
+from services.douyin_simulator.domain.failures import Match
 
 _BODY_LIMIT: Final = 1024 * 1024
-
-Grant = Callable[[World, dict[str, str]], tokens.Payload | int]
-GRANTS: Final[dict[str, Grant]] = {
-    "/oauth/client_token/": tokens.client_token,
-    "/oauth/access_token/": tokens.access_token,
-    "/oauth/refresh_token/": tokens.refresh_token,
-    "/oauth/renew_refresh_token/": tokens.renew_refresh_token,
-}
 
 
 class PlatformApi:
@@ -45,93 +36,70 @@ class PlatformApi:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         self._number += 1
+        endpoint = ENDPOINTS.get((scope["method"], scope["path"]))
         try:
-            body = await read_body(receive, _BODY_LIMIT)
+            body = await read_body(receive, endpoint.body_limit if endpoint else _BODY_LIMIT)
         except ClientLeftError:
             return
         except BodyTooLargeError:
             await self._refuse(send, codes.ILLEGAL_PARAMETER, status=413)
             return
-        route = (scope["method"], scope["path"])
-        if route == ("POST", "/im/send/msg/"):
-            await self._send_message(scope, receive, send, body)
-        elif route[0] == "POST" and route[1] in GRANTS:
-            await self._grant(scope, send, body)
-        elif route == ("GET", "/event/status/list/"):
-            await self._list_events(scope, send)
-        elif route == ("POST", "/event/status/update/"):
-            await self._switch_events(scope, send, body)
+        call = read_call(scope, body)
+        if endpoint is not None:
+            await self._answer(endpoint, call, receive, send)
+        elif (scope["method"], scope["path"]) in CONSENT_PATHS:
+            status, page = consent_page(self._world, call)
+            await answer(send, page.encode(), status=status, kind=HTML)
         else:
             await self._refuse(send, codes.UNKNOWN_PATH, status=404)
 
-    async def _send_message(self, scope: Scope, receive: Receive, send: Send, body: bytes) -> None:
-        call = Call(_open_id(scope), header(scope, b"access-token"), body)
-        verdict = send_message(self._world, call)
-        envelope = self._world.manners.error_envelope
-        await answer_send(verdict, self._number, envelope, receive, send)
-
-    async def _grant(self, scope: Scope, send: Send, body: bytes) -> None:
-        fields = _fields(header(scope, b"content-type"), body)
-        granted = GRANTS[scope["path"]](self._world, fields)
-        code, payload = (granted, None) if isinstance(granted, int) else (0, granted)
-        if code:
-            self._world.tally.refused[code] += 1
-        await answer(send, e3(code, self._world.now_ms(), self._number, payload))
-
-    async def _list_events(self, scope: Scope, send: Send) -> None:
-        token = tokens.check_client_token(self._world, header(scope, b"access-token"))
-        if isinstance(token, int):
-            await self._refuse(send, token)
+    async def _answer(self, endpoint: Endpoint, call: Call, receive: Receive, send: Send) -> None:
+        world = self._world
+        failure = world.failure_for(_subject(call)) if world.store.state.failures else None
+        if failure is not None and not failure.accepted:
+            world.count_failure(failure)
+            reply = self._reply(endpoint.shape, 0, None)
+            await fail(reply, failure, self._oddities(), receive, send)
             return
-        listed = {"list": controls.subscriptions(self._world, token.client_key)}
-        await answer(send, e1(0, self._world.now_ms(), self._number, listed))
-
-    async def _switch_events(self, scope: Scope, send: Send, body: bytes) -> None:
-        token = tokens.check_client_token(self._world, header(scope, b"access-token"))
-        if isinstance(token, int):
-            await self._refuse(send, token)
+        said = _act(world, endpoint, call)
+        if isinstance(said, int):
+            await self._refuse(send, said, shape=endpoint.shape)
             return
-        wanted = _switches(body)
-        if wanted is None or not controls.subscribe(self._world, token.client_key, wanted):
-            await self._refuse(send, codes.ILLEGAL_PARAMETER)
+        reply = self._reply(endpoint.shape, 0, said)
+        if failure is None:
+            await answer(send, wrap(reply, self._oddities()))
             return
-        listed = {"list": controls.subscriptions(self._world, token.client_key)}
-        await answer(send, e1(0, self._world.now_ms(), self._number, listed))
+        world.count_failure(failure)
+        await fail(reply, failure, self._oddities(), receive, send)
 
-    async def _refuse(self, send: Send, code: int, *, status: int = 200) -> None:
+    async def _refuse(
+        self, send: Send, code: int, *, shape: Shape = Shape.E1, status: int = 200
+    ) -> None:
+        if self._world.manners.error_family == "2190":
+            code = codes.old_family(code)
         self._world.tally.refused[code] += 1
-        await answer(send, e1(code, self._world.now_ms(), self._number), status=status)
+        await answer(send, wrap(self._reply(shape, code, None), self._oddities()), status=status)
+
+    def _reply(self, shape: Shape, code: int, payload: Any) -> Reply:  # Any: see Reply
+        return Reply(shape, code, self._world.now_ms(), self._number, payload)
+
+    def _oddities(self) -> Oddities:
+        manners = self._world.manners
+        return Oddities(manners.error_envelope, manners.now_unit, manners.sparse_extra)
 
 
-def _open_id(scope: Scope) -> str:
-    query: bytes = scope["query_string"]
-    if query.startswith(b"open_id=") and not {37, 38, 43} & set(query):  # no % & +
-        return query[8:].decode("latin-1")
-    return dict(parse_qsl(query.decode("latin-1"))).get("open_id", "")
+def _act(world: World, endpoint: Endpoint, call: Call) -> Answer:
+    if endpoint.needs is not None:
+        refused = admit(world, call, endpoint.needs, endpoint.scope)
+        if refused:
+            return refused
+    return endpoint.act(world, call)
 
 
-def _fields(content_type: str, body: bytes) -> dict[str, str]:
-    """The fields of a form or a JSON body; what is not text is left out."""
-    if content_type.startswith("application/x-www-form-urlencoded"):
-        return dict(parse_qsl(body.decode("utf-8", errors="replace")))
-    try:
-        parsed = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return {}
-    if not isinstance(parsed, dict):
-        return {}
-    return {name: value for name, value in parsed.items() if isinstance(value, str)}
-
-
-def _switches(body: bytes) -> dict[str, bool] | None:
-    try:
-        wanted: Any = orjson.loads(body)["list"]  # Any: foreign JSON, checked by what follows
-        return {_event_name(one["event"]): {0: False, 1: True}[one["status"]] for one in wanted}
-    except (orjson.JSONDecodeError, KeyError, TypeError):
-        return None
-
-
-def _event_name(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(value)
-    return value
+def _subject(call: Call) -> Match:
+    return Match(
+        call.open_id,
+        call.text("to_user_id") or None,
+        call.text("conversation_id") or None,
+        path=call.path,
+    )

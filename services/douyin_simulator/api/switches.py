@@ -6,14 +6,11 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.douyin_simulator.actions import controls, seeding, tokens
+from services.douyin_simulator.actions import controls, seeding
 from services.douyin_simulator.actions.world import World
-from services.douyin_simulator.api.models import (
-    AccountBody,
-    AppBody,
+from services.douyin_simulator.api.models.platform import (
     ClockBody,
     FailureBody,
-    OwnerBody,
     VerifyBody,
 )
 from services.douyin_simulator.api.problems import (
@@ -106,56 +103,6 @@ async def verify(world: World, request: Request) -> Response:
     if report is None:
         raise ControlError(422, "simulator.unknown_app", f"There is no app {client_key}.")
     return answer_json(report)
-
-
-async def list_apps(world: World, _: Request) -> Response:
-    """All apps, without their secrets."""
-    apps = [
-        {"client_key": app.client_key, "webhook_url": world.webhook_url(app)}
-        for app in world.store.state.apps.values()
-    ]
-    return answer_json({"apps": apps})
-
-
-async def put_app(world: World, request: Request) -> Response:
-    """Create or change an app."""
-    body = await read(AppBody, request)
-    wrong = controls.put_app(world, body.client_key, body.client_secret, body.webhook_url)
-    if wrong:
-        raise ControlError(422, "simulator.body_invalid", wrong)
-    return await list_apps(world, request)
-
-
-async def list_accounts(world: World, _: Request) -> Response:
-    """All accounts."""
-    accounts = [asdict(account) for account in world.store.state.accounts.values()]
-    return answer_json({"accounts": accounts})
-
-
-async def put_account(world: World, request: Request) -> Response:
-    """Create or change an account."""
-    body = await read(AccountBody, request)
-    if not controls.put_account(world, body.open_id, body.client_key, body.nickname):
-        detail = f"There is no app {body.client_key}, or {body.open_id} is with another one."
-        raise ControlError(422, "simulator.unknown_app", detail)
-    return await list_accounts(world, request)
-
-
-async def issue_code(world: World, request: Request) -> Response:
-    """An authorisation code, as if the owner had agreed."""
-    open_id = (await read(OwnerBody, request)).open_id
-    code = tokens.issue_code(world, open_id)
-    if code is None:
-        detail = f"There is no account {open_id}."
-        raise ControlError(422, "simulator.unknown_account", detail)
-    return answer_json(code, status=201)
-
-
-async def end_tokens(world: World, request: Request) -> Response:
-    """End an account's access tokens now, and with `refresh_too` its refresh tokens."""
-    body = await read(OwnerBody, request)
-    ended = tokens.end_access_tokens(world, body.open_id, refresh_too=body.refresh_too)
-    return answer_json({"ended": ended})
 
 
 def _shown(failure: Failure) -> dict[str, Any]:

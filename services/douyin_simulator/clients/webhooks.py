@@ -31,6 +31,7 @@ class Event:
     """
 
     msg_id: str
+    client_key: str
     name: str
     url: str
     body: bytes
@@ -57,14 +58,14 @@ class Attempt(NamedTuple):
 class Webhooks:
     """Posts events and keeps the log of tries.
 
-    `retry_after_s` are the pauses before each further try; `settled` hears the id of every event
-    that needs no further try, delivered or not.
+    `retry_after_s` are the pauses before each further try; `settled` hears of every event that needs
+    no further try, and whether it was delivered.
     """
 
     retry_after_s: tuple[float, ...]
     timeout_s: float
     connections: int
-    settled: Callable[[str], None]
+    settled: Callable[[Event, bool], None]
     delivered: int = 0
     failed: int = 0
     pending: int = 0
@@ -141,7 +142,7 @@ class Webhooks:
         else:
             self.failed += 1
             _log.warning("webhook_given_up msg_id=%s event=%s", event.msg_id, event.name)
-        self.settled(event.msg_id)
+        self.settled(event, attempt.outcome is Outcome.DELIVERED)
 
     def _log(self, event: Event, answer: Answer, took_s: float) -> Attempt:
         if answer.status == _OK:

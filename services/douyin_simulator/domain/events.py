@@ -8,12 +8,47 @@ from services.douyin_simulator.domain.platform import Account, Fan
 RECEIVED: Final = "im_receive_msg"
 SENT: Final = "im_send_msg"
 ENTERED: Final = "im_enter_direct_msg"
+RECALLED: Final = "im_recall_msg"
+READ: Final = "im_message_read"
+GROUP_RECEIVED: Final = "im_group_receive_msg"
+GROUP_SENT: Final = "im_group_send_msg"
+JOIN_AUDIT: Final = "enter_group_audit_change"
+GROUP_JOINED: Final = "group_fans_event"
+GRANT: Final = "im_authorize"
 FOLLOWED: Final = "new_follow_action"
+DIGGED: Final = "new_video_digg"
+AUTHORISED: Final = "authorize"
+UNAUTHORISED: Final = "unauthorize"
+CONTRACT_AUTHORISED: Final = "contract_authorize"
+CONTRACT_UNAUTHORISED: Final = "contract_unauthorize"
+VIDEO_CREATED: Final = "create_video"
+COMMENTED: Final = "item_comment_reply"
 VERIFY: Final = "verify_webhook"
-ALL: Final = (RECEIVED, SENT, ENTERED, FOLLOWED)
+# Pre-2023 events, which the sandbox still offers.
+LEGACY: Final = (
+    "receive_msg", "enter_im", "dial_phone", "website_contact", "personal_tab_contact",
+)  # fmt: skip
+ALL: Final = (
+    RECEIVED, SENT, ENTERED, RECALLED, READ, GROUP_RECEIVED, GROUP_SENT, JOIN_AUDIT, GROUP_JOINED,
+    GRANT, "im_authorize_message_callback", FOLLOWED, DIGGED, AUTHORISED, UNAUTHORISED,
+    CONTRACT_AUTHORISED, CONTRACT_UNAUTHORISED, VIDEO_CREATED, COMMENTED, "union_auth_info_for_c",
+    "union_auth_info_for_b", *LEGACY,
+)  # fmt: skip
 
 # These carry `content` as a JSON string; all others carry an object.
-CONTENT_IS_STRING: Final = frozenset({ENTERED, FOLLOWED})
+CONTENT_IS_STRING: Final = frozenset(
+    {
+        ENTERED, RECALLED, JOIN_AUDIT, GROUP_JOINED, GRANT, "im_authorize_message_callback",
+        FOLLOWED, DIGGED, "union_auth_info_for_c", "union_auth_info_for_b",
+    }
+)  # fmt: skip
+
+# The scopes that an owner can grant.
+SCOPES: Final = (
+    "user_info", "fans.list", "fans.check", "fans.data.bind", "user.intention", "video.list.bind",
+    "item.comment", "aweme.forward", "mobile_alert", "im.direct_message", "im.group_message",
+    "im.recall_message", "im.message_card", "im.group_fans.create_list",
+)  # fmt: skip
 
 _MESSAGE_TYPES: Final = {1: "text", 2: "image", 3: "video", 8: "retain_consult_card"}
 _DIRECT_MESSAGE: Final = 1

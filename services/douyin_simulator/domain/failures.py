@@ -1,12 +1,16 @@
-"""Failures on order: which kinds there are, and which of them strikes a send or a webhook."""
+"""Failures on order: which kinds there are, and which of them strikes a call or a webhook."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Final
+
+SEND_PATH: Final = "/im/send/msg/"
+EVERY_PATH: Final = "*"
 
 
 class FailureKind(StrEnum):
-    """What goes wrong. Kinds that begin with `webhook_` strike events, all others sends."""
+    """What goes wrong. Kinds that begin with `webhook_` strike events, all others calls."""
 
     HTTP_ERROR = "http_error"
     SLOW = "slow"
@@ -16,6 +20,8 @@ class FailureKind(StrEnum):
     BUSINESS_ERROR = "business_error"
     HTML_BODY = "html_body"
     TRUNCATED_JSON = "truncated_json"
+    EMPTY_BODY = "empty_body"
+    HUGE_BODY = "huge_body"
     WRONG_ENVELOPE = "wrong_envelope"
     WEBHOOK_DUPLICATE = "webhook_duplicate"
     WEBHOOK_REORDER = "webhook_reorder"
@@ -35,6 +41,8 @@ ACCEPTS_BY_DEFAULT = frozenset(
         FailureKind.ACCEPTED_THEN_TIMEOUT,
         FailureKind.ACCEPTED_THEN_RESET,
         FailureKind.TRUNCATED_JSON,
+        FailureKind.EMPTY_BODY,
+        FailureKind.HUGE_BODY,
         FailureKind.WRONG_ENVELOPE,
     }
 )
@@ -52,12 +60,13 @@ ACCEPTANCE_IS_FIXED = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Whom a failure strikes; None means anybody."""
+    """Whom a failure strikes; None means anybody. Without a path it strikes sends only."""
 
     open_id: str | None = None
     to_user_id: str | None = None
     conversation_id: str | None = None
     event: str | None = None
+    path: str = SEND_PATH
 
     def hits(self, subject: "Match") -> bool:
         """True when every field that is set here equals the subject's."""
@@ -67,6 +76,8 @@ class Match:
             (self.conversation_id, subject.conversation_id),
             (self.event, subject.event),
         )
+        if self.path not in (subject.path, EVERY_PATH):
+            return False
         return all(wanted is None or wanted == have for wanted, have in pairs)
 
 

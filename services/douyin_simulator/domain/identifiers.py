@@ -1,7 +1,7 @@
 """Opaque ids as the platform makes them: `@` and base64 with `+`, `/` and `==`."""
 
 import hashlib
-from base64 import b64encode
+from base64 import b64encode, urlsafe_b64encode
 
 # The end of the year 2199: times of the platform are written with 13 digits.
 MAX_CLOCK_MS = 7_258_118_400_000
@@ -27,3 +27,14 @@ def log_id(at_ms: int, number: int) -> str:
 def conversation_id(client_key: str, account: str, fan: str) -> str:
     """The one long-lived conversation of an account and a fan, as this app sees it."""
     return opaque_id("conversation", client_key, account, fan)
+
+
+def union_id(world_id: str, person: str) -> str:
+    """The id of a person for one developer, the same under all of the developer's apps."""
+    return hashlib.blake2b(f"{world_id}\x1f{person}".encode(), digest_size=16).hexdigest()
+
+
+def own_open_id(client_key: str, person: str) -> str:
+    """The open id of a person under one app that has ids of its own."""
+    digest = hashlib.blake2b(f"{client_key}\x1f{person}".encode(), digest_size=20).digest()
+    return "_000" + urlsafe_b64encode(digest).decode().rstrip("=")

@@ -14,11 +14,22 @@ class ContextKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """A developer's app. Without a webhook URL of its own it uses the one of the settings."""
+    """A developer's app. Without a webhook URL of its own it uses the one of the settings.
+
+    `scopes` None means every scope; `redirect_domain` None lets an authorisation return anywhere.
+    With `own_open_ids` it sees people under ids that hold for this app alone.
+    """
 
     client_key: str
     client_secret: str
     webhook_url: str | None = None
+    scopes: tuple[str, ...] | None = None
+    redirect_domain: str | None = None
+    own_open_ids: bool = False
+
+    def may(self, scope: str) -> bool:
+        """Whether the platform has given this app the scope."""
+        return self.scopes is None or scope in self.scopes
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,9 @@ REPLACED_CLIENT_TOKEN_LIFE_S: Final = 300
 CLIENT_TOKEN_CALLS: Final = 500
 CLIENT_TOKEN_CALLS_WINDOW_S: Final = 300
 RENEWALS: Final = 5
+BUSINESS_TOKEN_LIFE_S: Final = 30 * 86_400
+# "Long-lived" is all that is said about the token that refreshes a business token.
+BUSINESS_REFRESH_LIFE_S: Final = 365 * 86_400
 
 
 class TokenKind(StrEnum):
@@ -23,11 +26,21 @@ class TokenKind(StrEnum):
     ACCESS = "act"
     REFRESH = "rft"
     CODE = "code"
+    BUSINESS = "bus_act"
+    BUSINESS_REFRESH = "bus_rft"
+
+
+ACTS_FOR_APP: Final = frozenset({TokenKind.CLIENT})
+# Either of them acts for an account.
+ACTS_FOR_ACCOUNT: Final = frozenset({TokenKind.ACCESS, TokenKind.BUSINESS})
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One token. `killed_at_ms` is set when something other than age ends it."""
+    """One token. `killed_at_ms` is set when something other than age ends it.
+
+    `scopes` are those that the owner has granted; None means all that the app may have.
+    """
 
     value: str
     kind: TokenKind
@@ -36,6 +49,11 @@ class Token:
     expires_at_ms: int
     killed_at_ms: int | None = None
     renewals: int = 0
+    scopes: tuple[str, ...] | None = None
+
+    def grants(self, scope: str) -> bool:
+        """Whether the owner has granted the scope."""
+        return self.scopes is None or scope in self.scopes
 
     def killed_by(self, at_ms: int) -> "Token":
         """The same token, dead from `at_ms` on at the latest."""
@@ -51,16 +69,16 @@ class Token:
         return self.killed_at_ms is not None and now_ms >= self.killed_at_ms
 
 
-def check_token(token: Token | None, kind: TokenKind, now_ms: int) -> int:
-    """0, or why a call with this token is refused."""
-    if token is None or token.kind is not kind or token.is_killed_at(now_ms):
+def check_token(token: Token | None, kinds: frozenset[TokenKind], now_ms: int) -> int:
+    """0, or why a call with this token is refused where one of these kinds is wanted."""
+    if token is None or token.kind not in kinds or token.is_killed_at(now_ms):
         return codes.ACCESS_TOKEN_INVALID
     return codes.OK if now_ms < token.expires_at_ms else codes.ACCESS_TOKEN_EXPIRED
 
 
 def check_account_token(token: Token | None, open_id: str, now_ms: int) -> int:
     """0, or why this token may not act for the account."""
-    refused = check_token(token, TokenKind.ACCESS, now_ms)
+    refused = check_token(token, ACTS_FOR_ACCOUNT, now_ms)
     if refused or token is None:
         return refused
     return codes.OK if token.open_id == open_id else codes.TOKEN_OF_ANOTHER_ACCOUNT
@@ -88,9 +106,11 @@ def check_code(token: Token | None, client_key: str, now_ms: int) -> int:
     return codes.OK if token.client_key == client_key else codes.OTHER_CLIENT_KEY
 
 
-def check_refresh(token: Token | None, client_key: str, now_ms: int) -> int:
+def check_refresh(
+    token: Token | None, client_key: str, now_ms: int, kind: TokenKind = TokenKind.REFRESH
+) -> int:
     """0, or why a refresh token refreshes nothing."""
-    if token is None or token.kind is not TokenKind.REFRESH or not token.lives_at(now_ms):
+    if token is None or token.kind is not kind or not token.lives_at(now_ms):
         return codes.REFRESH_TOKEN_EXPIRED
     return codes.OK if token.client_key == client_key else codes.OTHER_CLIENT_KEY
 

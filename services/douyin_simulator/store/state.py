@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from services.douyin_simulator.domain.failures import Failure, FailureKind, Match
 from services.douyin_simulator.domain.platform import (
@@ -15,8 +15,11 @@ from services.douyin_simulator.domain.platform import (
     platform_day,
 )
 from services.douyin_simulator.domain.tokens import CLIENT_TOKEN_LIFE_S, Token, TokenKind
+from services.douyin_simulator.store.shelves import Shelves
 
 Record = dict[str, Any]  # Any: a JSON line; each kind of record has its own fields
+# Events of one account that the interaction log still shows.
+_HEARD_KEPT: Final = 10_000
 
 
 class PendingEvent(NamedTuple):
@@ -27,6 +30,15 @@ class PendingEvent(NamedTuple):
     name: str
     body: bytes
     seq: int = 0
+
+
+class HeardEvent(NamedTuple):
+    """An event of an account, as it was or would have been posted."""
+
+    at_ms: int
+    name: str
+    open_id: str
+    body: bytes
 
 
 @dataclass(slots=True)
@@ -44,6 +56,7 @@ class State:
     contexts: dict[tuple[str, str], ReplyContext] = field(default_factory=dict)
     greetings: dict[tuple[str, str, int], int] = field(default_factory=dict)
     calls: dict[tuple[str, int], int] = field(default_factory=dict)
+    called: dict[tuple[str, str, int], int] = field(default_factory=dict)
     sent: list[bytes] = field(default_factory=list)
     tokens: dict[str, Token] = field(default_factory=dict)
     client_tokens: dict[str, list[str]] = field(default_factory=dict)
@@ -52,6 +65,8 @@ class State:
     failures: dict[int, Failure] = field(default_factory=dict)
     last_failure: int = 0
     pending: dict[str, PendingEvent] = field(default_factory=dict)
+    heard: dict[str, deque[HeardEvent]] = field(default_factory=dict)
+    shelves: Shelves = field(default_factory=Shelves)
 
     def apply(self, record: Record) -> None:
         """Change the state as the record says."""
@@ -81,7 +96,15 @@ def _clock(state: State, record: Record) -> None:
 
 
 def _app(state: State, record: Record) -> None:
-    app = App(record["client_key"], record["client_secret"], record["webhook_url"])
+    scopes = record.get("scopes")
+    app = App(
+        record["client_key"],
+        record["client_secret"],
+        record["webhook_url"],
+        None if scopes is None else tuple(scopes),
+        record.get("redirect_domain"),
+        record.get("own_open_ids", False),
+    )
     state.apps[app.client_key] = app
 
 
@@ -109,7 +132,9 @@ def _context(state: State, record: Record) -> None:
 
 def _token(state: State, record: Record) -> None:
     fields = {name: value for name, value in record.items() if name != "t"}
-    token = Token(**{**fields, "kind": TokenKind(record["kind"])})
+    scopes = record.get("scopes")
+    fields |= {"kind": TokenKind(record["kind"]), "scopes": scopes and tuple(scopes)}
+    token = Token(**fields)
     if token.kind is TokenKind.CLIENT and token.value not in state.tokens:
         state.client_tokens.setdefault(token.client_key, []).insert(0, token.value)
         calls = state.client_token_calls.setdefault(token.client_key, deque(maxlen=1000))
@@ -146,11 +171,28 @@ def _event(state: State, record: Record) -> None:
     body = record["body"].encode()
     event = PendingEvent(record["msg_id"], record["client_key"], record["name"], body)
     state.pending[event.msg_id] = event
+    account = record.get("account")
+    if account:
+        heard = state.heard.setdefault(account, deque(maxlen=_HEARD_KEPT))
+        heard.append(HeardEvent(record["at_ms"], event.name, record["from"], body))
 
 
 def _settled(state: State, record: Record) -> None:
     for msg_id in record["msg_ids"]:
         state.pending.pop(msg_id, None)
+
+
+def _called(state: State, record: Record) -> None:
+    called = (record["client_key"], record["path"], record["day"])
+    state.called[called] = state.called.get(called, 0) + 1
+
+
+def _put(state: State, record: Record) -> None:
+    state.shelves.put(record["kind"], record["value"])
+
+
+def _taken(state: State, record: Record) -> None:
+    state.shelves.take(record["kind"], record["id"])
 
 
 _APPLY: dict[str, Callable[[State, Record], None]] = {
@@ -168,4 +210,7 @@ _APPLY: dict[str, Callable[[State, Record], None]] = {
     "failures_cleared": _failures_cleared,
     "event": _event,
     "settled": _settled,
+    "called": _called,
+    "put": _put,
+    "taken": _taken,
 }

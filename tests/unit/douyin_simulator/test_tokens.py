@@ -6,6 +6,7 @@ import pytest
 
 from services.douyin_simulator.domain import codes
 from services.douyin_simulator.domain.tokens import (
+    ACTS_FOR_APP,
     Token,
     TokenKind,
     after_new_client_token,
@@ -45,9 +46,9 @@ def test_of_many_client_tokens_only_the_one_before_the_new_one_survives_for_five
 
     newest, oldest = after_new_client_token([client, client], now_ms=10_000)
 
-    assert check_token(newest, TokenKind.CLIENT, 309_999) == codes.OK
-    assert check_token(newest, TokenKind.CLIENT, 310_000) == codes.ACCESS_TOKEN_INVALID
-    assert check_token(oldest, TokenKind.CLIENT, 10_000) == codes.ACCESS_TOKEN_INVALID
+    assert check_token(newest, ACTS_FOR_APP, 309_999) == codes.OK
+    assert check_token(newest, ACTS_FOR_APP, 310_000) == codes.ACCESS_TOKEN_INVALID
+    assert check_token(oldest, ACTS_FOR_APP, 10_000) == codes.ACCESS_TOKEN_INVALID
 
 
 def test_a_second_replacement_does_not_lengthen_a_life() -> None:

@@ -1,0 +1,43 @@
+"""Things that are kept by kind and id: cards, pictures, groups, and what else has no rule of its own."""
+
+from dataclasses import asdict
+from typing import Any, TypeVar, cast
+
+from pydantic import TypeAdapter
+
+from services.douyin_simulator.domain.kept import KEPT
+from services.douyin_simulator.domain.things import Thing
+
+Kind = TypeVar("Kind", bound=Thing)
+_READ: dict[str, TypeAdapter[Any]] = {kind.__name__: TypeAdapter(kind) for kind in KEPT}
+
+
+class Shelves:
+    """One dictionary per kind of thing."""
+
+    def __init__(self) -> None:
+        """All shelves are empty."""
+        self._shelves: dict[str, dict[str, Thing]] = {kind.__name__: {} for kind in KEPT}
+
+    def of(self, kind: type[Kind]) -> dict[str, Kind]:
+        """All things of a kind by id, oldest first; to be read only."""
+        return cast("dict[str, Kind]", self._shelves[kind.__name__])
+
+    def put(self, kind: str, value: object) -> None:
+        """Keep a thing that a journal record describes."""
+        thing: Thing = _READ[kind].validate_python(value)
+        self._shelves[kind][thing.id] = thing
+
+    def take(self, kind: str, number: str) -> None:
+        """Remove a thing; it may be gone already."""
+        self._shelves[kind].pop(number, None)
+
+
+def kept(thing: Thing) -> dict[str, Any]:
+    """The record that keeps a thing, in the place of an older one of its kind and id."""
+    return {"t": "put", "kind": type(thing).__name__, "value": asdict(thing)}
+
+
+def taken(kind: type[Thing], number: str) -> dict[str, Any]:
+    """The record that removes the thing of this kind and id."""
+    return {"t": "taken", "kind": kind.__name__, "id": number}

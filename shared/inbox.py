@@ -32,6 +32,7 @@ _LIST = sa.text(
     "SELECT id, lane, envelope, attempts, reason, quarantined_at FROM quarantine"
     " WHERE quarantined_at IS NOT NULL ORDER BY quarantined_at LIMIT :most"
 )
+_SIZE = sa.text("SELECT count(*) FROM quarantine WHERE quarantined_at IS NOT NULL")
 _RELEASE = sa.text(
     "UPDATE quarantine SET quarantined_at = NULL, attempts = 0, reason = '' WHERE id = :id"
     " AND quarantined_at IS NOT NULL RETURNING lane, envelope"
@@ -118,6 +119,11 @@ class Quarantine:
             if row is None:
                 return "handled"
             return f"failed again: {row[1]}" if row[0] else None
+
+
+async def quarantined(tx: Tx) -> int:
+    """How many envelopes wait for a person."""
+    return int((await tx.execute(_SIZE)).one()[0])
 
 
 async def purge(database: Database) -> int:

@@ -1,19 +1,12 @@
 """Time in: leases that run out, tries that are due, tokens that end."""
 
-from functools import partial
-
 from services.douyin.actions import sending
 from services.douyin.actions.sending import SendDeps
 from services.douyin.actions.tokens import TokenKeeper
-from shared.queue import Alarm, Tick
+from shared.queue import Alarm
 
 _SWEEP_SECONDS = 2.0
 _TOKEN_SECONDS = 60.0
-
-
-def ticks(deps: SendDeps) -> list[Tick]:
-    """What runs at fixed times."""
-    return [Tick("douyin.measure_unknown", 30, partial(sending.measure, deps))]
 
 
 class Sweeper:

@@ -1,16 +1,18 @@
 """What the connector hands to its runner."""
 
+from functools import partial
+
 from services.douyin import store
 from services.douyin.actions.configuration import Deps
 from services.douyin.actions.directory import Directory
 from services.douyin.actions.dispatch import Dispatcher
 from services.douyin.actions.intake import IntakeDesk
-from services.douyin.actions.sending import SendDeps
+from services.douyin.actions.sending import SendDeps, measure
 from services.douyin.actions.tokens import TokenKeeper
 from services.douyin.api import Door, router
 from services.douyin.clients import OAuth, Platform
 from services.douyin.consumers import handlers
-from services.douyin.jobs import alarms, ticks
+from services.douyin.jobs import alarms
 from shared.http.client import OneTry
 from shared.runtime import Api, Resources, Service, Worker, new_api
 
@@ -40,10 +42,10 @@ def build_worker(resources: Resources) -> Worker:
     deps = SendDeps(database, sealer, dispatcher)
     return Worker(
         handlers=handlers(deps),
-        ticks=ticks(deps),
         alarms=alarms(deps, tokens),
         running=lambda: http,
         background=[dispatcher.run],
+        measures=[partial(measure, deps)],
     )
 
 

@@ -3,10 +3,11 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import asyncpg
 import sqlalchemy as sa
+from sqlalchemy import QueuePool
 from sqlalchemy.engine.interfaces import AdaptedConnection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -119,6 +120,10 @@ class Database:
         await failpoint(f"{self.schema}.after_commit")
         if tx.outgoing:
             self.after_commit(tx.outgoing)
+
+    def in_use(self) -> int:
+        """How many connections are lent."""
+        return cast("QueuePool", self.engine.pool).checkedout()
 
     async def close(self) -> None:
         """Give all connections back."""

@@ -25,8 +25,14 @@ CREATE TABLE IF NOT EXISTS siyu.clock (
 INSERT INTO siyu.clock DEFAULT VALUES ON CONFLICT DO NOTHING;
 CREATE OR REPLACE FUNCTION siyu.business_now() RETURNS timestamptz LANGUAGE sql STABLE
     AS 'SELECT now() + ahead FROM siyu.clock';
+CREATE TABLE IF NOT EXISTS siyu.heartbeat (
+    instance text PRIMARY KEY,
+    process text NOT NULL,
+    beat_at timestamptz NOT NULL
+);
 GRANT USAGE ON SCHEMA siyu TO PUBLIC;
 GRANT SELECT ON siyu.clock TO PUBLIC;
+GRANT SELECT, INSERT, UPDATE, DELETE ON siyu.heartbeat TO PUBLIC;
 """
 
 

@@ -4,6 +4,7 @@ The only place that imports httpx2 and aiohttp.
 """
 
 import asyncio
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -13,6 +14,7 @@ import httpx2
 
 from shared.errors import NeighbourAway
 from shared.failpoints import failpoint
+from shared.observability import metrics
 
 _MOST = 256 * 1024  # bytes of an answer that we are willing to read
 
@@ -102,6 +104,7 @@ class OneTry:
             raise NotSent("the client is closed")
         limits = aiohttp.ClientTimeout(total=seconds, connect=min(2.0, seconds), sock_connect=2.0)
         await failpoint("send.before_write")
+        began = time.perf_counter()
         try:
             async with self._session.post(
                 url, data=body, headers=headers, timeout=limits, allow_redirects=False
@@ -120,3 +123,5 @@ class OneTry:
             raise NotSent(repr(error)) from error
         except (aiohttp.ClientError, TimeoutError, OSError, asyncio.IncompleteReadError) as error:
             raise MaybeSent(repr(error)) from error
+        finally:
+            metrics.outgoing_seconds.observe(time.perf_counter() - began)

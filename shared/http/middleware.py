@@ -77,7 +77,7 @@ class _Answer:
             self.started = True
             name = (b"request-id", self.request_id.encode())
             message["headers"] = [*message.get("headers", ()), name]
-            metrics.http_requests.labels(self._service, str(message["status"])).inc()
+            metrics.child(metrics.http_requests, self._service, str(message["status"])).inc()
         await self._send(message)
 
     async def refuse(self, scope: Scope, status: int, code: str, detail: str) -> None:

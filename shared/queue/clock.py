@@ -5,6 +5,7 @@ A tick carries nothing: it asks PostgreSQL what is due, so a lost tick is only a
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC
@@ -72,17 +73,29 @@ class Alarm:
                 continue
 
 
+class _Ringing(Worker):
+    """arq's worker, which says at every look at its queue that it is alive."""
+
+    alive: Callable[[], None]
+
+    async def heart_beat(self) -> None:
+        self.alive()
+        await super().heart_beat()
+
+
 class Clock:
-    """The one arq clock of a process."""
+    """The one arq clock of a process. `alive_at`: when it last looked for something to ring."""
 
     def __init__(self, redis_url: str, process: str, ticks: Sequence[Tick]) -> None:
         self._url, self._process, self._ticks = redis_url, process, ticks
         self._worker: Worker | None = None
+        self.alive_at = time.monotonic()
 
     async def run(self) -> None:
         """Ring until cancelled; a Redis that goes away is waited for."""
         logging.getLogger("arq").setLevel(logging.ERROR)
         while self._ticks:
+            self._is_alive()
             self._worker = self._build()
             try:
                 await self._worker.async_run()
@@ -91,6 +104,9 @@ class Clock:
             finally:
                 await self._close()
             await asyncio.sleep(1)
+
+    def _is_alive(self) -> None:
+        self.alive_at = time.monotonic()
 
     async def _close(self) -> None:
         worker, self._worker = self._worker, None
@@ -112,7 +128,7 @@ class Clock:
     def _build(self) -> Worker:
         settings = RedisSettings.from_dsn(self._url)
         settings.conn_retries = 1
-        return Worker(
+        worker = _Ringing(
             functions=[],
             cron_jobs=[
                 cron(
@@ -138,6 +154,8 @@ class Clock:
             handle_signals=False,
             log_results=False,
         )
+        worker.alive = self._is_alive
+        return worker
 
 
 def _bind(tick: Tick) -> WorkerCoroutine:

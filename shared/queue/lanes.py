@@ -134,7 +134,7 @@ class Lane:
                     f"undecodable-{place}", self.lane, entry.raw, "undecodable"
                 )
                 await self._streams.finish(self.service, self.lane, [entry], {})
-                metrics.quarantined.labels(self.service, self.lane).inc()
+                metrics.child(metrics.quarantined, self.service, self.lane).inc()
                 continue
             if envelope.type in self._handlers:
                 readable.append(Taken(entry, envelope))
@@ -198,6 +198,7 @@ class Lane:
             await self._finish([taken])
 
     async def _handle(self, kind: str, envelopes: list[Envelope]) -> None:
+        self.alive_at = time.monotonic()
         with metrics.handled(self.service, kind, len(envelopes)):
             async with asyncio.timeout(self._patience.handler_seconds):
                 await self._handlers[kind](envelopes)
@@ -214,7 +215,7 @@ class Lane:
     async def _give_up(self, taken: Taken, reason: str) -> None:
         envelope = taken.envelope
         await self._quarantine.give_up(envelope.id, self.lane, taken.entry.raw, reason)
-        metrics.quarantined.labels(self.service, self.lane).inc()
+        metrics.child(metrics.quarantined, self.service, self.lane).inc()
         log.error(
             "envelope_quarantined",
             envelope=envelope.id,

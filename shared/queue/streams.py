@@ -4,7 +4,7 @@ Nothing here is remembered that PostgreSQL does not know. Streams and groups tha
 again on the spot, and `when_lost` tells the relays of this process to send again.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +17,7 @@ from redis.exceptions import RedisError, ResponseError
 
 from shared.db.engine import Delivery
 from shared.errors import NeighbourAway
+from shared.observability import metrics
 
 BATCH = 200
 BOUND = 5_000  # envelopes in one stream; the backlog stays in PostgreSQL
@@ -84,10 +85,30 @@ class Streams:
             raise CarrierAway("Redis is away", neighbour="redis") from error
         return BOUND - self._length[key]
 
+    async def backlogs(
+        self, lanes: Sequence[tuple[str, str]]
+    ) -> dict[tuple[str, str], tuple[int, float]]:
+        """(service, lane) → entries that are not finished, and the age of the oldest in seconds."""
+        pipeline = self._redis.pipeline(transaction=False)
+        pipeline.time()
+        for lane in lanes:
+            pipeline.xlen(stream_key(*lane))
+            pipeline.xrange(stream_key(*lane), count=1)
+        try:
+            (seconds, microseconds), *answers = await pipeline.execute()
+        except (RedisError, OSError) as error:
+            raise CarrierAway("Redis is away", neighbour="redis") from error
+        now = seconds + microseconds / 1e6
+        return {
+            lane: (int(length), _age(oldest, now))
+            for lane, length, oldest in zip(lanes, answers[::2], answers[1::2], strict=True)
+        }
+
     async def send(self, deliveries: Sequence[Delivery]) -> None:
         """Add envelopes to the streams of their hearers; full streams are left to the net."""
         pipeline = self._redis.pipeline(transaction=False)
         keys: dict[str, None] = {}
+        added: Counter[str] = Counter()
         for d in deliveries:
             key = stream_key(d.hearer, d.lane)
             keys[key] = None  # a full one is measured too, or it would stay full for ever
@@ -95,12 +116,15 @@ class Streams:
             if length < BOUND:
                 pipeline.xadd(key, {"e": d.envelope})
                 self._length[key] = length + 1
+                added[key] += 1
         for key in keys:
             pipeline.xlen(key)
         try:
             answers = await pipeline.execute()
         except (RedisError, OSError) as error:
             raise CarrierAway("Redis is away", neighbour="redis") from error
+        for key, count in added.items():
+            metrics.child(metrics.sent, key).inc(count)
         self._length.update(zip(keys, answers[-len(keys) :] if keys else (), strict=True))
 
     async def finish(
@@ -236,6 +260,11 @@ class Acknowledgements:
             hearer, ids = orjson.loads(entry.raw)
             heard[hearer] += ids
         return heard
+
+
+def _age(oldest: Sequence[tuple[bytes, Any]], now: float) -> float:
+    """Redis names an entry by the millisecond in which it came."""
+    return max(now - int(oldest[0][0].partition(b"-")[0]) / 1000, 0.0) if oldest else 0.0
 
 
 def _entries(found: Iterable[tuple[bytes, dict[bytes, bytes] | None]]) -> list[Entry]:

@@ -8,6 +8,7 @@ from starlette.routing import Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.http.middleware import Doorkeeper
+from shared.http.observed import Observed
 from shared.runtime.resources import Resources
 from shared.runtime.service import Api, Service
 
@@ -16,9 +17,13 @@ class ByRoute:
     """Asks the bare doors first, then hands the request to the API that knows its path."""
 
     def __init__(self, apis: Sequence[Api], pages: Mapping[str, ASGIApp] | None = None) -> None:
-        self._doors = [(prefix, door) for api in apis for prefix, door in api.doors.items()]
+        self._doors = [
+            (prefix, Observed(door, service_of(api.app), f"{prefix}*"))
+            for api in apis
+            for prefix, door in api.doors.items()
+        ]
         self._apps = [api.app for api in apis]
-        self._kept = {id(app): Doorkeeper(app, service_of(app)) for app in self._apps}
+        self._kept = {id(app): kept(app) for app in self._apps}
         self._pages = dict(pages or {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -37,6 +42,12 @@ class ByRoute:
                 if any(route.matches(scope)[0] is wanted for route in app.router.routes):
                     return app
         return self._apps[0]  # answers 404 like any other
+
+
+def kept(app: FastAPI) -> ASGIApp:
+    """The app behind its doorkeeper, observed."""
+    service = service_of(app)
+    return Observed(Doorkeeper(app, service), service)
 
 
 def service_of(app: FastAPI) -> str:
@@ -58,6 +69,6 @@ def build_apis(services: Sequence[Service], resources: Resources) -> list[Api]:
     apis = []
     for service in services:
         api = service.build_api(resources)
-        resources.local_apis[service.name] = Doorkeeper(api.app, service.name)
+        resources.local_apis[service.name] = kept(api.app)
         apis.append(api)
     return apis

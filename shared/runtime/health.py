@@ -15,10 +15,20 @@ Check = Callable[[], Awaitable[None]]
 
 
 class Health:
-    """Answers health questions, hands everything else on. Redis down means degraded, but ready."""
+    """Answers health questions, hands everything else on. Redis down means degraded, but ready.
 
-    def __init__(self, app: ASGIApp | None, databases: list[Database], streams: Streams) -> None:
+    `standing_still` names loops that should turn and do not; while Redis is away they may wait.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp | None,
+        databases: list[Database],
+        streams: Streams,
+        standing_still: Callable[[], list[str]],
+    ) -> None:
         self._app, self._databases, self._streams = app, databases, streams
+        self._standing_still = standing_still
         self.draining = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -48,9 +58,11 @@ class Health:
             async with asyncio.timeout(0.5):
                 await self._streams.ping()
             checks["redis"] = "ok"
+            still = self._standing_still()
         except (NeighbourAway, TimeoutError):
-            checks["redis"] = "away"
-        ready = checks.get("postgresql", "ok") == "ok" and not self.draining
+            checks["redis"], still = "away", []
+        checks["loops"] = f"standing still: {', '.join(still)}" if still else "ok"
+        ready = checks.get("postgresql", "ok") == "ok" and not still and not self.draining
         state = (
             "ready" if ready and checks["redis"] == "ok" else "degraded" if ready else "not ready"
         )

@@ -40,8 +40,8 @@ async def running(process: Process, resources: Resources) -> AsyncIterator[Healt
     databases = [resources.database(service.name) for service in process.services]
     app = ByRoute(apis, process.pages(apis)) if apis else None
     try:
-        async with running_apis(apis), workers(process.services, resources):
-            yield Health(app, databases, resources.streams)
+        async with running_apis(apis), workers(process.services, resources) as standing_still:
+            yield Health(app, databases, resources.streams, standing_still)
     finally:
         await resources.close()
 

@@ -21,10 +21,8 @@ class Resources:
         self.process = process
         self.sealer = Sealer(settings.master_key.get_secret_value().encode())
         self.tokens = Tokens(self.sealer)
-        self.streams = Streams(
-            settings.redis_url.get_secret_value(),
-            f"{socket.gethostname()}-{process}-{settings.health_port}",
-        )
+        self.instance = f"{socket.gethostname()}-{process}-{settings.health_port}"
+        self.streams = Streams(settings.redis_url.get_secret_value(), self.instance)
         self.authenticator = Authenticator(self.tokens, self._exchange)
         self.local_apis: dict[
             str, object

@@ -30,6 +30,7 @@ class Worker:
     alarms: Sequence[Alarm] = ()
     running: Callable[[], AbstractAsyncContextManager[object]] | None = None
     background: Sequence[Callable[[], Awaitable[None]]] = ()  # loops that run until cancelled
+    measures: Sequence[Callable[[], Awaitable[None]]] = ()  # set gauges, every ten seconds
 
 
 @dataclass(frozen=True)

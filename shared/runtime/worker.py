@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -14,13 +14,17 @@ from shared.db.engine import ALL_TENANTS
 from shared.errors import NeighbourAway
 from shared.http import idempotency
 from shared.inbox import Quarantine
-from shared.observability import metrics
 from shared.outbox import Relay
 from shared.queue import Clock, Lane, Tick
+from shared.runtime.measuring import Gauges, watch_loop
 from shared.runtime.resources import Resources
 from shared.runtime.service import Service, Worker
 
 log = structlog.get_logger()
+
+_LANE_SECONDS = 90  # one batch may take sixty
+_CLOCK_SECONDS = 60  # it looks every second
+StandingStill = Callable[[], list[str]]
 
 
 @dataclass
@@ -57,20 +61,17 @@ def _housekeeping(running: Running, resources: Resources) -> list[Tick]:
         async with database.transaction(ALL_TENANTS, seconds=60) as tx:
             await idempotency.purge(tx)
 
-    async def measure() -> None:
-        rows, age = await running.relay.depth()
-        metrics.outbox_rows.labels(running.service.name).set(rows)
-        metrics.outbox_oldest.labels(running.service.name).set(age)
-
-    name = running.service.name
-    return [Tick(f"{name}.clean", 3600, clean), Tick(f"{name}.measure", 15, measure)]
+    return [Tick(f"{running.service.name}.clean", 3600, clean)]
 
 
 @asynccontextmanager
 async def running_workers(
     services: Sequence[Service], resources: Resources
-) -> AsyncIterator[list[Running]]:
-    """All workers of `services` in this loop. A loop that dies ends the process: the supervisor restarts it."""
+) -> AsyncIterator[StandingStill]:
+    """All workers of `services` in this loop; what names the loops that stand still.
+
+    A loop that dies ends the process: the supervisor restarts it.
+    """
     parts = [assemble(service, resources) for service in services]
     ticks = [t for p in parts for t in (*p.worker.ticks, *_housekeeping(p, resources))]
     async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
@@ -89,31 +90,41 @@ async def running_workers(
             loops += [loop() for loop in part.worker.background]  # type: ignore[misc]
             tasks += [group.create_task(loop) for loop in loops]
         clock = Clock(resources.settings.redis_url.get_secret_value(), resources.process, ticks)
-        tasks += [group.create_task(clock.run()), group.create_task(_watch_loop())]
-        yield parts
+        more = [clock.run(), watch_loop(), _gauges(parts, resources).run()]
+        tasks += [group.create_task(loop) for loop in more]
+        yield lambda: _standing_still(parts, clock)
         for task in tasks:
             task.cancel()
+
+
+def _gauges(parts: Sequence[Running], resources: Resources) -> Gauges:
+    gauges = Gauges(resources, [part.service.name for part in parts])
+    gauges.lanes = [(lane.service, lane.lane) for part in parts for lane in part.lanes]
+    gauges.depths = {part.service.name: part.relay.depth for part in parts}
+    gauges.measures = [measure for part in parts for measure in part.worker.measures]
+    return gauges
+
+
+def _standing_still(parts: Sequence[Running], clock: Clock) -> list[str]:
+    now = time.monotonic()
+    lanes = [lane for part in parts for lane in part.lanes]
+    still = [f"{la.service}.{la.lane}" for la in lanes if now - la.alive_at > _LANE_SECONDS]
+    return [*still, "clock"] if now - clock.alive_at > _CLOCK_SECONDS else still
 
 
 @asynccontextmanager
 async def running_offers(
     services: Sequence[Service], resources: Resources
-) -> AsyncIterator[list[Running]]:
+) -> AsyncIterator[StandingStill]:
     """What a process without workers needs: its own commits are carried out at once, by nobody else."""
     relays = [Relay(resources.database(s.name), resources.streams) for s in services]
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(relay.run_offers()) for relay in relays]
-        tasks.append(group.create_task(_watch_loop()))
-        yield []
+        gauges = Gauges(resources, [s.name for s in services])
+        loops = [*(relay.run_offers() for relay in relays), watch_loop(), gauges.run()]
+        tasks = [group.create_task(loop) for loop in loops]
+        yield list
         for task in tasks:
             task.cancel()
-
-
-async def _watch_loop() -> None:
-    while True:
-        before = time.monotonic()
-        await asyncio.sleep(1)
-        metrics.loop_lag.set(max(time.monotonic() - before - 1, 0))
 
 
 async def drain(parts: Sequence[Running], *, rounds: int = 200) -> None:

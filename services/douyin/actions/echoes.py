@@ -54,7 +54,7 @@ async def _bind(tx: Tx, echoes: list[store.Echo]) -> tuple[list[store.Resolved],
 def _measure(resolved: Sequence[store.Resolved], unbound: Sequence[store.Echo]) -> None:
     for one in resolved:
         if one.state_before != State.SENDING:
-            metrics.unknown_resolved.labels("echo").inc()
+            metrics.child(metrics.unknown_resolved, "echo").inc()
     if unbound:
         metrics.late_echo.inc(len(unbound))
         log.info("echoes_unbound", count=len(unbound), first=unbound[0].message_id)

@@ -130,8 +130,9 @@ class IntakeDesk:
                     self._tell(tx, delivery, row.id)
             await failpoint("inbox.before_commit")
         await failpoint("inbox.after_commit")
+        metrics.webhook_heard.now()
         for result, count in results.items():
-            metrics.webhooks.labels(result).inc(count)
+            metrics.child(metrics.webhooks, result).inc(count)
         for row in rows:
             if row.id in fresh:
                 log.info(

@@ -43,9 +43,11 @@ async def take_requests(deps: SendDeps, envelopes: Sequence[Envelope]) -> None:
         conversations = {a.conversation for a in new}
         await store.lock_conversations(tx, conversations)
         await store.insert_attempts(tx, new)
-        await store.free_content(tx, [a for a in new if a.item == 0])
+        freed = await store.free_content(tx, [a for a in new if a.item == 0])
         claimed = await store.claim_next(tx, conversations, LEASE, deps.dispatcher.room())
         now = tx.now
+    for how in freed:
+        metrics.child(metrics.unknown_resolved, how).inc()
     await failpoint("claim.after_commit")
     deps.dispatcher.offer(Claims(claimed, at, now))
 
@@ -80,9 +82,10 @@ async def sweep(deps: SendDeps) -> float | None:
     async with deps.database.transaction(ALL_TENANTS) as tx:
         expired = await store.expire_queued(tx)
         tell(tx, expired)
-        await store.free_old_content(tx, _IN_DOUBT_AT_MOST)
+        freed = await store.free_old_content(tx, _IN_DOUBT_AT_MOST)
         dead = await store.conversations_of_the_dead(tx)
     count(expired)
+    metrics.child(metrics.unknown_resolved, "window_ended").inc(freed)
     if dead:
         async with deps.database.transaction(ALL_TENANTS) as tx:
             await store.lock_conversations(tx, dead)
@@ -119,6 +122,8 @@ async def hear_only(deps: SendDeps, envelopes: Sequence[Envelope]) -> None:
 
 
 async def measure(deps: SendDeps) -> None:
-    """Show how many attempts are in doubt."""
+    """Show how many attempts are in doubt, and for how long."""
     async with deps.database.transaction(ALL_TENANTS) as tx:
-        metrics.send_unknown.set(await store.count_unknown(tx))
+        count, age = await store.in_doubt(tx)
+    metrics.send_unknown.set(count)
+    metrics.send_unknown_oldest.set(age)

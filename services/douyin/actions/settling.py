@@ -81,7 +81,7 @@ def count(moved: Iterable[store.Moved]) -> None:
     for attempt in moved:
         if attempt.state == State.QUEUED:
             continue
-        metrics.sends.labels(attempt.state).inc()
+        metrics.child(metrics.sends, attempt.state).inc()
         log.info(
             "attempt_settled",
             cause=attempt.cause,

@@ -76,7 +76,7 @@ class Door:
         except _Gone:
             return
         except AppError as error:
-            metrics.webhooks.labels(error.code).inc()
+            metrics.child(metrics.webhooks, error.code).inc()
             await _refuse(error, scope, receive, send)
             return
         await failpoint("inbox.before_200")
@@ -99,7 +99,7 @@ class Door:
             raise Unauthenticated("the signature is not right")
         parsed = _parse(body, app)
         if parsed.get("event") == VERIFY:
-            metrics.webhooks.labels("verified").inc()
+            metrics.child(metrics.webhooks, "verified").inc()
             return {"challenge": _challenge(parsed)}
         header = headers.get(b"msg-id")
         name = header.decode("latin-1")[:_MOST_HEADER] if header else None

@@ -39,6 +39,7 @@ _FREE = sa.text(
     " CAST(:supersedes AS text[])) AS c(o, a, conversation, opened, superseded)"
     f" WHERE {_SAME_CONVERSATION} AND a.state = 'unknown' AND NOT a.content_freed"
     " AND (a.window_opened_at < c.opened OR a.operation_id = c.superseded)"
+    " RETURNING CASE WHEN a.operation_id = c.superseded THEN 'superseded' ELSE 'window_ended' END"
 )
 _CLAIM = sa.text(
     "WITH c AS (SELECT DISTINCT o, a, conversation"
@@ -223,9 +224,9 @@ async def insert_attempts(tx: Tx, attempts: Sequence[NewAttempt]) -> None:
     )
 
 
-async def free_content(tx: Tx, attempts: Sequence[NewAttempt]) -> None:
-    """Let the texts of unknown attempts go again: of an older window, or superseded by a person."""
-    await tx.execute(
+async def free_content(tx: Tx, attempts: Sequence[NewAttempt]) -> list[str]:
+    """Let the texts of unknown attempts go again: why each, `window_ended` or `superseded` by a person."""
+    freed = await tx.execute(
         _FREE,
         {
             "organizations": [a.organization_id for a in attempts],
@@ -235,6 +236,7 @@ async def free_content(tx: Tx, attempts: Sequence[NewAttempt]) -> None:
             "supersedes": [a.supersedes for a in attempts],
         },
     )
+    return [row[0] for row in freed]
 
 
 async def claim_next(

@@ -32,7 +32,7 @@ _EXPIRE = sa.text(
 _FREE_OLD = sa.text(
     "UPDATE attempt SET content_freed = true WHERE ctid = ANY(ARRAY(SELECT ctid FROM attempt"
     "  WHERE state = 'unknown' AND NOT content_freed AND (expires_at <= :now OR written_at <= :before)"
-    f"  LIMIT {_MOST} FOR UPDATE SKIP LOCKED))"
+    f"  LIMIT {_MOST} FOR UPDATE SKIP LOCKED)) RETURNING 1"
 )
 _WAITING = sa.text(
     "SELECT organization_id, account_id, conversation_id FROM ("
@@ -50,7 +50,10 @@ _NEXT = sa.text(
     " (SELECT min(next_try_at) FROM (SELECT next_try_at FROM attempt WHERE state = 'queued'"
     "  ORDER BY position LIMIT 5000) q WHERE next_try_at > now())) - now())"
 )
-_UNKNOWN = sa.text("SELECT count(*) FROM attempt WHERE state = 'unknown'")
+_IN_DOUBT = sa.text(
+    "SELECT count(*), coalesce(extract(epoch FROM CAST(:now AS timestamptz) - min(settled_at)), 0)"
+    " FROM attempt WHERE state = 'unknown' AND NOT content_freed"
+)
 _OPERATIONS = sa.text(
     f"SELECT {MOVED} FROM unnest(CAST(:organizations AS text[]), CAST(:accounts AS text[]),"
     " CAST(:operations AS text[])) AS v(o, a, op) JOIN attempt a"
@@ -87,9 +90,9 @@ async def expire_queued(tx: Tx) -> list[Moved]:
     return [Moved(*row) for row in await tx.execute(_EXPIRE, {"now": tx.now})]
 
 
-async def free_old_content(tx: Tx, kept: timedelta) -> None:
-    """Texts in doubt may go again when their window is over, at the latest after `kept`."""
-    await tx.execute(_FREE_OLD, {"now": tx.now, "before": tx.now - kept})
+async def free_old_content(tx: Tx, kept: timedelta) -> int:
+    """Texts in doubt may go again when their window is over, at the latest after `kept`; how many."""
+    return len((await tx.execute(_FREE_OLD, {"now": tx.now, "before": tx.now - kept})).all())
 
 
 async def waiting_conversations(tx: Tx, most: int) -> list[Conversation]:
@@ -103,9 +106,10 @@ async def seconds_to_next(tx: Tx) -> float | None:
     return None if left is None else float(left)
 
 
-async def count_unknown(tx: Tx) -> int:
-    """How many attempts may have been sent."""
-    return int((await tx.execute(_UNKNOWN)).scalar_one())
+async def in_doubt(tx: Tx) -> tuple[int, float]:
+    """How many attempts may have been sent and still block their text; the age of the oldest in seconds."""
+    row = (await tx.execute(_IN_DOUBT, {"now": tx.now})).one()
+    return int(row[0]), float(row[1])
 
 
 async def attempts_of(tx: Tx, operations: list[Operation]) -> list[Moved]:

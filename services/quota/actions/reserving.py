@@ -60,7 +60,7 @@ async def reserve(deps: Deps, questions: Sequence[Question]) -> list[Granted | R
         _tell_thresholds(tx, before, batch)
     for question, answer in zip(questions, answers, strict=True):
         word = "granted" if isinstance(answer, Granted) else answer.reason.value
-        metrics.quota_answers.labels(question.request.purpose, word).inc()
+        metrics.child(metrics.quota_answers, question.request.purpose, word).inc()
         held = answer.reservation_id if isinstance(answer, Granted) else None
         log.info(
             "quota_answered",

@@ -33,6 +33,7 @@ class ProcessSettings(BaseSettings):
     quota_url: str = "http://127.0.0.1:8001"
     open_platform_url: str = "http://127.0.0.1:8002"
     douyin_api_url: str = "https://open.douyin.com"
+    webhook_body_days: Annotated[int, Field(ge=1, le=3650)] = 30
     health_port: int = 8080
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     data_dir: Path = Path("var")

@@ -1,12 +1,21 @@
 """Time in: leases that run out, tries that are due, tokens that end."""
 
-from services.douyin.actions import sending
+from datetime import timedelta
+from functools import partial
+
+from services.douyin.actions import bodies, sending
 from services.douyin.actions.sending import SendDeps
 from services.douyin.actions.tokens import TokenKeeper
-from shared.queue import Alarm
+from shared.queue import Alarm, Tick
 
 _SWEEP_SECONDS = 2.0
 _TOKEN_SECONDS = 60.0
+
+
+def ticks(deps: SendDeps, bodies_kept: timedelta) -> list[Tick]:
+    """What runs at fixed times."""
+    forget = partial(bodies.forget_bodies, deps.database, bodies_kept)
+    return [Tick("douyin.forget_bodies", 60, forget)]
 
 
 class Sweeper:

@@ -1,5 +1,6 @@
 """What the connector hands to its runner."""
 
+from datetime import timedelta
 from functools import partial
 
 from services.douyin import store
@@ -12,7 +13,7 @@ from services.douyin.actions.tokens import TokenKeeper
 from services.douyin.api import Door, router
 from services.douyin.clients import OAuth, Platform
 from services.douyin.consumers import handlers
-from services.douyin.jobs import alarms
+from services.douyin.jobs import alarms, ticks
 from shared.http.client import OneTry
 from shared.runtime import Api, Resources, Service, Worker, new_api
 
@@ -42,6 +43,7 @@ def build_worker(resources: Resources) -> Worker:
     deps = SendDeps(database, sealer, dispatcher)
     return Worker(
         handlers=handlers(deps),
+        ticks=ticks(deps, timedelta(days=resources.settings.webhook_body_days)),
         alarms=alarms(deps, tokens),
         running=lambda: http,
         background=[dispatcher.run],

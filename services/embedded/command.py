@@ -77,6 +77,12 @@ def redrive(service: str, event: Annotated[str, typer.Argument()] = "") -> None:
     asyncio.run(operations.redrive(processes.read_settings(), _known(service), event))
 
 
+@app.command()
+def webhook(event: str) -> None:
+    """Show what Douyin posted: `evt_…`, the cause that decisions, attempts and logs name."""
+    asyncio.run(operations.show_webhook(processes.read_settings(), event))
+
+
 @app.command("send-dm")
 def send_dm(fan: str = "fan-open-id-0002", text: str = "你好，多少钱") -> None:
     """Say something as a fan, and show what is answered and why."""

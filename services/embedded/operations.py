@@ -6,7 +6,8 @@ from pathlib import Path
 
 import orjson
 
-from services.embedded.servers import PostgresServer
+from services.douyin.actions.bodies import read_webhook
+from services.embedded.servers import CannotStart, PostgresServer
 from services.embedded.services import BY_NAME, SERVICES
 from shared.db import migrations
 from shared.db.engine import Delivery
@@ -67,6 +68,19 @@ async def _awaited(quarantine: Quarantine, event_id: str, lane: str, raw: bytes)
         await asyncio.sleep(0.1)
     await quarantine.give_up(event_id, lane, raw, "not_taken")
     return "was not taken by its consumer and is in quarantine again"
+
+
+async def show_webhook(settings: ProcessSettings, inbound_id: str) -> None:
+    """Print what Douyin posted, as it came: the only way to read it, for it rests sealed."""
+    resources = Resources(settings, "operator")
+    found = await read_webhook(resources.database("douyin"), resources.sealer, inbound_id)
+    await resources.close()
+    if found is None:
+        raise CannotStart(f"no webhook is stored as {inbound_id!r}.", exit_code=2)
+    webhook = found.webhook
+    at = f"{webhook.received_at:%Y-%m-%d %H:%M:%S}"
+    print(webhook.event, webhook.state, webhook.reason or "-", at)
+    print("(forgotten)" if found.body is None else found.body.decode("utf-8"))
 
 
 def _type_of(raw: bytes) -> str:

@@ -17,8 +17,8 @@ WELL = wire.said("e2e-never", "多少钱").body()
 
 
 def rows_of(house: House) -> list[int]:
-    """How much of this file's fan and of the vectors is stored."""
-    sql = "SELECT count(*) FROM douyin.inbound WHERE convert_from(body, 'UTF8') LIKE '%e2e-never%'"
+    """How much is stored, but for the echoes that come when they like."""
+    sql = "SELECT count(*) FROM douyin.inbound WHERE event <> 'im_send_msg'"
     verified = "SELECT count(*) FROM douyin.inbound WHERE event = 'verify_webhook'"
     return [house.rows(one)[0]["count"] for one in (sql, verified)]
 

@@ -180,5 +180,5 @@ class IntakeDesk:
             kind=reading.kind,
             msg_id_header=delivery.msg_id_header,
             reading=told_later,
-            body=delivery.body,
+            body=self._sealer.seal_bytes(app.organization_id, delivery.body, now.date()),
         )

@@ -39,7 +39,13 @@ from services.douyin.store.echoes import (
     bind_sent,
     resolve,
 )
-from services.douyin.store.inbound import InboundRow, insert_inbound
+from services.douyin.store.inbound import (
+    InboundRow,
+    StoredWebhook,
+    find_inbound,
+    forget_bodies,
+    insert_inbound,
+)
 from services.douyin.store.sweeps import (
     Operation,
     attempts_of,
@@ -67,6 +73,7 @@ __all__ = [
     "RefreshDue",
     "Resolved",
     "Settlement",
+    "StoredWebhook",
     "all_apps",
     "all_bindings",
     "already_bound",
@@ -81,6 +88,8 @@ __all__ = [
     "expire_queued",
     "find_app",
     "find_binding",
+    "find_inbound",
+    "forget_bodies",
     "free_content",
     "free_old_content",
     "in_doubt",

@@ -19,6 +19,18 @@ _INSERT = sa.text(
     " CAST(:bodies AS bytea[])) AS v(o, a, c, e, d, i, s, r, k, m, t, b)"
     " ON CONFLICT DO NOTHING RETURNING id"
 )
+# an id is looked for in every account that may have it, by key
+_FIND = sa.text(
+    "SELECT i.organization_id, i.account_id, i.event, i.state, i.reason, i.received_at, i.body"
+    " FROM (SELECT organization_id, account_id FROM binding"
+    " UNION SELECT organization_id, '' FROM app) k JOIN inbound i"
+    " ON i.organization_id = k.organization_id AND i.account_id = k.account_id AND i.id = :id"
+)
+_FORGET = sa.text(
+    "UPDATE inbound SET body = NULL WHERE ctid = ANY(ARRAY(SELECT ctid FROM inbound"
+    " WHERE body IS NOT NULL AND received_at < :before ORDER BY received_at LIMIT :most"
+    " FOR UPDATE SKIP LOCKED))"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +48,7 @@ class InboundRow:
     kind: str
     msg_id_header: str | None
     reading: str | None  # JSON of our event, when nobody hears it yet
-    body: bytes
+    body: bytes  # sealed
 
 
 async def insert_inbound(tx: Tx, rows: Sequence[InboundRow]) -> set[str]:
@@ -68,3 +80,27 @@ async def _insert(tx: Tx, rows: Sequence[InboundRow], received_at: datetime) -> 
         },
     )
     return {row[0] for row in found}
+
+
+@dataclass(frozen=True, slots=True)
+class StoredWebhook:
+    """One event as an operator looks at it."""
+
+    organization_id: str
+    account_id: str
+    event: str
+    state: str
+    reason: str | None
+    received_at: datetime
+    body: bytes | None  # sealed; None when it was forgotten
+
+
+async def find_inbound(tx: Tx, inbound_id: str) -> StoredWebhook | None:
+    """The event of that id, whoever it belongs to."""
+    row = (await tx.execute(_FIND, {"id": inbound_id})).first()
+    return StoredWebhook(*row) if row else None
+
+
+async def forget_bodies(tx: Tx, before: datetime, most: int) -> int:
+    """Forget the oldest bodies received before that time; how many."""
+    return (await tx.execute(_FORGET, {"before": before, "most": most})).rowcount

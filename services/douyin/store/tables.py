@@ -64,10 +64,11 @@ inbound = sa.Table(
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("msg_id_header", sa.Text),  # outside the signature: kept, never trusted
     sa.Column("reading", JSONB),  # our event, sealed as it would travel, when nobody hears it yet
-    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Column("body", sa.LargeBinary),  # sealed; NULL when its time is over
     sa.Column("received_at", _TIME, nullable=False),  # business time
     sa.CheckConstraint("state IN ('handled', 'stored', 'ignored', 'quarantined')", name="state"),
     sa.Index("ix_inbound_id", "organization_id", "account_id", "id"),
+    sa.Index("ix_inbound_body_kept", "received_at", postgresql_where=sa.text("body IS NOT NULL")),
 )
 
 attempt = sa.Table(

@@ -41,6 +41,11 @@ def a_message(message_id: str = "@m1==", **changed: Any) -> dict[str, Any]:
     return {**outer, "to_user_id": OPEN_ID, "content": content, **changed}
 
 
+def body_of(name: str) -> bytes:
+    body: str = BY_NAME[name]["body"]
+    return body.encode()
+
+
 async def post_vector(connector: Connector, vector: dict[str, Any]) -> httpx2.Response:
     given = vector["headers"]["X-Douyin-Signature"]
     headers = {k: v for k, v in vector["headers"].items() if k == "Msg-Id"}
@@ -109,7 +114,7 @@ async def test_a_vector_is_stored_and_told(
     answer = await post_vector(quiet, BY_NAME[name])
     assert (answer.status_code, answer.json()) == (200, {"code": 0})
     (row,) = await rows(quiet)
-    assert bytes(row["body"]).decode() == BY_NAME[name]["body"]
+    assert quiet.world.resources.sealer.open_bytes(ORGANIZATION, row["body"]) == body_of(name)
     assert (row["state"], row["account_id"]) == (state, ACCOUNT)
     told = await quiet.events()
     assert [e["type"] for e in told] == ([kind] if kind else [])

@@ -75,6 +75,32 @@ def test_every_changed_character_breaks_the_seal() -> None:
             Sealer(MASTER).open("org_1", SEALED[:place] + changed + SEALED[place + 1 :])
 
 
+@given(st.binary(), st.text(min_size=1), st.dates())
+def test_sealed_bytes_open_again(body: bytes, owner: str, day: date) -> None:
+    sealer = Sealer(MASTER)
+    assert sealer.open_bytes(owner, sealer.seal_bytes(owner, body, day)) == body
+
+
+def test_sealed_bytes_open_for_nobody_else_and_not_when_changed() -> None:
+    sealed = Sealer(MASTER).seal_bytes("org_1", TEXT.encode(), DAY)
+    assert b"138" not in sealed
+    for sealer, owner in ((Sealer(OTHER_MASTER), "org_1"), (Sealer(MASTER), "org_2")):
+        with pytest.raises(SealBroken):
+            sealer.open_bytes(owner, sealed)
+    for place in range(1, len(sealed)):
+        changed = sealed[:place] + bytes([sealed[place] ^ 1]) + sealed[place + 1 :]
+        with pytest.raises(SealBroken):
+            Sealer(MASTER).open_bytes("org_1", changed)
+    for length in range(1, len(sealed)):
+        with pytest.raises(SealBroken):
+            Sealer(MASTER).open_bytes("org_1", sealed[:length])
+
+
+@pytest.mark.parametrize("kept", [b'{"a":1}', b"", b"\n {}"])
+def test_json_that_was_kept_without_a_seal_comes_back_as_it_is(kept: bytes) -> None:
+    assert Sealer(MASTER).open_bytes("org_1", kept) == kept
+
+
 def test_a_short_master_key_is_refused() -> None:
     with pytest.raises(ValueError, match="32 bytes"):
         Sealer(b"short")

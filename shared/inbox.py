@@ -129,4 +129,4 @@ async def quarantined(tx: Tx) -> int:
 async def purge(database: Database) -> int:
     """Forget ids that cannot come again; how many."""
     async with database.transaction(ALL_TENANTS, seconds=60) as tx:
-        return (await tx.execute(_PURGE, {"kept": KEPT})).rowcount
+        return await tx.change(_PURGE, {"kept": KEPT})

@@ -111,7 +111,7 @@ class Relay:
     async def _horizon(self) -> datetime:
         """The end of the pauses that are cut short; longer ones are brought down to it."""
         async with self._database.transaction(ALL_TENANTS) as tx:
-            horizon: datetime = (await tx.execute(_HORIZON)).scalar_one()
+            horizon: datetime = (await tx.execute(_HORIZON)).scalar()
             await tx.execute(_SHORTEN, {"horizon": horizon})
             return horizon
 
@@ -128,7 +128,7 @@ class Relay:
                         "kicked": kicked,
                         "most": min(room, 500),
                     }
-                    rows = (await tx.execute(_CLAIM, limits)).all()
+                    rows = await tx.execute(_CLAIM, limits)
                 await self._streams.send(
                     [Delivery(r.id, r.hearer, r.lane, bytes(r.envelope)) for r in rows]
                 )

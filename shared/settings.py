@@ -37,5 +37,4 @@ class ProcessSettings(BaseSettings):
     health_port: int = 8080
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     data_dir: Path = Path("var")
-    database_pool: int = 5
-    database_overflow: int = 5
+    database_connections: int = 10  # at most, for each service

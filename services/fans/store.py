@@ -109,7 +109,7 @@ async def meet(tx: Tx, keys: Iterable[Key]) -> set[str]:
 async def lock(tx: Tx, keys: Iterable[Key]) -> dict[Key, Fan]:
     """The fans' records, which nobody else can change until the transaction ends."""
     rows = await tx.execute(_LOCK, _columns(sorted(set(keys))))
-    fans = [Fan(**row._mapping) for row in rows]  # noqa: SLF001  public, despite its name
+    fans = [Fan(**row) for row in rows]
     return {Key(f.organization_id, f.account_id, f.open_id): f for f in fans}
 
 
@@ -134,7 +134,7 @@ async def find_fan(tx: Tx, organization_id: str, fan_id: str) -> Fan | None:
     """The fan, if it is one of the organization's."""
     query = _all().where(fan.c.organization_id == organization_id, fan.c.id == fan_id)
     row = (await tx.execute(query)).first()
-    return Fan(**row._mapping) if row else None  # noqa: SLF001  public, despite its name
+    return Fan(**row) if row else None
 
 
 async def list_fans(
@@ -149,7 +149,7 @@ async def list_fans(
     if wanted.open_id is not None:
         query = query.where(fan.c.open_id == wanted.open_id)
     rows = await tx.execute(query.order_by(fan.c.id).limit(most))
-    return [Fan(**row._mapping) for row in rows]  # noqa: SLF001  public, despite its name
+    return [Fan(**row) for row in rows]
 
 
 def _all() -> sa.Select[tuple[object, ...]]:

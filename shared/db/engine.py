@@ -1,36 +1,33 @@
 """Transactions of one service: the only place that begins, commits and names a tenant."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 import asyncpg
 import sqlalchemy as sa
-from sqlalchemy import QueuePool
-from sqlalchemy.engine.interfaces import AdaptedConnection
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from shared.contracts.envelope import Envelope
 from shared.contracts.routing import ROUTES
+from shared.db.statements import Row, Rows, prepare, ready
 from shared.errors import NeighbourAway
 from shared.failpoints import failpoint
 
 ALL_TENANTS = "*"  # what a worker may see: its batches mix tenants
 
-_BEGIN = sa.text(
-    "SELECT siyu.business_now(), set_config('app.tenant', :tenant, true),"
-    " set_config('statement_timeout', :timeout, true)"
+_BEGIN = (
+    "SELECT siyu.business_now(), set_config('app.tenant', $1, true),"
+    " set_config('statement_timeout', $2, true)"
 )
-_PUBLISH = sa.text(
+_PUBLISH = (
     "INSERT INTO outbox (id, hearer, lane, envelope)"
-    " SELECT * FROM unnest(CAST(:ids AS text[]), CAST(:hearers AS text[]), CAST(:lanes AS text[]),"
-    " CAST(:envelopes AS bytea[]))"
+    " SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[])"
 )
+_WAIT_SECONDS = 2  # for a free connection, and for a new one
 _LOST = (
-    OSError,
-    sa.exc.InterfaceError,
-    sa.exc.TimeoutError,
+    OSError,  # TimeoutError is one: no connection became free
     asyncpg.InterfaceError,
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
@@ -41,6 +38,18 @@ _LOST = (
     asyncpg.LockNotAvailableError,
     asyncpg.DeadlockDetectedError,
 )
+
+
+class StatementFailed(Exception):
+    """PostgreSQL refused a statement: why, and never with which values; errors end in logs."""
+
+
+class Conflict(StatementFailed):
+    """A constraint refused what was to be written. `constraint` is its name."""
+
+    def __init__(self, reason: str, constraint: str | None) -> None:
+        super().__init__(reason)
+        self.constraint = constraint
 
 
 class Delivery:
@@ -55,18 +64,35 @@ class Delivery:
 class Tx:
     """An open transaction. `now` is the business time (UTC) at which it began."""
 
-    def __init__(self, connection: AsyncConnection, now: datetime) -> None:
-        self.connection = connection
+    def __init__(
+        self, connection: asyncpg.Connection, now: datetime, note: Callable[[str], None]
+    ) -> None:
         self.now = now
         self.outgoing: list[Delivery] = []
+        self._connection, self._note = connection, note
 
     async def execute(
-        self,
-        statement: sa.Executable,
-        parameters: dict[str, Any] | Sequence[dict[str, Any]] | None = None,
-    ) -> sa.CursorResult[*tuple[Any, ...]]:
-        """Run one statement of `store`."""
-        return await self.connection.execute(statement, parameters)
+        self, statement: sa.Executable, values: Mapping[str, Any] | None = None
+    ) -> Rows:
+        """Run one statement of `store`; what it returned. Raises StatementFailed, Conflict."""
+        made = ready(statement)
+        self._note(made.sql)
+        try:
+            return Rows(await self._connection.fetch(made.sql, *made.arguments(values)))
+        except (asyncpg.PostgresError, ValueError) as error:
+            raise _without_values(error) from None
+
+    async def change(
+        self, statement: sa.Executable, values: Mapping[str, Any] | None = None
+    ) -> int:
+        """Run one statement that returns nothing; how many rows it touched. Raises as `execute`."""
+        made = ready(statement)
+        self._note(made.sql)
+        try:
+            status = await self._connection.execute(made.sql, *made.arguments(values))
+        except (asyncpg.PostgresError, ValueError) as error:
+            raise _without_values(error) from None
+        return int(status.rpartition(" ")[2])  # "DELETE 3"
 
     def publish(self, envelope: Envelope) -> None:
         """Let the world know, if and only if this transaction commits."""
@@ -76,13 +102,26 @@ class Tx:
         ]
 
 
+def _without_values(error: Exception) -> Exception:
+    if isinstance(error, _LOST) and not isinstance(error, ValueError):
+        return error
+    if isinstance(error, asyncpg.IntegrityConstraintViolationError):
+        return Conflict(error.args[0], error.constraint_name)
+    if isinstance(error, asyncpg.PostgresError):
+        return StatementFailed(error.args[0])
+    return StatementFailed("a value does not fit its column")  # asyncpg would quote it
+
+
 class Database:
     """The schema of one service. Raises NeighbourAway when PostgreSQL is away."""
 
-    def __init__(self, engine: AsyncEngine, schema: str) -> None:
-        self.engine = engine
+    def __init__(self, pool: Callable[[], asyncpg.Pool], schema: str) -> None:
         self.schema = schema
         self.after_commit: Callable[[list[Delivery]], None] = lambda _: None
+        self.on_statement: Callable[[str], None] = lambda _: None
+        self._make_pool = pool
+        self._pool: asyncpg.Pool | None = None
+        self._opening = asyncio.Lock()
 
     @asynccontextmanager
     async def transaction(self, tenant: str, *, seconds: int = 5) -> AsyncIterator[Tx]:
@@ -92,42 +131,73 @@ class Database:
         the carrier after it. No statement runs longer than `seconds`.
         """
         try:
-            async with self.engine.begin() as connection:
-                begun = await connection.execute(
-                    _BEGIN, {"tenant": tenant, "timeout": f"{seconds}s"}
-                )
-                tx = Tx(connection, begun.one()[0])
+            async with self._connection() as connection:
+                await connection.execute("BEGIN")
+                begun = await connection.fetchrow(_BEGIN, tenant, f"{seconds}s")
+                tx = Tx(connection, begun[0], self.on_statement)
                 yield tx
                 if tx.outgoing:
-                    await connection.execute(
-                        _PUBLISH,
-                        {
-                            "ids": [d.id for d in tx.outgoing],
-                            "hearers": [d.hearer for d in tx.outgoing],
-                            "lanes": [d.lane for d in tx.outgoing],
-                            "envelopes": [d.envelope for d in tx.outgoing],
-                        },
-                    )
+                    await connection.execute(_PUBLISH, *_columns(tx.outgoing))
                 await failpoint(f"{self.schema}.before_commit")
+                await connection.execute("COMMIT")
         except _LOST as lost:
             raise NeighbourAway("PostgreSQL is away", neighbour="postgresql") from lost
-        except sa.exc.DBAPIError as error:
-            if error.connection_invalidated or isinstance(
-                error.orig and error.orig.__cause__, _LOST
-            ):
-                raise NeighbourAway("PostgreSQL is away", neighbour="postgresql") from error
-            raise
         await failpoint(f"{self.schema}.after_commit")
         if tx.outgoing:
             self.after_commit(tx.outgoing)
 
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[asyncpg.Connection]:
+        """A connection that is given back without an open transaction, or hung up."""
+        pool = self._pool or await self._open()
+        connection = await pool.acquire(timeout=_WAIT_SECONDS)
+        try:
+            yield connection
+        except BaseException as error:
+            await _give_up(connection, error)
+            raise
+        finally:
+            await pool.release(connection)
+
+    async def _open(self) -> asyncpg.Pool:
+        async with self._opening:
+            if self._pool is None:
+                self._pool = await self._make_pool()
+        return self._pool
+
     def in_use(self) -> int:
         """How many connections are lent."""
-        return cast("QueuePool", self.engine.pool).checkedout()
+        return self._pool.get_size() - self._pool.get_idle_size() if self._pool else 0
 
     async def close(self) -> None:
         """Give all connections back."""
-        await self.engine.dispose()
+        if self._pool is None:
+            return
+        try:
+            async with asyncio.timeout(_WAIT_SECONDS):
+                await self._pool.close()
+        except TimeoutError:
+            self._pool.terminate()
+
+
+async def _give_up(connection: asyncpg.Connection, error: BaseException) -> None:
+    """End the transaction; hang up where the server may not answer any more."""
+    if isinstance(error, OSError | asyncpg.InterfaceError | asyncio.CancelledError):
+        connection.terminate()  # whoever gave up had a deadline
+        return
+    try:
+        await connection.execute("ROLLBACK")
+    except (OSError, asyncpg.InterfaceError, asyncpg.PostgresError):
+        connection.terminate()
+
+
+def _columns(outgoing: list[Delivery]) -> tuple[list[Any], ...]:
+    return (
+        [d.id for d in outgoing],
+        [d.hearer for d in outgoing],
+        [d.lane for d in outgoing],
+        [d.envelope for d in outgoing],
+    )
 
 
 # Services find rows by key. A planner without statistics yet (a new table, a fresh month) scans instead
@@ -143,17 +213,19 @@ _KEY_LOOKUPS = {
 }
 
 
-def open_database(url: str, service: str, *, pool: int = 5, overflow: int = 5) -> Database:
+def open_database(url: str, service: str, *, connections: int = 10) -> Database:
     """The database of `service` at `url` (`postgresql+asyncpg://…`), not connected yet."""
-    engine = create_async_engine(
-        url,
-        pool_size=pool,
-        max_overflow=overflow,
-        pool_timeout=2,
-        hide_parameters=True,  # errors are logged, and parameters are what people wrote
-        connect_args={
-            "timeout": 2,
-            "server_settings": {
+
+    def pool() -> asyncpg.Pool:
+        return asyncpg.create_pool(
+            url.replace("+asyncpg", "", 1),
+            min_size=0,
+            max_size=connections,
+            timeout=_WAIT_SECONDS,
+            init=prepare,
+            reset=_nothing_to_reset,
+            record_class=Row,
+            server_settings={
                 "application_name": f"siyu-{service}",
                 "search_path": service,
                 "lock_timeout": "2s",
@@ -161,15 +233,10 @@ def open_database(url: str, service: str, *, pool: int = 5, overflow: int = 5) -
                 "timezone": "UTC",
                 **_KEY_LOOKUPS,
             },
-        },
-    )
-    sa.event.listen(engine.sync_engine, "invalidate", _hang_up)
-    return Database(engine, service)
+        )
+
+    return Database(pool, service)
 
 
-def _hang_up(connection: AdaptedConnection, *_: object) -> None:
-    """Drop a connection that is given up; SQLAlchemy would wait two seconds for a polite farewell.
-
-    Whoever gave up had a deadline, and a server that hangs says no farewell.
-    """
-    connection.driver_connection.terminate()
+async def _nothing_to_reset(_: asyncpg.Connection) -> None:
+    """Settings of a transaction end with it, and nothing else is ever set: no round trip for it."""

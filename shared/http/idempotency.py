@@ -84,7 +84,7 @@ async def keep(
 
 async def purge(tx: Tx) -> int:
     """Forget expired keys; how many."""
-    return (await tx.execute(_PURGE)).rowcount
+    return await tx.change(_PURGE)
 
 
 async def _required(

@@ -35,8 +35,7 @@ class Gauges:
         self.measures: list[Callable[[], Awaitable[None]]] = []
         for service in services:
             settings, database = resources.settings, resources.database(service)
-            limit = settings.database_pool + settings.database_overflow
-            metrics.watch_pool(service, limit, database.in_use)
+            metrics.watch_pool(service, settings.database_connections, database.in_use)
 
     async def run(self) -> None:
         """Measure until cancelled; what fails is shown and tried again."""

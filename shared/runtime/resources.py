@@ -37,8 +37,7 @@ class Resources:
             self._databases[service] = open_database(
                 role_url(url, service, self.role_password(service)),
                 service,
-                pool=self.settings.database_pool,
-                overflow=self.settings.database_overflow,
+                connections=self.settings.database_connections,
             )
         return self._databases[service]
 

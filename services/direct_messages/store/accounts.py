@@ -146,7 +146,7 @@ async def drop_rule(tx: Tx, organization_id: str, account_id: str, rule_id: str)
 async def new_rule_set(tx: Tx, organization_id: str, account_id: str, found: Sequence[Rule]) -> int:
     """Keep these rules as the account's next rule set; its version."""
     tenant = {"org": organization_id, "acc": account_id}
-    version = int((await tx.execute(_RAISE_RULES, tenant)).scalar_one())
+    version = int((await tx.execute(_RAISE_RULES, tenant)).scalar())
     snapshot = orjson.dumps([domain.dump(rule) for rule in found]).decode()
     await tx.execute(_ADD_RULE_SET, {**tenant, "version": version, "rules": snapshot, "at": tx.now})
     return version

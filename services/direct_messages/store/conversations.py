@@ -20,7 +20,7 @@ from services.direct_messages.domain.messages import (
 from services.direct_messages.store import tables
 from services.direct_messages.store.rows import as_rows, columns, insert, read
 from services.direct_messages.store.tables import Fan
-from shared.db import Tx
+from shared.db import Row, Tx
 
 _KEYS = "unnest(CAST(:org AS text[]), CAST(:acc AS text[]), CAST(:key AS text[])) k(o, a, i)"
 _OF_KEY = " ON x.organization_id = k.o AND x.account_id = k.a"
@@ -84,12 +84,12 @@ async def heard_before(tx: Tx, inbound: Iterable[Fan]) -> set[Fan]:
 async def save_conversations(tx: Tx, changed: Sequence[Conversation]) -> bool:
     """Save each as the next version. False if any was saved by somebody else meanwhile."""
     in_order = sorted(changed, key=lambda c: (c.organization_id, c.account_id, c.fan_open_id))
-    return len((await tx.execute(_SAVE, as_rows(in_order))).all()) == len(in_order)
+    return len(await tx.execute(_SAVE, as_rows(in_order))) == len(in_order)
 
 
 async def add_messages(tx: Tx, new: Sequence[Message]) -> bool:
     """False if any of them is stored already."""
-    return len((await tx.execute(_ADD_MESSAGES, as_rows(new))).all()) == len(new)
+    return len(await tx.execute(_ADD_MESSAGES, as_rows(new))) == len(new)
 
 
 async def add_operations(tx: Tx, new: Sequence[Operation]) -> set[str]:
@@ -124,9 +124,9 @@ async def settle(tx: Tx, settlements: Iterable[Settlement]) -> None:
     await tx.execute(_SETTLE, columns(rows, "org acc op item state rank pid code log reason"))
 
 
-def conversation_from(row: sa.Row[Any]) -> Conversation:
+def conversation_from(row: Row) -> Conversation:
     """A row of the table, typed."""
-    found = dict(row._mapping)  # noqa: SLF001  SQLAlchemy's public name for it
+    found = dict(row.items())
     found["owner"] = Owner(found["owner"])
     found["owner_reason"] = Reason(found["owner_reason"]) if found["owner_reason"] else None
     found["inbound_at"] = tuple(found["inbound_at"])
@@ -134,7 +134,7 @@ def conversation_from(row: sa.Row[Any]) -> Conversation:
     return Conversation(**{f.name: found[f.name] for f in fields(Conversation)})
 
 
-def message_from(row: sa.Row[Any]) -> Message:
+def message_from(row: Row) -> Message:
     """A row of the table, typed."""
     found: Message = read(Message, row)
     return replace(found, state=State(found.state), actor=Actor(found.actor))

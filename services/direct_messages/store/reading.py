@@ -131,7 +131,7 @@ async def superseding(
 ) -> str | None:
     """The operation that sends this one again; None when there is none."""
     asked = {"org": organization_id, "acc": account_id, "op": operation_id}
-    found: str | None = (await tx.execute(_SUPERSEDING, asked)).scalar_one_or_none()
+    found: str | None = (await tx.execute(_SUPERSEDING, asked)).scalar()
     return found
 
 

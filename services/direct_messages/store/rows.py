@@ -10,6 +10,8 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
+from shared.db import Row
+
 _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
 
 
@@ -42,9 +44,8 @@ def columns(found: Sequence[tuple[Any, ...]], names: str) -> dict[str, list[Any]
     return {key: list(column) for key, column in zip(keys, turned, strict=True)}
 
 
-def read(kind: type[Any], row: sa.Row[Any]) -> Any:
+def read(kind: type[Any], row: Row) -> Any:
     """The dataclass whose fields have the names of the row's columns."""
     if not is_dataclass(kind):
         raise TypeError(kind)
-    found = row._mapping  # noqa: SLF001  SQLAlchemy's public name for it
-    return kind(**{f.name: found[f.name] for f in fields(kind)})
+    return kind(**{f.name: row[f.name] for f in fields(kind)})

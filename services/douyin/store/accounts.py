@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from services.douyin.domain.accounts import ClientKeyTaken, OpenIdTaken, UnknownApp
 from services.douyin.store.tables import app, binding
-from shared.db import Tx
+from shared.db import Conflict, Tx
 
 _PUT_APP = sa.text(
     "INSERT INTO app (organization_id, client_key, secrets, max_event_age_hours)"
@@ -128,7 +128,7 @@ async def put_app(
     values = {"organization": organization_id, "client_key": client_key, "hours": max_age_hours}
     try:
         await tx.execute(_PUT_APP, {**values, "secrets": list(secrets)})
-    except sa.exc.IntegrityError as error:
+    except Conflict as error:
         raise ClientKeyTaken(pointer="#/client_key") from error
 
 
@@ -159,8 +159,8 @@ async def put_binding(
     }
     try:
         await tx.execute(_PUT_BINDING, values)
-    except sa.exc.IntegrityError as error:
-        if "fk_binding_app" in str(error.orig):
+    except Conflict as error:
+        if error.constraint == "fk_binding_app":
             raise UnknownApp(pointer="#/client_key") from error
         raise OpenIdTaken(pointer="#/open_id") from error
 
@@ -205,7 +205,7 @@ async def save_refreshed(tx: Tx, due: RefreshDue, tokens: NewTokens) -> bool:
         "refresh": tokens.refresh,
         "refresh_expires": tokens.refresh_expires_at,
     }
-    return (await tx.execute(_REFRESHED, values)).rowcount > 0
+    return await tx.change(_REFRESHED, values) > 0
 
 
 async def revoke(tx: Tx, due: RefreshDue) -> None:

@@ -109,7 +109,7 @@ async def already_bound(tx: Tx, echoes: Sequence[Echo]) -> set[str]:
 
 async def bind_by_id(tx: Tx, echoes: Sequence[Echo]) -> set[str]:
     """Bind echoes to the attempts that were answered with the same id."""
-    rows = (await tx.execute(_BY_ID, _arrays(echoes))).all()
+    rows = await tx.execute(_BY_ID, _arrays(echoes))
     if rows:
         await tx.execute(_LEARN, {"accounts": sorted({row[1] for row in rows})})
     return {row[0] for row in rows}

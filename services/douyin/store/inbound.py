@@ -103,4 +103,4 @@ async def find_inbound(tx: Tx, inbound_id: str) -> StoredWebhook | None:
 
 async def forget_bodies(tx: Tx, before: datetime, most: int) -> int:
     """Forget the oldest bodies received before that time; how many."""
-    return (await tx.execute(_FORGET, {"before": before, "most": most})).rowcount
+    return await tx.change(_FORGET, {"before": before, "most": most})

@@ -92,7 +92,7 @@ async def expire_queued(tx: Tx) -> list[Moved]:
 
 async def free_old_content(tx: Tx, kept: timedelta) -> int:
     """Texts in doubt may go again when their window is over, at the latest after `kept`; how many."""
-    return len((await tx.execute(_FREE_OLD, {"now": tx.now, "before": tx.now - kept})).all())
+    return len(await tx.execute(_FREE_OLD, {"now": tx.now, "before": tx.now - kept}))
 
 
 async def waiting_conversations(tx: Tx, most: int) -> list[Conversation]:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from services.open_platform.domain.api_keys import ApiKey
 from services.open_platform.store.tables import api_key
-from shared.db import Tx
+from shared.db import Row, Tx
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ _IS_AHEAD = sa.text("SELECT CAST(:at AS timestamptz) > now()")
 
 async def is_ahead(tx: Tx, at: datetime) -> bool:
     """Whether the time is still to come."""
-    return bool((await tx.execute(_IS_AHEAD, {"at": at})).scalar_one())
+    return bool((await tx.execute(_IS_AHEAD, {"at": at})).scalar())
 
 
 async def insert_key(tx: Tx, new: ApiKey, digest: bytes) -> None:
@@ -94,5 +94,5 @@ def _of(organization_id: str) -> sa.Select[tuple[object, ...]]:
     return sa.select(*shown).where(api_key.c.organization_id == organization_id)
 
 
-def _read(row: sa.Row[tuple[object, ...]]) -> ApiKey:
-    return ApiKey(**{**row._mapping, "scopes": tuple(row.scopes)})  # noqa: SLF001  public, despite its name
+def _read(row: Row) -> ApiKey:
+    return ApiKey(**{**row, "scopes": tuple(row.scopes)})

@@ -79,10 +79,10 @@ async def lock_buckets(tx: Tx, keys: set[BucketKey]) -> dict[BucketKey, Bucket]:
     if not keys:
         return {}
     found = _key_columns(keys)
-    rows = (await tx.execute(_LOCK, found)).all()
+    rows = await tx.execute(_LOCK, found)
     if len(rows) < len(keys):
         await tx.execute(_OPEN, found)
-        rows = (await tx.execute(_LOCK, found)).all()
+        rows = await tx.execute(_LOCK, found)
     return {b.key: b for b in map(_bucket, rows)}
 
 

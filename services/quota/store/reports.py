@@ -104,7 +104,7 @@ async def lapsed(tx: Tx, most: int = 500) -> list[tuple[str, str, str]]:
 
 async def drift(tx: Tx) -> int:
     """How many buckets differ from the ledger. Anything but 0 is a bug."""
-    return int((await tx.execute(_DRIFT)).scalar_one())
+    return int((await tx.execute(_DRIFT)).scalar())
 
 
 async def history(

@@ -9,7 +9,6 @@ from typing import Any
 
 import httpx2
 import pytest
-import sqlalchemy as sa
 
 from services.direct_messages import actions
 from services.direct_messages.actions import Deps, seed_rules
@@ -186,18 +185,12 @@ class Shop:
     def statements(self) -> Iterator[list[tuple[str, str]]]:
         """Every statement (service, SQL) that is run inside."""
         seen: list[tuple[str, str]] = []
-        engines = {n: self.world.resources.database(n).engine for n in ("quota", "direct_messages")}
-        listeners = []
-        for name, engine in engines.items():
-
-            def note(_c: Any, _u: Any, sql: str, *_: Any, name: str = name) -> None:
-                seen.append((name, sql))
-
-            sa.event.listen(engine.sync_engine, "before_cursor_execute", note)
-            listeners.append((engine.sync_engine, note))
+        databases = {n: self.world.resources.database(n) for n in ("quota", "direct_messages")}
+        for name, database in databases.items():
+            database.on_statement = lambda sql, name=name: seen.append((name, sql))  # type: ignore[misc]  # a default
         yield seen
-        for listened, note in listeners:
-            sa.event.remove(listened, "before_cursor_execute", note)
+        for database in databases.values():
+            database.on_statement = lambda _: None
 
     async def held(self) -> int:
         """Units that quota holds for the fan's replies."""

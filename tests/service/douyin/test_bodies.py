@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from services.douyin.actions.bodies import forget_bodies, read_webhook
 from services.embedded.operations import show_webhook
@@ -99,5 +100,5 @@ async def test_old_bodies_are_found_by_their_age(quiet: Connector) -> None:
         " ORDER BY received_at LIMIT 10"
     )
     async with quiet.world.resources.database("douyin").transaction(ALL_TENANTS) as tx:
-        plan = (await tx.connection.exec_driver_sql(sql)).scalars().all()
+        plan = [row[0] for row in await tx.execute(sa.text(sql))]
     assert "Index Scan using ix_inbound_body_kept" in "\n".join(plan)

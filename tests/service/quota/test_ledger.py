@@ -6,6 +6,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+import sqlalchemy as sa
 
 from services.quota import actions
 from services.quota.actions import Deps
@@ -181,9 +182,9 @@ async def test_row_level_security_alone_hides_other_tenants(quota: QuotaWorld) -
     database = quota.world.resources.database("quota")
 
     async with database.transaction("org_2") as tx:
-        assert (await tx.connection.exec_driver_sql("SELECT * FROM bucket")).all() == []
+        assert await tx.execute(sa.text("SELECT * FROM bucket")) == []
     async with database.transaction(ALL_TENANTS) as tx:
-        assert len((await tx.connection.exec_driver_sql("SELECT * FROM bucket")).all()) == 1
+        assert len(await tx.execute(sa.text("SELECT * FROM bucket"))) == 1
 
 
 async def test_a_push_reservation_is_committed_with_its_first_batch(quota: QuotaWorld) -> None:

@@ -40,10 +40,10 @@ class Road:
         self.carrier = redis.Redis.from_url(redis_url)
         self._processes: dict[str, Resources] = {}
 
-    def process(self, name: str) -> Resources:
-        """The resources of the process of that name."""
+    def process(self, name: str, **changed: Any) -> Resources:
+        """The resources of the process of that name, its settings `changed`."""
         if name not in self._processes:
-            made = resources_for(self.database_url, self.redis_url)
+            made = resources_for(self.database_url, self.redis_url, **changed)
             made.process = name
             made.streams._consumer = name
             self._processes[name] = made

@@ -1,15 +1,27 @@
 """What fans do: exist, follow, write, enter; and what staff types in the app by hand."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
+from typing import Any, Final
 
 from services.douyin_simulator.actions.publishing import publish
 from services.douyin_simulator.actions.world import World
 from services.douyin_simulator.clients import Event
 from services.douyin_simulator.domain import demo, events
-from services.douyin_simulator.domain.identifiers import conversation_id, log_id
+from services.douyin_simulator.domain.grants import MediaResource
+from services.douyin_simulator.domain.identifiers import (
+    OWN_ID_PREFIX,
+    conversation_id,
+    log_id,
+    own_open_id,
+)
 from services.douyin_simulator.domain.platform import Account, ContextKind, Fan
+from services.douyin_simulator.domain.traits import FanTraits
+from services.douyin_simulator.store import kept
 from services.douyin_simulator.store.state import Record
+
+# What fans send from their phones, and what the resource call names it.
+_MEDIA: Final = {"user_local_image": "image", "user_local_video": "video"}
 
 
 class UnknownAccountError(Exception):
@@ -18,12 +30,16 @@ class UnknownAccountError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class FanChange:
-    """A fan to be there; None leaves as it is what is known, or takes the default."""
+    """A fan to be there; None leaves as it is what is known, or takes the default.
+
+    `traits` are fields of FanTraits by name.
+    """
 
     open_id: str
     nickname: str | None = None
     avatar: str | None = None
     follows: bool | None = None
+    traits: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +91,8 @@ def list_fans(world: World, account: str, after: int, limit: int) -> list[KnownF
 
 def change_fans(world: World, account_id: str, changes: list[FanChange], *, notify: bool) -> int:
     """Create or change fans; who begins to follow is announced. Returns how many were new."""
-    account = _account(world, account_id)
+    account = known_account(world, account_id)
+    changes = [_under_app(world, account, change) for change in changes]
     state, before = world.store.state, len(world.store.state.fans)
     started = [
         change.open_id
@@ -91,39 +108,40 @@ def change_fans(world: World, account_id: str, changes: list[FanChange], *, noti
 
 def say(world: World, said: Said) -> Posted:
     """A fan writes or enters: open the context, post the event."""
-    account = _account(world, said.receiver)
-    fan = world.store.state.fans.get(said.sender) or demo.unseen_fan(said.sender)
+    account = known_account(world, said.receiver)
+    fan = known_fan(world, account, said.sender)
     kind = ContextKind.ENTER if said.entered else ContextKind.MESSAGE
-    conversation = _conversation(world, account, fan.open_id)
+    conversation = conversation_of(world, account, fan.open_id)
     msg_id, now_ms = world.fresh_id("inbound", account.client_key), world.now_ms()
     place = Registration(msg_id, conversation, fan.open_id, account.open_id, kind)
-    world.store.append(_context(place, now_ms))
+    records = [_context(place, now_ms)]
+    media = _MEDIA.get(said.fields.get("message_type", ""))
+    if media:
+        records.append(kept(MediaResource(msg_id, account.open_id, conversation, media)))
+    world.store.append(*records)
     users = events.user_infos(fan, account)
+    said_at = (conversation, msg_id, now_ms, users, said.fields)
     if said.entered:
-        name, content = (
-            events.ENTERED,
-            events.entered_content(conversation, msg_id, now_ms, users),
-        )
+        name, content = events.ENTERED, events.entered_content(*said_at)
     else:
-        name = events.RECEIVED
-        content = events.received_content(conversation, msg_id, now_ms, users, said.fields)
-    event = _event(world, name, (account.client_key, fan.open_id, account.open_id), content)
+        name, content = events.RECEIVED, events.received_content(*said_at)
+    event = new_event(world, name, (account.client_key, fan.open_id, account.open_id), content)
     posted = publish(world, event, conversation_id=conversation)
     return Posted(msg_id, conversation, now_ms, posted)
 
 
 def type_in_app(world: World, said: Said) -> Posted:
     """Staff answers in the app by hand: an echo without source, no budget, not in the record."""
-    account = _account(world, said.sender)
-    fan = world.store.state.fans.get(said.receiver) or demo.unseen_fan(said.receiver)
-    conversation = _conversation(world, account, fan.open_id)
+    account = known_account(world, said.sender)
+    fan = known_fan(world, account, said.receiver)
+    conversation = conversation_of(world, account, fan.open_id)
     msg_id, now_ms = world.fresh_id("typed", account.client_key), world.now_ms()
     message = {"msg_type": 1, "text": {"text": said.fields["text"]}}
     content = events.sent_content(
         conversation, msg_id, now_ms, events.user_infos(fan, account), message, ""
     )
     parties = (account.client_key, account.open_id, fan.open_id)
-    event = _event(world, events.SENT, parties, content)
+    event = new_event(world, events.SENT, parties, content)
     return Posted(msg_id, conversation, now_ms, publish(world, event, conversation_id=conversation))
 
 
@@ -135,7 +153,7 @@ def register(world: World, registrations: list[Registration]) -> int:
     state, now_ms = world.store.state, world.now_ms()
     fresh: dict[tuple[str, str], Registration] = {}
     for one in registrations:
-        _account(world, one.account)
+        known_account(world, one.account)
         if (one.account, one.msg_id) not in state.contexts:
             fresh.setdefault((one.account, one.msg_id), one)
     world.store.append(
@@ -144,30 +162,73 @@ def register(world: World, registrations: list[Registration]) -> int:
     return len(fresh)
 
 
-def _announce_follow(world: World, account: Account, fan: str) -> None:
-    content = events.followed_content(world.now_ms())
-    parties = (account.client_key, fan, account.open_id)
-    publish(world, _event(world, events.FOLLOWED, parties, content), conversation_id=None)
+def known_account(world: World, open_id: str) -> Account:
+    """The account with this open id."""
+    account = world.store.state.accounts.get(open_id)
+    if account is None:
+        raise UnknownAccountError(open_id)
+    return account
 
 
-def _event(
+def known_fan(world: World, account: Account, person: str) -> Fan:
+    """The fan as the account's app sees them; nobody needs to have introduced them."""
+    open_id = open_id_of(world, account, person)
+    return world.store.state.fans.get(open_id) or demo.unseen_fan(open_id)
+
+
+def open_id_of(world: World, account: Account, person: str) -> str:
+    """The open id of a person under the account's app; an open id of that app stays as it is."""
+    app = world.store.state.apps[account.client_key]
+    if not app.own_open_ids or person.startswith(OWN_ID_PREFIX):
+        return person
+    return own_open_id(account.client_key, person)
+
+
+def conversation_of(world: World, account: Account, fan: str) -> str:
+    """The one conversation of an account and a fan."""
+    known = world.store.state.conversations.get((account.open_id, fan))
+    return known or conversation_id(account.client_key, account.open_id, fan)
+
+
+def new_event(
     world: World, name: str, parties: tuple[str, str, str], content: events.Fields
 ) -> events.Event:
+    """An event with a log id; `parties` are the app, the sender and the receiver."""
     log = log_id(world.now_ms(), world.store.state.records)
     return events.Event(name, *parties, log, content)
 
 
+def _announce_follow(world: World, account: Account, fan: str) -> None:
+    content = events.followed_content(world.now_ms())
+    parties = (account.client_key, fan, account.open_id)
+    publish(world, new_event(world, events.FOLLOWED, parties, content), conversation_id=None)
+
+
+def _under_app(world: World, account: Account, change: FanChange) -> FanChange:
+    open_id = open_id_of(world, account, change.open_id)
+    if open_id == change.open_id:
+        return change
+    return replace(change, open_id=open_id, traits={**change.traits, "person": change.open_id})
+
+
 def _lines(world: World, account: Account, change: FanChange) -> list[Record]:
     known = world.store.state.fans.get(change.open_id) or demo.unseen_fan(change.open_id)
-    fan: Record = {
-        "t": "fan",
-        "open_id": change.open_id,
-        "nickname": known.nickname if change.nickname is None else change.nickname,
-        "avatar": known.avatar if change.avatar is None else change.avatar,
-    }
-    if change.follows is None:
-        return [fan]
-    return [fan, follow_record(account.open_id, change.open_id, follows=change.follows)]
+    lines: list[Record] = [
+        {
+            "t": "fan",
+            "open_id": change.open_id,
+            "nickname": known.nickname if change.nickname is None else change.nickname,
+            "avatar": known.avatar if change.avatar is None else change.avatar,
+        }
+    ]
+    if change.traits:
+        shelf = world.store.state.shelves.of(FanTraits)
+        traits = shelf.get(change.open_id, FanTraits(change.open_id))
+        lines.append(kept(replace(traits, **change.traits)))
+    if change.follows is not None:
+        follow = follow_record(account.open_id, change.open_id, follows=change.follows)
+        lines.append(follow | {"at_ms": world.now_ms()})
+    return lines
 
 
 def follow_record(account: str, fan: str, *, follows: bool) -> Record:
@@ -185,15 +246,3 @@ def _context(one: Registration, opened_at_ms: int | None) -> Record:
         "kind": one.kind.value,
         "opened_at_ms": opened_at_ms,
     }
-
-
-def _conversation(world: World, account: Account, fan: str) -> str:
-    known = world.store.state.conversations.get((account.open_id, fan))
-    return known or conversation_id(account.client_key, account.open_id, fan)
-
-
-def _account(world: World, open_id: str) -> Account:
-    account = world.store.state.accounts.get(open_id)
-    if account is None:
-        raise UnknownAccountError(open_id)
-    return account

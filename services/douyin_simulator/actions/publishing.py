@@ -12,6 +12,7 @@ from services.douyin_simulator.clients import Attempt, Event
 from services.douyin_simulator.domain import demo, events
 from services.douyin_simulator.domain.failures import Failure, FailureKind, Match
 from services.douyin_simulator.domain.identifiers import header_id, log_id, opaque_id
+from services.douyin_simulator.domain.sends import GROUP_SCENE
 from services.douyin_simulator.domain.signature import sign
 from services.douyin_simulator.store import SentMessage
 
@@ -58,12 +59,13 @@ def publish(world: World, event: events.Event, *, conversation_id: str | None) -
 def publish_echo(world: World, message: SentMessage) -> None:
     """Post the echo of an accepted send. It needs no record: the send itself is one."""
     msg_id = world.store.echo_header(message.seq)
-    if world.store.state.muted_events.get((message.client_key, events.SENT)):
+    name = events.GROUP_SENT if message.scene == GROUP_SCENE else events.SENT
+    if world.store.state.muted_events.get((message.client_key, name)):
         world.store.settle_soon(msg_id)
         return
     body = echo_body(world, message)
-    posted = signed_event(world, msg_id, message.client_key, events.SENT, body)
-    subject = Match(message.open_id, message.to_user_id, message.conversation_id, events.SENT)
+    posted = signed_event(world, msg_id, message.client_key, name, body)
+    subject = Match(message.open_id, message.to_user_id, message.conversation_id, name)
     hand_over(world, posted, subject)
 
 
@@ -71,22 +73,24 @@ def echo_body(world: World, message: SentMessage) -> bytes:
     """The bytes of the echo, the same whenever they are built."""
     state = world.store.state
     account = state.accounts[message.open_id]
-    fan = state.fans.get(message.to_user_id) or demo.unseen_fan(message.to_user_id)
+    log = log_id(message.accepted_at_ms, message.seq)
+    parties = (message.client_key, message.open_id, message.to_user_id)
     echo_id = message.msg_id
     if world.manners.echo_id == "different":
         echo_id = opaque_id(state.world_id, "echo", message.seq)
-    content = events.sent_content(
-        message.conversation_id,
-        echo_id,
-        message.accepted_at_ms,
-        events.user_infos(fan, account),
-        message.content,
-        message.client_key,
-    )
-    log = log_id(message.accepted_at_ms, message.seq)
-    echo = events.Event(
-        events.SENT, message.client_key, message.open_id, message.to_user_id, log, content
-    )
+    at_ms, place = message.accepted_at_ms, message.conversation_id
+    if message.scene == GROUP_SCENE:
+        said = {"source": message.client_key, **events.message_fields(message.content)}
+        fields = {**said, "user_infos": [events.account_info(account)]}
+        content = events.group_content(place, echo_id, at_ms, account.open_id, fields)
+        echo = events.Event(events.GROUP_SENT, *parties, log, content)
+    else:
+        fan = state.fans.get(message.to_user_id) or demo.unseen_fan(message.to_user_id)
+        users = events.user_infos(fan, account)
+        content = events.sent_content(
+            place, echo_id, at_ms, users, message.content, message.client_key
+        )
+        echo = events.Event(events.SENT, *parties, log, content)
     return encode(echo, flipped=world.manners.content_encoding == "flipped")
 
 

@@ -12,6 +12,7 @@ from services.douyin_simulator.domain import demo
 from services.douyin_simulator.domain.platform import App, ContextKind, ReplyContext
 from services.douyin_simulator.domain.sends import Caps
 from services.douyin_simulator.domain.tokens import TokenKind
+from services.douyin_simulator.store import kept
 from services.douyin_simulator.store.state import Record
 
 # The tokens of the settings outlive any demo: ten years.
@@ -34,6 +35,7 @@ def prepare(world: World) -> None:
         first: Record = {"t": "world", "id": secrets.token_hex(8)}
         world.store.append(*[first, *people, *follows])
     _follow_settings(world)
+    _put_demo_things(world)
     _reopen_demo_contexts(world)
 
 
@@ -62,6 +64,15 @@ def _follow_settings(world: World) -> None:
     for kind, owner, value in tokens:
         if value not in state.tokens:
             world.store.append(given_token(kind, given.client_key, owner, value, until))
+
+
+def _put_demo_things(world: World) -> None:
+    """What the vectors name exists at every start; who has changed it keeps it."""
+    shelves, given = world.store.state.shelves, world.demo
+    now_ms = world.now_ms()
+    for thing in demo.things(given.client_key, given.account, now_ms):
+        if thing.id not in shelves.of(type(thing)):
+            world.store.append(kept(thing))
 
 
 def _reopen_demo_contexts(world: World) -> None:

@@ -17,7 +17,7 @@ from services.douyin_simulator.store import Store
 class Manners:
     """How this platform behaves where the real one is unconfirmed; times in seconds.
 
-    The first eight are switches that a control may turn while it runs; the others are settings.
+    All but the first can be changed by a control while it runs.
     """
 
     webhook_url: str
@@ -30,6 +30,8 @@ class Manners:
     group_sender: str = "speaker"
     cancel_after_failures: int = 0
     previous_access_token_life_s: int = 300
+    card_review_s: int = 0
+    live_data_lag_s: int = 60
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from starlette.routing import Route
 from services.douyin_simulator.actions import controls
 from services.douyin_simulator.actions.fans import UnknownAccountError
 from services.douyin_simulator.actions.world import World
-from services.douyin_simulator.api import owners, people, switches, tuning
+from services.douyin_simulator.api import doings, owners, people, switches, tuning
 from services.douyin_simulator.api.problems import ControlError, answer_json, problem
 
 Handler = Callable[[World, Request], Awaitable[Response]]
@@ -21,6 +21,13 @@ _ROUTES: Final[dict[str, dict[str, Handler]]] = {
     "/_simulator/sent": {"GET": people.sent},
     "/_simulator/messages": {"POST": people.say},
     "/_simulator/messages/register": {"POST": people.register},
+    "/_simulator/messages/recall": {"POST": doings.recall},
+    "/_simulator/messages/read": {"POST": doings.mark_read},
+    "/_simulator/cards/fill": {"POST": doings.fill_card},
+    "/_simulator/reviews": {"POST": doings.review},
+    "/_simulator/grants": {"POST": doings.grant},
+    "/_simulator/events": {"POST": doings.post_event},
+    "/_simulator/media/{key}": {"GET": doings.media},
     "/_simulator/fans": {"GET": people.list_fans, "POST": people.change_fans},
     "/_simulator/clock": {"GET": switches.show_clock, "POST": switches.move_clock},
     "/_simulator/failures": {

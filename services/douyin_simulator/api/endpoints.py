@@ -4,17 +4,24 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from services.douyin_simulator.actions import (
+    applet_templates,
     business_tokens,
+    grants,
+    lead_cards,
     profiles,
+    recalling,
     sending,
     subscriptions,
     tokens,
+    uploads,
 )
 from services.douyin_simulator.actions.calling import Answer, Call, Needs
 from services.douyin_simulator.actions.world import World
 from services.douyin_simulator.api.envelopes import Shape
 
 _BODY_LIMIT: Final = 1024 * 1024
+# Above the picture's own limit, so that a picture that is too large gets the platform's answer.
+_UPLOAD_LIMIT: Final = 12 * 1024 * 1024
 
 
 class Endpoint(NamedTuple):
@@ -56,6 +63,44 @@ _MESSAGES: Final = {
     ("POST", "/im/send/msg/"): Endpoint(
         sending.send_message, Shape.E1_FLAT, Needs.ACCOUNT, "im.direct_message"
     ),
+    ("POST", "/im/recall/msg/"): Endpoint(
+        recalling.recall, Shape.E2, Needs.ACCOUNT, "im.recall_message"
+    ),
+    ("POST", "/im/authorize/status/"): Endpoint(
+        grants.grant_status, Shape.E2, Needs.ACCOUNT, "im.direct_message"
+    ),
+    ("POST", "/im/authorize/user_list/"): Endpoint(
+        grants.granting_fans, Shape.E2, Needs.ACCOUNT, "im.direct_message"
+    ),
+    ("POST", "/tool/imagex/client_upload/"): Endpoint(
+        uploads.upload_image,
+        Shape.E1_FLAT,
+        Needs.APP,
+        "tool.image.upload",
+        body_limit=_UPLOAD_LIMIT,
+    ),
+    ("GET", "/api/im/message/resources/"): Endpoint(
+        uploads.media_resource, Shape.E2, Needs.ACCOUNT, "im.direct_message"
+    ),
+}
+_CARD: Final = (Needs.ACCOUNT, "im.message_card")
+_TEMPLATE: Final = (Needs.APP, "im.microapp_card")
+_CARDS: Final = {
+    ("POST", "/im/save/retain_consult_card/"): Endpoint(
+        lead_cards.save_card, Shape.E1_FLAT, *_CARD
+    ),
+    ("GET", "/im/get/retain_consult_card/"): Endpoint(lead_cards.list_cards, Shape.E1_FLAT, *_CARD),
+    ("GET", "/im/del/retain_consult_card/"): Endpoint(lead_cards.delete_card, Shape.E1, *_CARD),
+    ("POST", "/im/del/retain_consult_card/"): Endpoint(lead_cards.delete_card, Shape.E1, *_CARD),
+    ("POST", "/api/douyin/v1/im/set_applet_template/"): Endpoint(
+        applet_templates.set_template, Shape.E1, *_TEMPLATE
+    ),
+    ("POST", "/api/douyin/v1/im/get_applet_template/"): Endpoint(
+        applet_templates.get_templates, Shape.E1, *_TEMPLATE
+    ),
+    ("POST", "/api/douyin/v1/im/del_applet_template/"): Endpoint(
+        applet_templates.delete_template, Shape.E1, *_TEMPLATE
+    ),
 }
 
-ENDPOINTS: Final[dict[tuple[str, str], Endpoint]] = _OAUTH | _WEBHOOKS | _MESSAGES
+ENDPOINTS: Final[dict[tuple[str, str], Endpoint]] = _OAUTH | _WEBHOOKS | _MESSAGES | _CARDS

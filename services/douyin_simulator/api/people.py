@@ -47,7 +47,12 @@ async def say(world: World, request: Request) -> Response:
         raise ControlError(422, "simulator.body_invalid", detail)
     said = fans.Said(body.sender, body.receiver, body.event == "enter", _content(body))
     posted = fans.type_in_app(world, said) if typed else fans.say(world, said)
-    delivery = await _delivery(posted, wait=body.wait)
+    return await answer_posted(posted, wait=body.wait)
+
+
+async def answer_posted(posted: fans.Posted, *, wait: bool = True) -> Response:
+    """The ids of what was said, and how the first try of its event ended."""
+    delivery = await _delivery(posted, wait=wait)
     return answer_json(
         {
             "msg_id": posted.msg_id,
@@ -94,7 +99,10 @@ async def change_fans(world: World, request: Request) -> Response:
     else:
         body = parse(FansBody, raw)
         wanted = list(body.fans)  # type: ignore[arg-type]
-    changes = [fans.FanChange(one.open_id, one.nickname, one.avatar, one.follows) for one in wanted]
+    changes = [
+        fans.FanChange(one.open_id, one.nickname, one.avatar, one.follows, one.traits)
+        for one in wanted
+    ]
     account = body.account or world.demo.account
     created = fans.change_fans(world, account, changes, notify=body.notify)
     return answer_json({"created": created, "total": len(world.store.state.fans)})
@@ -105,6 +113,8 @@ def _content(body: SayBody) -> dict[str, Any]:
         orjson.dumps(body.fields)
     except orjson.JSONEncodeError as error:
         raise ControlError(422, "simulator.body_invalid", f"#/fields: {error}.") from error
+    if body.event == "enter":
+        return body.fields
     text = {} if body.text is None else {"text": body.text}
     return {"message_type": body.message_type, **text, **body.fields}
 

@@ -2,7 +2,11 @@
 
 from typing import Final, NamedTuple
 
+from services.douyin_simulator.domain.cards import Image, LeadCard, Review
+from services.douyin_simulator.domain.groups import Group, GroupRules
 from services.douyin_simulator.domain.platform import ContextKind, Fan
+from services.douyin_simulator.domain.things import Thing
+from services.douyin_simulator.domain.videos import Video
 
 ACCOUNT_NAME: Final = "企业号"
 CONVERSATION: Final = "@conv001=="
@@ -13,6 +17,11 @@ INBOUND_IDS: Final = (
     ("@msg002==", ContextKind.ENTER),
     ("@msg003==", ContextKind.MESSAGE),
 )
+
+IMAGE: Final = "@image001=="
+CARD: Final = "@card001=="
+GROUP: Final = "@group001=="
+VIDEO: Final = "@video001=="
 
 _FRONT: Final = (
     "爱吃", "小城", "南山", "追风的", "早起的", "阿里山", "晚风里的", "一只", "不加糖的", "江边",
@@ -41,6 +50,15 @@ def seeded_fans(count: int) -> list[SeededFan]:
         fan = _fan(f"fan-open-id-{number:04d}", front + back)
         fans.append(SeededFan(fan, follows=number % _EVERY_NTH_IS_A_STRANGER != 0))
     return fans
+
+
+def things(client_key: str, account: str, now_ms: int) -> tuple[Thing, ...]:
+    """The card and the group that the vectors name, and a picture and a video to go with them."""
+    image = Image(IMAGE, client_key, 263, 120, "d41d8cd98f00b204e9800998ecf8427e", now_ms)
+    card = LeadCard(CARD, account, "预约咨询", IMAGE, (1, 2, 3), now_ms, Review.APPROVED)
+    video = Video(VIDEO, account, "三分钟看懂", now_ms)
+    group = Group(GROUP, account, "粉丝一群", "欢迎", IMAGE, GroupRules(), 500, now_ms)
+    return (image, card, video, group)
 
 
 def _fan(open_id: str, nickname: str) -> Fan:

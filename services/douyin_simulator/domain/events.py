@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
+from services.douyin_simulator.domain import contents
 from services.douyin_simulator.domain.platform import Account, Fan
 
 RECEIVED: Final = "im_receive_msg"
@@ -50,8 +51,10 @@ SCOPES: Final = (
     "im.recall_message", "im.message_card", "im.group_fans.create_list",
 )  # fmt: skip
 
-_MESSAGE_TYPES: Final = {1: "text", 2: "image", 3: "video", 8: "retain_consult_card"}
+# Message types of the API that have a name of their own in events; all others are "other".
+_NAMED: Final = frozenset({contents.TEXT, contents.IMAGE, contents.VIDEO, contents.LEAD_CARD})
 _DIRECT_MESSAGE: Final = 1
+_GROUP_MESSAGE: Final = 2
 _ORDINARY_SCENE: Final = 100
 _ENTER_SCENE: Final = 4
 _AVATAR: Final = "https://example.com/b.jpeg"
@@ -61,7 +64,10 @@ Fields = dict[str, Any]  # Any: JSON, whose shape the platform changes from even
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """An event before it is written as bytes; `content` is still an object."""
+    """An event before it is written as bytes; `content` is still an object.
+
+    `msg_id` stands beside the content, in recalls only.
+    """
 
     name: str
     client_key: str
@@ -69,10 +75,11 @@ class Event:
     to_user_id: str
     log_id: str
     content: Fields
+    msg_id: str = ""
 
     def outer(self, content: Fields | str) -> Fields:
         """The body around a content, in the platform's order of keys."""
-        return {
+        body = {
             "event": self.name,
             "client_key": self.client_key,
             "from_user_id": self.from_user_id,
@@ -80,14 +87,22 @@ class Event:
             "log_id": self.log_id,
             "content": content,
         }
+        return body | {"msg_id": self.msg_id} if self.msg_id else body
 
 
 def user_infos(fan: Fan, account: Account) -> list[Fields]:
     """Both parties as the platform shows them in a message."""
-    return [
-        {"open_id": fan.open_id, "nick_name": fan.nickname, "avatar": fan.avatar},
-        {"open_id": account.open_id, "nick_name": account.nickname, "avatar": _AVATAR},
-    ]
+    return [fan_info(fan), account_info(account)]
+
+
+def fan_info(fan: Fan) -> Fields:
+    """A fan as the platform shows them in a message."""
+    return {"open_id": fan.open_id, "nick_name": fan.nickname, "avatar": fan.avatar}
+
+
+def account_info(account: Account) -> Fields:
+    """An account as the platform shows it in a message."""
+    return {"open_id": account.open_id, "nick_name": account.nickname, "avatar": _AVATAR}
 
 
 def received_content(
@@ -107,15 +122,31 @@ def received_content(
     }
 
 
-def entered_content(conversation: str, msg_id: str, at_ms: int, users: list[Fields]) -> Fields:
-    """A fan opened the chat page; only the fan is named."""
+def entered_content(
+    conversation: str, msg_id: str, at_ms: int, users: list[Fields], fields: Fields
+) -> Fields:
+    """A fan opened the chat page; only the fan is named. `fields` holds where they came from."""
     return {
         "conversation_short_id": conversation,
         "server_message_id": msg_id,
         "conversation_type": _DIRECT_MESSAGE,
         "create_time": at_ms,
         "scene_type": _ENTER_SCENE,
+        **fields,
         "user_infos": users[:1],
+    }
+
+
+def group_content(group_id: str, msg_id: str, at_ms: int, owner: str, fields: Fields) -> Fields:
+    """What was said in a group. `fields` holds source, message type, its fields and the users."""
+    return {
+        "conversation_short_id": group_id,
+        "server_message_id": msg_id,
+        "conversation_type": _GROUP_MESSAGE,
+        "create_time": at_ms,
+        "owner_id": owner,
+        "scene_type": _ORDINARY_SCENE,
+        **fields,
     }
 
 
@@ -135,18 +166,19 @@ def sent_content(
         "create_time": at_ms,
         "source": source,
         "scene_type": _ORDINARY_SCENE,
-        **_echoed_fields(content),
+        **message_fields(content),
         "user_infos": users,
     }
 
 
-def _echoed_fields(content: Fields) -> Fields:
-    kind = _MESSAGE_TYPES.get(content["msg_type"], "other")
-    fields: Fields = {"message_type": kind}
-    if kind == "text":
-        fields["text"] = content["text"]["text"]
-    elif kind == "video":
-        fields["item_id"] = content["video"]["item_id"]
-    elif kind == "retain_consult_card":
-        fields["card_id"] = content["retain_consult_card"]["card_id"]
+def message_fields(content: Fields) -> Fields:
+    """Type and fields of a message object as events show them."""
+    kind = content["msg_type"]
+    if kind not in _NAMED:
+        return {"message_type": "other"}
+    shown = {} if kind == contents.IMAGE else contents.part_of(content)
+    names = {contents.TEXT: "text", contents.VIDEO: "item_id", contents.LEAD_CARD: "card_id"}
+    fields: Fields = {"message_type": contents.name_of(kind)}
+    if kind in names:
+        fields[names[kind]] = shown[names[kind]]
     return fields

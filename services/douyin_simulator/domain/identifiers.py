@@ -3,6 +3,8 @@
 import hashlib
 from base64 import b64encode, urlsafe_b64encode
 
+# With this an open id begins that holds for one app alone.
+OWN_ID_PREFIX = "_000"
 # The end of the year 2199: times of the platform are written with 13 digits.
 MAX_CLOCK_MS = 7_258_118_400_000
 
@@ -37,4 +39,4 @@ def union_id(world_id: str, person: str) -> str:
 def own_open_id(client_key: str, person: str) -> str:
     """The open id of a person under one app that has ids of its own."""
     digest = hashlib.blake2b(f"{client_key}\x1f{person}".encode(), digest_size=20).digest()
-    return "_000" + urlsafe_b64encode(digest).decode().rstrip("=")
+    return OWN_ID_PREFIX + urlsafe_b64encode(digest).decode().rstrip("=")

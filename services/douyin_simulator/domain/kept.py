@@ -2,7 +2,28 @@
 
 from typing import Final
 
+from services.douyin_simulator.domain.cards import AppletTemplate, Image, LeadCard
+from services.douyin_simulator.domain.grants import Grant, MediaResource, Recall
+from services.douyin_simulator.domain.groups import Group, GroupMessage, GroupSetting, JoinRequest
 from services.douyin_simulator.domain.things import Thing
 from services.douyin_simulator.domain.traits import AccountTraits, FanTraits, Override, PathLimit
+from services.douyin_simulator.domain.videos import LiveRoom, Video
 
-KEPT: Final[tuple[type[Thing], ...]] = (AccountTraits, FanTraits, PathLimit, Override)
+KEPT: Final[tuple[type[Thing], ...]] = (
+    AccountTraits,
+    AppletTemplate,
+    FanTraits,
+    Grant,
+    Group,
+    GroupMessage,
+    GroupSetting,
+    Image,
+    JoinRequest,
+    LeadCard,
+    LiveRoom,
+    MediaResource,
+    Override,
+    PathLimit,
+    Recall,
+    Video,
+)

@@ -3,28 +3,24 @@
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from services.douyin_simulator.domain import codes
+from services.douyin_simulator.domain import codes, contents
 from services.douyin_simulator.domain.platform import ContextKind, ReplyContext
 
 REPLY_SCENES: Final = frozenset({"im_reply_msg", "im_replay_msg"})
 ENTER_SCENE: Final = "im_enter_direct_msg"
-# Scenes 3 and 4 exist on the platform; this app has not been given them.
-UNGRANTED_SCENES: Final = frozenset({"im_b2b_direct_message", "im_authorize_message"})
+B2B_SCENE: Final = "im_b2b_direct_message"
+GRANT_SCENE: Final = "im_authorize_message"
+# What a group message stands under in the record; on the wire it has no scene.
+GROUP_SCENE: Final = "group"
+# Scene 3 is given to few: an app must name it among its scopes.
+B2B_SCOPE: Final = "im.b2b_direct_message"
 
-TEXT: Final = 1
-# msg_type -> its sub-object and the fields that must be there, as non-empty strings
-_SHAPES: Final[dict[int, tuple[str, tuple[str, ...]]]] = {
-    TEXT: ("text", ("text",)),
-    2: ("image", ("media_id",)),
-    3: ("video", ("item_id",)),
-    8: ("retain_consult_card", ("card_id",)),
-    9: ("group_invitation", ("group_id",)),
-    10: ("applet_card", ()),
-    11: ("applet_coupon", ()),
-    12: ("auth_private_message_card", ()),
-    204: ("question_guide_msg_card", ("title",)),
-    205: ("question_guide_jump_card", ("title",)),
+# Cards of which a proactive message must carry one.
+_CARDS: Final = {
+    B2B_SCENE: frozenset({contents.APPLET_CARD}),
+    GRANT_SCENE: frozenset({contents.APPLET_CARD, contents.APPLET_COUPON, contents.GRANT_CARD}),
 }
+_ITEMS_MAX: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +35,33 @@ class Caps:
     enters_per_day: int = 3
     text_max_chars: int = 1000
     calls_per_day: int = 0
+    grant_users_per_day: int = 5000
+    grant_sends_per_user_day: int = 1
+    recall_valid_s: int = 0
+    image_max_bytes: int = 10 * 1024 * 1024
+    groups_per_account: int = 100
+    group_max_members: int = 500
+    group_messages_per_day: int = 0
+    member_recall_s: int = 120
 
 
 class SendRequest(NamedTuple):
-    """A send whose shape is right. `content` is what came, untouched."""
+    """A reply or greeting whose shape is right. `content` is what came, untouched."""
 
     to_user_id: str
     conversation_id: str
     msg_id: str
     scene: str
-    content: dict[str, Any]  # Any: the platform hands content through as it came
+    content: contents.Content
+
+
+class ProactiveRequest(NamedTuple):
+    """Up to three messages that answer nothing; `refused` holds a code for each of them, or 0."""
+
+    to_user_id: str
+    scene: str
+    items: tuple[contents.Content, ...]
+    refused: tuple[int, ...]
 
 
 class Standing(NamedTuple):
@@ -59,37 +72,35 @@ class Standing(NamedTuple):
     calls_today: int
 
 
-def parse_send(body: object, caps: Caps) -> SendRequest | int:
-    """The request in a parsed body, or the code of what is wrong with it."""
-    if not isinstance(body, dict):
+def parse_send(body: dict[str, Any], caps: Caps) -> SendRequest | ProactiveRequest | int:
+    """The request in a JSON object, or the code of what is wrong with it."""
+    scene, receiver = body.get("scene", "im_reply_msg"), body.get("to_user_id", "")
+    if not isinstance(scene, str) or not contents.is_text(receiver):
         return codes.ILLEGAL_PARAMETER
-    scene, content = body.get("scene", "im_reply_msg"), body.get("content")
-    receiver, conversation = body.get("to_user_id", ""), body.get("conversation_id", "")
-    msg_id = body.get("msg_id", "")
-    if isinstance(scene, str) and scene in UNGRANTED_SCENES:
-        return codes.NO_CAPABILITY
-    known = isinstance(scene, str) and (scene == ENTER_SCENE or scene in REPLY_SCENES)
-    if not known or not isinstance(content, dict):
+    if scene in _CARDS:
+        return _parse_proactive(body, scene, caps)
+    if scene != ENTER_SCENE and scene not in REPLY_SCENES:
         return codes.ILLEGAL_PARAMETER
-    if not (_is_text(receiver) and _is_text(conversation) and _is_text(msg_id)):
+    conversation, msg_id = body.get("conversation_id", ""), body.get("msg_id", "")
+    if not (contents.is_text(conversation) and contents.is_text(msg_id)):
         return codes.ILLEGAL_PARAMETER
-    wrong = check_content(content, caps)
-    return wrong or SendRequest(receiver, conversation, msg_id, scene, content)
+    content = body.get("content")
+    wrong = contents.check_content(content, caps.text_max_chars)
+    if wrong or not isinstance(content, dict):
+        return wrong
+    return SendRequest(receiver, conversation, msg_id, scene, content)
 
 
-def check_content(content: dict[str, Any], caps: Caps) -> int:
-    """0, or the code of what is wrong with one message object."""
-    kind = content.get("msg_type")
-    shape = _SHAPES.get(kind) if type(kind) is int else None
-    if shape is None:
+def _parse_proactive(body: dict[str, Any], scene: str, caps: Caps) -> ProactiveRequest | int:
+    items = body.get("content_list")
+    if not isinstance(items, list) or not 0 < len(items) <= _ITEMS_MAX:
         return codes.ILLEGAL_PARAMETER
-    name, required = shape
-    part = content.get(name)
-    if not isinstance(part, dict) or not all(_is_text(part.get(field)) for field in required):
+    refused = [contents.check_content(item, caps.text_max_chars) for item in items]
+    if codes.ILLEGAL_PARAMETER in refused:
         return codes.ILLEGAL_PARAMETER
-    if kind == TEXT and len(part["text"]) > caps.text_max_chars:
-        return codes.CONTENT_REFUSED
-    return codes.OK
+    if not any(item["msg_type"] in _CARDS[scene] for item in items):
+        return codes.ILLEGAL_PARAMETER
+    return ProactiveRequest(body["to_user_id"], scene, tuple(items), tuple(refused))
 
 
 def decide(
@@ -125,7 +136,3 @@ def _belongs(request: SendRequest, context: ReplyContext) -> bool:
         and context.fan == request.to_user_id
         and entered == (request.scene == ENTER_SCENE)
     )
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and value != ""

@@ -2,8 +2,8 @@
 
 from services.douyin_simulator.store.journal import BrokenDataDirectoryError, Journal
 from services.douyin_simulator.store.shelves import kept, taken
-from services.douyin_simulator.store.state import PendingEvent, State
-from services.douyin_simulator.store.store import SentMessage, Store
+from services.douyin_simulator.store.state import PendingEvent, SentMessage, State
+from services.douyin_simulator.store.store import Store
 
 __all__ = [
     "BrokenDataDirectoryError",

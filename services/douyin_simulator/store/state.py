@@ -14,6 +14,7 @@ from services.douyin_simulator.domain.platform import (
     ReplyContext,
     platform_day,
 )
+from services.douyin_simulator.domain.sends import GRANT_SCENE
 from services.douyin_simulator.domain.tokens import CLIENT_TOKEN_LIFE_S, Token, TokenKind
 from services.douyin_simulator.store.shelves import Shelves
 
@@ -30,6 +31,21 @@ class PendingEvent(NamedTuple):
     name: str
     body: bytes
     seq: int = 0
+
+
+class SentMessage(NamedTuple):
+    """One accepted message, in the order of fields in which `/_simulator/sent` shows it."""
+
+    seq: int
+    accepted_at_ms: int
+    client_key: str
+    open_id: str
+    to_user_id: str
+    conversation_id: str
+    scene: str
+    reply_to_msg_id: str
+    msg_id: str
+    content: dict[str, Any]  # Any: as received
 
 
 class HeardEvent(NamedTuple):
@@ -52,12 +68,16 @@ class State:
     accounts: dict[str, Account] = field(default_factory=dict)
     fans: dict[str, Fan] = field(default_factory=dict)
     follows: dict[tuple[str, str], bool] = field(default_factory=dict)
+    followed_at_ms: dict[tuple[str, str], int] = field(default_factory=dict)
     conversations: dict[tuple[str, str], str] = field(default_factory=dict)
     contexts: dict[tuple[str, str], ReplyContext] = field(default_factory=dict)
     greetings: dict[tuple[str, str, int], int] = field(default_factory=dict)
     calls: dict[tuple[str, int], int] = field(default_factory=dict)
     called: dict[tuple[str, str, int], int] = field(default_factory=dict)
     sent: list[bytes] = field(default_factory=list)
+    sent_ids: dict[str, int] = field(default_factory=dict)
+    # Times of proactive sends by account and day, then by fan.
+    reached: dict[tuple[str, int], dict[str, set[int]]] = field(default_factory=dict)
     tokens: dict[str, Token] = field(default_factory=dict)
     client_tokens: dict[str, list[str]] = field(default_factory=dict)
     client_token_calls: dict[str, deque[int]] = field(default_factory=dict)
@@ -72,15 +92,23 @@ class State:
         """Change the state as the record says."""
         _APPLY[record["t"]](self, record)
 
-    def spend(self, account: str, msg_id: str, at_ms: int) -> None:
-        """Count one accepted send on its context, its day's greetings and its day's calls."""
-        context = self.contexts[account, msg_id]
-        day = platform_day(at_ms)
-        if context.kind is ContextKind.ENTER and context.spent == 0:
-            greeting = (account, context.fan, day)
-            self.greetings[greeting] = self.greetings.get(greeting, 0) + 1
-        call = (self.accounts[account].client_key, day)
+    def count_sent(self, message: SentMessage) -> None:
+        """Count one accepted send: its id, its day's calls, and what its scene has of."""
+        self.sent_ids[message.msg_id] = message.seq
+        day = platform_day(message.accepted_at_ms)
+        call = (message.client_key, day)
         self.calls[call] = self.calls.get(call, 0) + 1
+        if message.reply_to_msg_id:
+            self._spend(message.open_id, message.reply_to_msg_id, message.accepted_at_ms)
+        elif message.scene == GRANT_SCENE:
+            reached = self.reached.setdefault((message.open_id, day), {})
+            reached.setdefault(message.to_user_id, set()).add(message.accepted_at_ms)
+
+    def _spend(self, account: str, msg_id: str, at_ms: int) -> None:
+        context = self.contexts[account, msg_id]
+        if context.kind is ContextKind.ENTER and context.spent == 0:
+            greeting = (account, context.fan, platform_day(at_ms))
+            self.greetings[greeting] = self.greetings.get(greeting, 0) + 1
         opened = at_ms if context.opened_at_ms is None else context.opened_at_ms
         self.contexts[account, msg_id] = ReplyContext(
             account, context.fan, context.conversation_id, context.kind, opened, context.spent + 1
@@ -119,7 +147,12 @@ def _fan(state: State, record: Record) -> None:
 
 
 def _follow(state: State, record: Record) -> None:
-    state.follows[record["account"], record["fan"]] = record["follows"]
+    followed = (record["account"], record["fan"])
+    state.follows[followed] = record["follows"]
+    if record["follows"]:
+        state.followed_at_ms.setdefault(followed, record.get("at_ms", 0))
+    else:
+        state.followed_at_ms.pop(followed, None)
 
 
 def _context(state: State, record: Record) -> None:

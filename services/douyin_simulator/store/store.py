@@ -1,32 +1,17 @@
 """Write first, then change the state: whatever was answered is in the journal."""
 
 import asyncio
-from typing import Any, NamedTuple
 
 import orjson
 
-from services.douyin_simulator.domain.events import SENT
+from services.douyin_simulator.domain.events import GROUP_SENT, SENT
 from services.douyin_simulator.domain.identifiers import header_id
+from services.douyin_simulator.domain.sends import GROUP_SCENE
 from services.douyin_simulator.store.journal import BrokenDataDirectoryError, Journal
-from services.douyin_simulator.store.state import PendingEvent, Record, State
+from services.douyin_simulator.store.state import PendingEvent, Record, SentMessage, State
 
 _SENT_PREFIX = b'{"t":"sent","d":'
 _SETTLED_AFTER_S = 0.05
-
-
-class SentMessage(NamedTuple):
-    """One accepted message, in the order of fields in which `/_simulator/sent` shows it."""
-
-    seq: int
-    accepted_at_ms: int
-    client_key: str
-    open_id: str
-    to_user_id: str
-    conversation_id: str
-    scene: str
-    reply_to_msg_id: str
-    msg_id: str
-    content: dict[str, Any]  # Any: as received
 
 
 class Store:
@@ -54,7 +39,7 @@ class Store:
         self._journal.write(_SENT_PREFIX + shown + b"}\n")
         self.state.records += 1
         self.state.sent.append(shown)
-        self.state.spend(message.open_id, message.reply_to_msg_id, message.accepted_at_ms)
+        self.state.count_sent(message)
 
     def sent_message(self, seq: int) -> SentMessage:
         """The accepted message with this number; numbers begin with 1 and have no gaps."""
@@ -107,8 +92,8 @@ class Store:
         shown = line[len(_SENT_PREFIX) : -2]
         message = SentMessage(**orjson.loads(shown))
         self.state.sent.append(shown)
-        self.state.spend(message.open_id, message.reply_to_msg_id, message.accepted_at_ms)
-        echo = PendingEvent(
-            self.echo_header(message.seq), message.client_key, SENT, b"", message.seq
-        )
+        self.state.count_sent(message)
+        name = GROUP_SENT if message.scene == GROUP_SCENE else SENT
+        header = self.echo_header(message.seq)
+        echo = PendingEvent(header, message.client_key, name, b"", message.seq)
         self.state.pending[echo.msg_id] = echo

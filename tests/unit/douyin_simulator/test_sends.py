@@ -5,12 +5,13 @@ from typing import Any
 import pytest
 
 from services.douyin_simulator.domain import codes
+from services.douyin_simulator.domain.contents import check_content
 from services.douyin_simulator.domain.platform import ContextKind, ReplyContext, platform_day
 from services.douyin_simulator.domain.sends import (
     Caps,
+    ProactiveRequest,
     SendRequest,
     Standing,
-    check_content,
     decide,
     parse_send,
 )
@@ -115,9 +116,7 @@ def test_a_reply_may_be_spelled_both_ways_or_not_at_all(scene: str | None) -> No
 @pytest.mark.parametrize(
     "wrong",
     [
-        None,
-        [],
-        "text",
+        {},
         body(scene="im_unknown"),
         body(scene=["im_reply_msg"]),
         body(msg_id=""),
@@ -133,21 +132,94 @@ def test_a_reply_may_be_spelled_both_ways_or_not_at_all(scene: str | None) -> No
         body(content={"msg_type": 2, "image": {}}),
     ],
 )
-def test_a_wrong_shape_is_an_illegal_parameter(wrong: object) -> None:
+def test_a_wrong_shape_is_an_illegal_parameter(wrong: dict[str, Any]) -> None:
     assert parse_send(wrong, CAPS) == codes.ILLEGAL_PARAMETER
 
 
-@pytest.mark.parametrize("scene", ["im_b2b_direct_message", "im_authorize_message"])
-def test_scenes_that_the_app_was_not_given_are_refused(scene: str) -> None:
-    assert parse_send(body(scene=scene), CAPS) == codes.NO_CAPABILITY
-
-
 def test_a_text_has_at_most_1000_characters() -> None:
-    assert check_content({"msg_type": 1, "text": {"text": "您" * 1000}}, CAPS) == codes.OK
+    assert check_content({"msg_type": 1, "text": {"text": "您" * 1000}}, 1000) == codes.OK
     too_long = {"msg_type": 1, "text": {"text": "您" * 1001}}
-    assert check_content(too_long, CAPS) == codes.CONTENT_REFUSED
+    assert check_content(too_long, 1000) == codes.CONTENT_REFUSED
 
 
 def test_a_day_of_the_platform_begins_at_midnight_in_shanghai() -> None:
     midnight_ms = 1_735_660_800_000  # 2024-12-31T16:00:00Z
     assert platform_day(midnight_ms) == platform_day(midnight_ms - 1) + 1
+
+
+def test_a_link_is_refused_unless_it_stays_on_douyin() -> None:
+    def said(text: str) -> int:
+        return check_content({"msg_type": 1, "text": {"text": text}}, 1000)
+
+    assert said("看 https://shop.example/x") == codes.CONTENT_REFUSED
+    assert said("看 http://notdouyin.com/x") == codes.CONTENT_REFUSED
+    assert said("看 https://douyin.com.evil.example/") == codes.CONTENT_REFUSED
+    assert said("看 https://v.douyin.com/abc") == codes.OK
+
+
+QUESTIONS = [{"text": "营业时间"}, {"text": "地址"}]
+JUMP = {"text": "预约", "jump_type": 1, "schema_data": {"app_id": "tt1"}}
+WELL_FORMED: list[dict[str, Any]] = [
+    {"msg_type": 2, "image": {"media_id": "@i=="}},
+    {"msg_type": 3, "video": {"item_id": "@v=="}},
+    {"msg_type": 8, "retain_consult_card": {"card_id": "@c=="}},
+    {"msg_type": 9, "group_invitation": {"group_id": "@g==", "group_token": "t"}},
+    {"msg_type": 10, "applet_card": {"card_template_id": "1", "query": "{}"}},
+    {"msg_type": 11, "applet_coupon": {"activity_id": 1, "coupon_meta_id": 2}},
+    {"msg_type": 12, "auth_private_message_card": {"app_info": {"app_id": "tt1"}}},
+    {"msg_type": 204, "question_guide_msg_card": {"title": "问什么", "question_list": QUESTIONS}},
+    {"msg_type": 205, "question_guide_jump_card": {"title": "去", "question_list": [JUMP]}},
+]
+
+
+@pytest.mark.parametrize("content", WELL_FORMED, ids=lambda one: str(one["msg_type"]))
+def test_every_kind_of_message_has_its_shape(content: dict[str, Any]) -> None:
+    assert check_content(content, 1000) == codes.OK
+    ((name, part),) = ((key, one) for key, one in content.items() if key != "msg_type")
+    for field in part:
+        if field in ("group_token", "query"):
+            continue
+        less = {key: one for key, one in part.items() if key != field}
+        broken = {"msg_type": content["msg_type"], name: less}
+        assert check_content(broken, 1000) == codes.ILLEGAL_PARAMETER, field
+    both = {**content, "text": {"text": "x"}}
+    assert check_content(both, 1000) == codes.ILLEGAL_PARAMETER
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"title": "长" * 31, "question_list": QUESTIONS},
+        {"title": "问", "question_list": []},
+        {"title": "问", "question_list": QUESTIONS * 4},
+        {"title": "问", "question_list": [{"text": "字" * 15}]},
+        {"title": "问", "question_list": ["地址"]},
+    ],
+    ids=["title", "no question", "seven", "long question", "no object"],
+)
+def test_a_question_card_has_its_sizes(part: dict[str, Any]) -> None:
+    content = {"msg_type": 204, "question_guide_msg_card": part}
+    assert check_content(content, 1000) == codes.ILLEGAL_PARAMETER
+
+
+CARD = {"msg_type": 10, "applet_card": {"card_template_id": "1"}}
+
+
+def proactive(items: object, scene: str = "im_authorize_message") -> Any:
+    return parse_send({"scene": scene, "to_user_id": "fan", "content_list": items}, CAPS)
+
+
+def test_a_proactive_message_has_up_to_three_items_and_a_card() -> None:
+    assert isinstance(proactive([TEXT, CARD]), ProactiveRequest)
+    assert proactive([TEXT, TEXT]) == codes.ILLEGAL_PARAMETER
+    assert proactive([TEXT, TEXT, TEXT, CARD]) == codes.ILLEGAL_PARAMETER
+    assert proactive([]) == codes.ILLEGAL_PARAMETER
+    assert proactive("card") == codes.ILLEGAL_PARAMETER
+    grant_card = {"msg_type": 12, "auth_private_message_card": {"app_info": {"app_id": "tt1"}}}
+    assert isinstance(proactive([grant_card]), ProactiveRequest)
+    assert proactive([grant_card], "im_b2b_direct_message") == codes.ILLEGAL_PARAMETER
+
+
+def test_one_item_may_be_refused_while_the_others_go() -> None:
+    long = {"msg_type": 1, "text": {"text": "长" * 1001}}
+    assert proactive([long, CARD]).refused == (codes.CONTENT_REFUSED, codes.OK)

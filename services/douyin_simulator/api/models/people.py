@@ -14,6 +14,18 @@ class FanBody(Body):
     nickname: Annotated[str, Field(max_length=100)] | None = None
     avatar: Annotated[str, Field(max_length=500)] | None = None
     follows: bool | None = None
+    standing: Literal["ok", "banned", "closed", "private"] | None = None
+    club_level: Annotated[int, Field(ge=0, le=100)] | None = None
+    active: bool | None = None
+    gender: Annotated[int, Field(ge=0, le=2)] | None = None
+    city: Annotated[str, Field(max_length=50)] | None = None
+
+    @property
+    def traits(self) -> dict[str, Any]:
+        """What was said about the person beyond name, picture and follow state."""
+        names = ("standing", "club_level", "active", "gender", "city")
+        said = {name: getattr(self, name) for name in names}
+        return {name: value for name, value in said.items() if value is not None}
 
 
 class FansBody(Body):
@@ -68,3 +80,54 @@ class RegisterBody(Body):
     receiver: Annotated[Id | None, Field(alias="to")] = None
     kind: Literal["message", "enter"] = "message"
     window: Literal["arrival", "first_use"] = "arrival"
+
+
+class RecallBody(Body):
+    """A fan takes a message back."""
+
+    sender: Annotated[Id, Field(alias="from")]
+    receiver: Annotated[Id, Field(alias="to")]
+    msg_id: Id
+
+
+class ReadBody(Body):
+    """A fan has read a conversation up to the message with this index."""
+
+    sender: Annotated[Id, Field(alias="from")]
+    receiver: Annotated[Id, Field(alias="to")]
+    index: Annotated[int, Field(ge=0, le=2**53)]
+
+
+class GrantBody(Body):
+    """A fan lets an account write first, or takes that back."""
+
+    sender: Annotated[Id, Field(alias="from")]
+    receiver: Annotated[Id, Field(alias="to")]
+    app_id: Id = "tt-demo"
+    given: bool = True
+
+
+class FillBody(Body):
+    """A fan fills in a lead card; values by label (姓名, 手机号, 城市)."""
+
+    sender: Annotated[Id, Field(alias="from")]
+    receiver: Annotated[Id, Field(alias="to")]
+    card_id: Id
+    values: dict[str, Annotated[str, Field(max_length=200)]]
+
+
+class ReviewBody(Body):
+    """What a reviewer says of a lead card or a template."""
+
+    id: Id
+    status: Literal["approved", "rejected"]
+    reason: Annotated[str, Field(max_length=200)] = ""
+
+
+class EventBody(Body):
+    """Any event of the catalogue with a content of the caller's making."""
+
+    event: Id
+    sender: Annotated[str, Field(alias="from", max_length=200)]
+    receiver: Annotated[str, Field(alias="to", max_length=200)] = ""
+    content: dict[str, Any]

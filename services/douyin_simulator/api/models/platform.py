@@ -73,6 +73,14 @@ class CapsBody(Body):
     enters_per_day: Count = 0
     text_max_chars: Count = 0
     calls_per_day: Count = 0
+    grant_users_per_day: Count = 0
+    grant_sends_per_user_day: Count = 0
+    recall_valid_s: Count = 0
+    image_max_bytes: Count = 0
+    groups_per_account: Count = 0
+    group_max_members: Count = 0
+    group_messages_per_day: Count = 0
+    member_recall_s: Count = 0
 
 
 class MannersBody(Body):
@@ -87,6 +95,8 @@ class MannersBody(Body):
     group_sender: Literal["speaker", "owner"] = "speaker"
     cancel_after_failures: Count = 0
     previous_access_token_life_s: Count = 0
+    card_review_s: Count = 0
+    live_data_lag_s: Count = 0
 
 
 class LimitBody(Body):

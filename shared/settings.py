@@ -32,6 +32,7 @@ class ProcessSettings(BaseSettings):
     embedded: bool = False  # demo secrets and the movable clock are allowed only here
     quota_url: str = "http://127.0.0.1:8001"
     open_platform_url: str = "http://127.0.0.1:8002"
+    public_url: str = "http://127.0.0.1:8000"  # where browsers and the platform reach our API
     douyin_api_url: str = "https://open.douyin.com"
     webhook_body_days: Annotated[int, Field(ge=1, le=3650)] = 30
     health_port: int = 8080

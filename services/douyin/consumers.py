@@ -2,16 +2,18 @@
 
 from functools import partial
 
-from services.douyin.actions import echoes, sending
+from services.douyin.actions import accounts, authorisations, echoes, sending
 from services.douyin.actions.sending import SendDeps
 from shared.queue import Handler
 
 
-def handlers(deps: SendDeps) -> dict[str, Handler]:
+def handlers(deps: SendDeps, watch: authorisations.Deps) -> dict[str, Handler]:
     """One action for each event type."""
     return {
         "direct_messages.send_requested": partial(sending.take_requests, deps),
         "douyin.message_echoed": partial(echoes.bind_echoes, deps),
         "quota.reservation_overdue": partial(sending.answer_overdue, deps),
-        "open_platform.policy_changed": partial(sending.hear_only, deps),
+        "douyin.authorisation_reported": partial(authorisations.hear_reports, watch),
+        "douyin.account_revoked": partial(authorisations.fail_waiting, watch),
+        "open_platform.policy_changed": partial(accounts.learn, deps.database),
     }

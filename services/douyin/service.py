@@ -1,16 +1,21 @@
 """What the connector hands to its runner."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
 
+from fastapi import FastAPI
+
 from services.douyin import store
+from services.douyin.actions import authorisations, authorising
 from services.douyin.actions.configuration import Deps
 from services.douyin.actions.directory import Directory
 from services.douyin.actions.dispatch import Dispatcher
 from services.douyin.actions.intake import IntakeDesk
 from services.douyin.actions.sending import SendDeps, measure
 from services.douyin.actions.tokens import TokenKeeper
-from services.douyin.api import Door, router
+from services.douyin.api import RETURNS_TO, Door, router
 from services.douyin.clients import OAuth, Platform
 from services.douyin.consumers import handlers
 from services.douyin.jobs import alarms, ticks
@@ -24,8 +29,23 @@ def build_api(resources: Resources) -> Api:
     """The door and the configuration API."""
     database, sealer = resources.database(_NAME), resources.sealer
     directory = Directory(database, sealer)
-    app = new_api(resources, _NAME, "Douyin apps, bindings, and the door for webhooks.")
-    app.state.deps = Deps(database, sealer, directory, is_embedded=resources.settings.embedded)
+    settings, http = resources.settings, OneTry()
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with http:
+            yield
+
+    app = new_api(resources, _NAME, "Douyin apps, bindings, and the door for webhooks.", lifespan)
+    app.state.deps = Deps(database, sealer, directory, is_embedded=settings.embedded)
+    app.state.authorising = authorising.Deps(
+        database,
+        sealer,
+        directory,
+        OAuth(settings.douyin_api_url, http),
+        sealer.derive("douyin-authorisation-links"),
+        settings.public_url.rstrip("/") + RETURNS_TO,
+    )
     app.include_router(router)
     return Api(app, doors={"/douyin/webhooks/": Door(IntakeDesk(database, directory, sealer))})
 
@@ -42,8 +62,8 @@ def build_worker(resources: Resources) -> Worker:
     dispatcher = Dispatcher(database, sealer, directory, platform, tokens)
     deps = SendDeps(database, sealer, dispatcher)
     return Worker(
-        handlers=handlers(deps),
         ticks=ticks(deps, timedelta(days=resources.settings.webhook_body_days)),
+        handlers=handlers(deps, authorisations.Deps(database, directory)),
         alarms=alarms(deps, tokens),
         running=lambda: http,
         background=[dispatcher.run],

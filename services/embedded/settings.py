@@ -46,6 +46,7 @@ class EmbeddedSettings(BaseSettings):
     port: Port = 8000
     simulator_port: Port = 8100
     data_dir: Path = Path("var")
+    public_url: str | None = None  # where browsers reach us, if it is not host and port
     database_url: Annotated[SecretStr, AfterValidator(with_driver)] | None = Field(
         default=None, validation_alias="DATABASE_URL"
     )

@@ -41,6 +41,7 @@ def child_environment(
         "SIYU_DATA_DIR": str(data.path),
         "SIYU_HOST": settings.host,
         "SIYU_PORT": str(settings.port),
+        "SIYU_PUBLIC_URL": settings.public_url or f"http://{settings.host}:{settings.port}",
         "SIYU_SIMULATOR_HOST": settings.host,
         "SIYU_SIMULATOR_PORT": str(settings.simulator_port),
         "SIYU_SIMULATOR_DATA_DIR": str(data.path / "simulator"),

@@ -6,6 +6,7 @@ from functools import partial
 from services.open_platform import jobs
 from services.open_platform.actions.deps import Deps
 from services.open_platform.api import router
+from services.open_platform.consumers import handlers
 from services.open_platform.domain.api_keys import ALPHABET, CHANCE
 from services.open_platform.store import metadata
 from shared.http.pages import Cursors
@@ -38,8 +39,9 @@ def build_api(resources: Resources) -> Api:
 
 
 def build_worker(resources: Resources) -> Worker:
-    """The event and time side: it hears nothing, but time changes policies."""
-    return Worker(ticks=jobs.ticks(deps_of(resources)))
+    """The event and time side: it hears of owners, and time changes policies."""
+    deps = deps_of(resources)
+    return Worker(handlers=handlers(deps), ticks=jobs.ticks(deps))
 
 
 SERVICE = Service(NAME, metadata, build_api, build_worker)

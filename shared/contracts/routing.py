@@ -22,6 +22,10 @@ ROUTES: dict[str, tuple[Hearer, ...]] = {
     "douyin.message_echoed": (Hearer("douyin", "echoes"),),
     "douyin.person_answered": (Hearer("direct_messages", "settled"),),
     "douyin.attempt_settled": (Hearer("quota", "settled"), Hearer("direct_messages", "settled")),
+    "douyin.account_authorised": (Hearer("open_platform", "facts"),),
+    "douyin.account_revoked": (Hearer("douyin", "echoes"), Hearer("open_platform", "facts")),
+    "douyin.authorisation_needed": (Hearer("open_platform", "facts"),),
+    "douyin.authorisation_reported": (Hearer("douyin", "echoes"),),
     # nobody hears these yet: the connector keeps them with their reading
     "douyin.message_recalled": (),
     "douyin.messages_read": (),

@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Self
 
 import structlog
 
 from services.douyin import store
+from services.douyin.actions.authorisations import tell_authorised
 from services.douyin.actions.directory import Directory, authorisation, secret_owner, token_owner
 from services.douyin.domain.accounts import AccountState, DemoSecret, UnknownApp, account_state
+from services.douyin.domain.tokens import Granted
 from shared.db import Database
 from shared.errors import NotFound
 from shared.sealing import Sealer
@@ -37,6 +40,15 @@ class AppView:
 
 
 @dataclass(frozen=True, slots=True)
+class Needed:
+    """Why the owner has to authorise again, since when that is known, and until when messages go."""
+
+    reason: str
+    since: datetime
+    usable_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class BindingView:
     """A binding as people may see it."""
 
@@ -46,6 +58,10 @@ class BindingView:
     state: AccountState
     access_token_expires_at: datetime | None
     refresh_token_expires_at: datetime | None
+    scopes: list[str]
+    authorised_at: datetime | None
+    revoked_reason: str | None
+    needed: Needed | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +72,18 @@ class Tokens:
     access_expires_at: datetime | None
     refresh: str | None
     refresh_expires_at: datetime | None
+    scopes: tuple[str, ...] = ()
+
+    @classmethod
+    def granted(cls, new: Granted, now: datetime) -> Self:
+        """Tokens that the platform granted at `now`."""
+        return cls(
+            new.access,
+            ends_at(now, new.expires_in),
+            new.refresh,
+            ends_at(now, new.refresh_expires_in) if new.refresh else None,
+            new.scopes,
+        )
 
 
 async def put_app(
@@ -90,17 +118,24 @@ async def put_binding(
     identity: tuple[str, str],
     tokens: Tokens | None,
 ) -> BindingView:
-    """Bind the account to (client key, open_id) with these tokens. Raises OpenIdTaken, UnknownApp."""
+    """Bind the account to (client key, open_id) with these tokens.
+
+    Raises NotFound when there is no such account, OpenIdTaken, UnknownApp.
+    """
     sealed = None
     if tokens is not None:
         sealed = seal_tokens(deps.sealer, organization_id, account_id, tokens)
     async with deps.database.transaction(organization_id) as tx:
+        if not await store.knows_account(tx, organization_id, account_id):
+            raise NotFound("no such account")
         # asked first: whether a foreign app has such an account is nobody's business
         if await store.find_app(tx, organization_id, identity[0]) is None:
             raise UnknownApp(pointer="#/client_key")
         await store.put_binding(tx, organization_id, account_id, identity, sealed)
         row = await store.find_binding(tx, organization_id, account_id)
         now = tx.now
+        if row is not None and tokens is not None:
+            tell_authorised(tx, row)
     deps.directory.forget()
     if row is None:
         raise NotFound
@@ -129,7 +164,13 @@ def seal_tokens(
         tokens.access_expires_at,
         sealer.seal_secret(refresh, tokens.refresh) if tokens.refresh else None,
         tokens.refresh_expires_at,
+        tokens.scopes,
     )
+
+
+def ends_at(now: datetime, seconds: int | None) -> datetime | None:
+    """When something ends that lives for so long; None when nobody said."""
+    return None if seconds is None else now + timedelta(seconds=seconds)
 
 
 def _view(row: store.BindingRow, now: datetime) -> BindingView:
@@ -140,4 +181,14 @@ def _view(row: store.BindingRow, now: datetime) -> BindingView:
         account_state(authorisation(row), now),
         row.access_token_expires_at,
         row.refresh_token_expires_at,
+        sorted(row.scopes),
+        row.authorised_at,
+        row.revoked_reason,
+        _needed(row),
     )
+
+
+def _needed(row: store.BindingRow) -> Needed | None:
+    if row.needed_reason is None or row.needed_since is None or row.usable_until is None:
+        return None
+    return Needed(row.needed_reason, row.needed_since, row.usable_until)

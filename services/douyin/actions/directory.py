@@ -46,13 +46,10 @@ class Account:
     access_token: str
     token_version: int
     is_refused: bool  # the platform refused this version; a new one is on its way, or never comes
-    can_refresh: bool
     authorisation: Authorisation
 
     def is_usable(self, now: datetime) -> bool:
         """Whether messages may be sent."""
-        if self.is_refused and not self.can_refresh:
-            return False
         return account_state(self.authorisation, now) in USABLE
 
 
@@ -160,7 +157,6 @@ class Directory:
             token,
             row.token_version,
             is_refused=row.refused_version == row.token_version,
-            can_refresh=row.refresh_token is not None,
             authorisation=authorisation(row),
         )
 
@@ -172,6 +168,7 @@ def authorisation(row: store.BindingRow) -> Authorisation:
         access_expires_at=row.access_token_expires_at,
         has_refresh=row.refresh_token is not None,
         refresh_expires_at=row.refresh_token_expires_at,
+        is_refused=row.refused_version == row.token_version,
         is_revoked=row.revoked_at is not None,
     )
 

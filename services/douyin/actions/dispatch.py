@@ -15,6 +15,7 @@ from services.douyin.actions.tokens import TokenKeeper
 from services.douyin.clients import SEND_SECONDS, Platform, TextMessage
 from services.douyin.domain.answers import Action, Verdict, classify
 from services.douyin.domain.attempts import State, next_try
+from services.douyin.domain.codes import Remedy
 from shared.db import ALL_TENANTS, Database
 from shared.errors import NeighbourAway
 from shared.failpoints import failpoint
@@ -189,6 +190,8 @@ class Dispatcher:
             return store.Settlement(claimed, State.UNKNOWN, "broken")
         if verdict.action is Action.REFRESH_TOKEN:
             return await self._refused(claimed, account, verdict)
+        if verdict.remedy is Remedy.RE_AUTHORISE:
+            await self._tokens.withdrawn(account)
         return _concluded(claimed, verdict)
 
     async def _refused(

@@ -115,12 +115,6 @@ async def answer_overdue(deps: SendDeps, envelopes: Sequence[Envelope]) -> None:
         tell(tx, [m for m in known if (m.organization_id, m.operation_id) not in open_ones])
 
 
-async def hear_only(deps: SendDeps, envelopes: Sequence[Envelope]) -> None:
-    """Nothing here depends on these events yet."""
-    async with deps.database.transaction(ALL_TENANTS) as tx:
-        await inbox.take(tx, envelopes)
-
-
 async def measure(deps: SendDeps) -> None:
     """Show how many attempts are in doubt, and for how long."""
     async with deps.database.transaction(ALL_TENANTS) as tx:

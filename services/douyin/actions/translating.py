@@ -36,6 +36,7 @@ _OTHERS: Final[dict[type[Any], tuple[type[Event], str]]] = {
     webhooks.VideoCreated: (events.VideoCreated, "created_at"),
     webhooks.IdentitiesLinked: (events.IdentitiesLinked, "linked_at"),
     webhooks.ContactMade: (events.ContactMade, "made_at"),
+    webhooks.AuthorisationReported: (events.AuthorisationReported, "reported_at"),
 }
 _SEALED: Final = frozenset({"text", "nickname"})
 

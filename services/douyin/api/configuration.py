@@ -64,6 +64,14 @@ class PutDouyinBinding(RequestModel):
     refresh_token_expires_at: AskedTime | None = None
 
 
+class AuthorisationNeeded(ResponseModel):
+    """The owner has to authorise again: why, since when that is known, and when sending stops."""
+
+    reason: str
+    since: AwareDatetime
+    usable_until: AwareDatetime
+
+
 class DouyinBinding(ResponseModel):
     """A binding and its state; its tokens are never shown."""
 
@@ -73,6 +81,10 @@ class DouyinBinding(ResponseModel):
     state: AccountState
     access_token_expires_at: AwareDatetime | None
     refresh_token_expires_at: AwareDatetime | None
+    scopes: list[str]
+    authorised_at: AwareDatetime | None
+    revoked_reason: str | None
+    authorisation_needed: AuthorisationNeeded | None
 
 
 @router.put(
@@ -104,7 +116,7 @@ async def get_douyin_app(client_key: ClientKey, caller: Manager, deps: Dependenc
 @router.put(
     "/v1/accounts/{account_id}/douyin-binding",
     operation_id="put_douyin_binding",
-    responses=errors(OpenIdTaken, UnknownApp),
+    responses=errors(NotFound, OpenIdTaken, UnknownApp),
 )
 async def put_douyin_binding(
     account_id: AccountId, body: PutDouyinBinding, caller: Manager, deps: Dependencies
@@ -144,6 +156,10 @@ def _app(view: AppView) -> DouyinApp:
 
 
 def _binding(view: BindingView) -> DouyinBinding:
+    needed = None
+    if view.needed is not None:
+        reason, since, until = view.needed.reason, view.needed.since, view.needed.usable_until
+        needed = AuthorisationNeeded(reason=reason, since=since, usable_until=until)
     return DouyinBinding(
         account_id=view.account_id,
         client_key=view.client_key,
@@ -151,4 +167,8 @@ def _binding(view: BindingView) -> DouyinBinding:
         state=view.state,
         access_token_expires_at=view.access_token_expires_at,
         refresh_token_expires_at=view.refresh_token_expires_at,
+        scopes=view.scopes,
+        authorised_at=view.authorised_at,
+        revoked_reason=view.revoked_reason,
+        authorisation_needed=needed,
     )

@@ -1,6 +1,6 @@
 """Tokens: the calls under `/oauth/`, as the platform's own client makes them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode
 
 import orjson
@@ -19,10 +19,33 @@ class OAuth:
         self._base = base_url.rstrip("/")
         self._http = http
 
+    def authorise_url(
+        self, client_key: str, scopes: Sequence[str], returns_to: str, state: str
+    ) -> str:
+        """Where the owner's browser is sent."""
+        query = {
+            "client_key": client_key,
+            "response_type": "code",
+            "scope": ",".join(scopes),
+            "redirect_uri": returns_to,
+            "state": state,
+        }
+        return f"{self._base}/platform/oauth/connect/?{urlencode(query)}"
+
+    async def exchange(self, client_key: str, secret: str, code: str) -> Answer:
+        """The tokens for an authorisation code, which works once."""
+        fields = {"client_secret": secret, "code": code, "grant_type": "authorization_code"}
+        return await self._form("/oauth/access_token/", {"client_key": client_key, **fields})
+
     async def refresh(self, client_key: str, refresh_token: str) -> Answer:
         """A new access token; the refresh token lives no longer for it."""
         fields = {"grant_type": "refresh_token", "refresh_token": refresh_token}
         return await self._form("/oauth/refresh_token/", {"client_key": client_key, **fields})
+
+    async def renew(self, client_key: str, refresh_token: str) -> Answer:
+        """A new refresh token; the old one is dead from then on."""
+        fields = {"client_key": client_key, "refresh_token": refresh_token}
+        return await self._form("/oauth/renew_refresh_token/", fields)
 
     async def client_token(self, client_key: str, secret: str) -> Answer:
         """A token of the app itself."""

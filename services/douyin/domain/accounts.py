@@ -32,6 +32,7 @@ class Authorisation:
     access_expires_at: datetime | None
     has_refresh: bool
     refresh_expires_at: datetime | None
+    is_refused: bool  # the platform refused the access token
     is_revoked: bool
 
 
@@ -41,6 +42,8 @@ def account_state(known: Authorisation, now: datetime) -> AccountState:
         return AccountState.REVOKED
     if not known.has_access:
         return AccountState.PENDING
+    if known.is_refused and not known.has_refresh:
+        return AccountState.EXPIRED
     ends = [known.access_expires_at]
     if known.has_refresh:
         ends.append(known.refresh_expires_at)

@@ -1,13 +1,14 @@
 """Apps and bindings."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
+import orjson
 import sqlalchemy as sa
 
 from services.douyin.domain.accounts import ClientKeyTaken, OpenIdTaken, UnknownApp
-from services.douyin.store.tables import app, binding
+from services.douyin.store.tables import app, binding, known_account
 from shared.db import Conflict, Tx
 
 _PUT_APP = sa.text(
@@ -18,52 +19,25 @@ _PUT_APP = sa.text(
 )
 _PUT_BINDING = sa.text(
     "INSERT INTO binding (organization_id, account_id, client_key, open_id, access_token,"
-    " access_token_expires_at, refresh_token, refresh_token_expires_at)"
+    " access_token_expires_at, refresh_token, refresh_token_expires_at, scopes, authorised_at)"
     " VALUES (:organization, :account, :client_key, :open_id, :access, :access_expires, :refresh,"
-    " :refresh_expires)"
+    " :refresh_expires, CAST(:scopes AS text[]), :authorised_at)"
     " ON CONFLICT (organization_id, account_id) DO UPDATE SET client_key = excluded.client_key,"
     " open_id = excluded.open_id, access_token = excluded.access_token,"
     " access_token_expires_at = excluded.access_token_expires_at,"
     " refresh_token = excluded.refresh_token,"
-    " refresh_token_expires_at = excluded.refresh_token_expires_at, revoked_at = NULL,"
+    " refresh_token_expires_at = excluded.refresh_token_expires_at, scopes = excluded.scopes,"
+    " authorised_at = excluded.authorised_at, renewals = 0, revoked_at = NULL, revoked_reason = NULL,"
+    " needed_reason = NULL, needed_since = NULL, usable_until = NULL, told = binding.told + 1,"
     " token_version = binding.token_version + 1, refused_version = NULL, refreshing_until = NULL,"
-    " updated_at = now()"
+    " refresh_failures = 0, updated_at = now()"
 )
-_REFUSED = sa.text(
-    "UPDATE binding SET refused_version = token_version WHERE organization_id = :organization"
-    " AND account_id = :account AND token_version = :version"
-)
-# whoever gets the row talks to the platform; the lease outlives the call, so nobody else does
-_CLAIM_REFRESH = sa.text(
-    "UPDATE binding SET refreshing_until = now() + :lease WHERE ctid = ANY(ARRAY("
-    " SELECT ctid FROM binding WHERE refresh_token IS NOT NULL"
-    " AND revoked_at IS NULL AND (refreshing_until IS NULL OR refreshing_until < now())"
-    " AND (refused_version = token_version OR access_token_expires_at <= :before)"
-    " AND (refresh_token_expires_at IS NULL OR refresh_token_expires_at > :now)"
-    " LIMIT 20 FOR UPDATE SKIP LOCKED))"
-    " RETURNING organization_id, account_id, client_key, refresh_token, token_version"
-)
-_REFRESHED = sa.text(
-    "UPDATE binding SET access_token = :access, access_token_expires_at = :access_expires,"
-    " refresh_token = coalesce(:refresh, refresh_token),"
-    " refresh_token_expires_at = coalesce(:refresh_expires, refresh_token_expires_at),"
-    " token_version = token_version + 1, refused_version = NULL, refreshing_until = NULL,"
-    " updated_at = now() WHERE organization_id = :organization AND account_id = :account"
-    " AND token_version = :version"
-)
-_REVOKED = sa.text(
-    "UPDATE binding SET revoked_at = :now, refreshing_until = NULL, updated_at = now()"
-    " WHERE organization_id = :organization AND account_id = :account AND token_version = :version"
-)
-_CLAIM_CLIENT_TOKEN = sa.text(
-    "UPDATE app SET refreshing_until = now() + :lease WHERE client_key = :client_key"
-    " AND (refreshing_until IS NULL OR refreshing_until < now())"
-    " AND (client_token_expires_at IS NULL OR client_token_expires_at <= :before)"
-    " RETURNING organization_id"
-)
-_CLIENT_TOKEN = sa.text(
-    "UPDATE app SET client_token = :token, client_token_expires_at = :expires,"
-    " refreshing_until = NULL WHERE client_key = :client_key"
+_LEARN_ACCOUNT = sa.text(
+    "INSERT INTO known_account (organization_id, account_id, policy_version, policy)"
+    " VALUES (:organization, :account, :version, CAST(:policy AS jsonb))"
+    " ON CONFLICT (organization_id, account_id) DO UPDATE SET"
+    " policy_version = excluded.policy_version, policy = excluded.policy"
+    " WHERE known_account.policy_version < excluded.policy_version"
 )
 
 
@@ -91,20 +65,16 @@ class BindingRow:
     access_token_expires_at: datetime | None
     refresh_token: str | None
     refresh_token_expires_at: datetime | None
+    scopes: list[str]
+    authorised_at: datetime | None
     revoked_at: datetime | None
+    revoked_reason: str | None
+    needed_reason: str | None
+    needed_since: datetime | None
+    usable_until: datetime | None
+    told: int
     token_version: int
     refused_version: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class RefreshDue:
-    """A binding whose refresh is ours for the time of the lease."""
-
-    organization_id: str
-    account_id: str
-    client_key: str
-    refresh_token: str
-    token_version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +85,7 @@ class NewTokens:
     access_expires_at: datetime | None
     refresh: str | None
     refresh_expires_at: datetime | None
+    scopes: tuple[str, ...] = ()
 
 
 _APP = sa.select(*(app.c[name] for name in AppRow.__slots__))
@@ -156,6 +127,8 @@ async def put_binding(
         "access_expires": tokens.access_expires_at if tokens else None,
         "refresh": tokens.refresh if tokens else None,
         "refresh_expires": tokens.refresh_expires_at if tokens else None,
+        "scopes": list(tokens.scopes) if tokens else [],
+        "authorised_at": tx.now if tokens else None,
     }
     try:
         await tx.execute(_PUT_BINDING, values)
@@ -182,49 +155,16 @@ async def all_bindings(tx: Tx) -> list[BindingRow]:
     return [BindingRow(*row) for row in await tx.execute(_BINDING)]
 
 
-async def mark_refused(tx: Tx, organization_id: str, account_id: str, version: int) -> None:
-    """The platform refused this version of the token: it is to be refreshed."""
-    mine = {"organization": organization_id, "account": account_id, "version": version}
-    await tx.execute(_REFUSED, mine)
+async def learn_account(
+    tx: Tx, tenant: tuple[str, str], version: int, policy: Mapping[str, object]
+) -> None:
+    """The account of (organization, account) exists, and this is its policy; an older one is dropped."""
+    values = {"organization": tenant[0], "account": tenant[1], "version": version}
+    await tx.execute(_LEARN_ACCOUNT, {**values, "policy": orjson.dumps(policy).decode()})
 
 
-async def claim_refreshes(tx: Tx, ahead: timedelta, lease: timedelta) -> list[RefreshDue]:
-    """Take tokens that were refused or end soon; until the lease ends nobody else gets them."""
-    due = {"before": tx.now + ahead, "now": tx.now, "lease": lease}
-    return [RefreshDue(*row) for row in await tx.execute(_CLAIM_REFRESH, due)]
-
-
-async def save_refreshed(tx: Tx, due: RefreshDue, tokens: NewTokens) -> bool:
-    """Put the new tokens in. False when the binding changed meanwhile."""
-    values = {
-        "organization": due.organization_id,
-        "account": due.account_id,
-        "version": due.token_version,
-        "access": tokens.access,
-        "access_expires": tokens.access_expires_at,
-        "refresh": tokens.refresh,
-        "refresh_expires": tokens.refresh_expires_at,
-    }
-    return await tx.change(_REFRESHED, values) > 0
-
-
-async def revoke(tx: Tx, due: RefreshDue) -> None:
-    """The owner must authorise again."""
-    mine = {"organization": due.organization_id, "account": due.account_id}
-    await tx.execute(_REVOKED, {**mine, "version": due.token_version, "now": tx.now})
-
-
-async def claim_client_token(
-    tx: Tx, client_key: str, ahead: timedelta, lease: timedelta
-) -> str | None:
-    """The app's organisation, if its client token ends soon and its renewal is now ours."""
-    values = {"client_key": client_key, "before": tx.now + ahead, "lease": lease}
-    found: str | None = (await tx.execute(_CLAIM_CLIENT_TOKEN, values)).scalar()
-    return found
-
-
-async def save_client_token(tx: Tx, client_key: str, sealed: str, expires_at: datetime) -> None:
-    """Keep the new client token."""
-    await tx.execute(
-        _CLIENT_TOKEN, {"client_key": client_key, "token": sealed, "expires": expires_at}
-    )
+async def knows_account(tx: Tx, organization_id: str, account_id: str) -> bool:
+    """Whether the organisation has such an account."""
+    mine = known_account.c.organization_id == organization_id
+    query = sa.select(sa.true()).where(mine, known_account.c.account_id == account_id)
+    return (await tx.execute(query)).first() is not None

@@ -36,10 +36,20 @@ binding = sa.Table(
     sa.Column("access_token_expires_at", _TIME),
     sa.Column("refresh_token", sa.Text),
     sa.Column("refresh_token_expires_at", _TIME),
-    sa.Column("revoked_at", _TIME),
+    sa.Column("scopes", sa.ARRAY(sa.Text), nullable=False, server_default="{}"),
+    sa.Column("authorised_at", _TIME),  # business time
+    sa.Column("renewals", sa.Integer, nullable=False, server_default="0"),  # of the refresh token
+    sa.Column("revoked_at", _TIME),  # business time
+    sa.Column("revoked_reason", sa.Text),
+    # the owner has to authorise again: told once, until the next authorisation
+    sa.Column("needed_reason", sa.Text),
+    sa.Column("needed_since", _TIME),
+    sa.Column("usable_until", _TIME),
+    sa.Column("told", sa.Integer, nullable=False, server_default="0"),  # facts about it so far
     sa.Column("token_version", sa.Integer, nullable=False, server_default="1"),
     sa.Column("refused_version", sa.Integer),  # the token that the platform refused
-    sa.Column("refreshing_until", _TIME),  # whoever set it is talking to the platform
+    sa.Column("refreshing_until", _TIME),  # whoever set it is talking to the platform, or pauses
+    sa.Column("refresh_failures", sa.Integer, nullable=False, server_default="0"),
     sa.Column("echoes_by_id", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("updated_at", _TIME, nullable=False, server_default=_NOW),
     sa.UniqueConstraint("client_key", "open_id", name="uq_binding_client_key_open_id"),
@@ -48,6 +58,38 @@ binding = sa.Table(
         ["app.organization_id", "app.client_key"],
         name="fk_binding_app",
     ),
+    sa.CheckConstraint("(revoked_at IS NULL) = (revoked_reason IS NULL)", name="revoked"),
+    sa.CheckConstraint(
+        "(needed_reason IS NULL) = (usable_until IS NULL)"
+        " AND (needed_reason IS NULL) = (needed_since IS NULL)",
+        name="needed",
+    ),
+)
+
+known_account = sa.Table(
+    "known_account",  # accounts that exist, as heard from their policies
+    metadata,
+    sa.Column("organization_id", sa.Text, primary_key=True),
+    sa.Column("account_id", sa.Text, primary_key=True),
+    sa.Column("policy_version", sa.Integer, nullable=False),
+    sa.Column("policy", JSONB, nullable=False),  # the keys that are used here
+)
+
+authorisation_link = sa.Table(
+    "authorisation_link",  # an owner was asked to authorise; the link works once
+    metadata,
+    sa.Column("organization_id", sa.Text, primary_key=True),
+    sa.Column("account_id", sa.Text, primary_key=True),
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("client_key", sa.Text, nullable=False),
+    sa.Column("expires_at", _TIME, nullable=False),  # business time
+    sa.Column("used_at", _TIME),
+    sa.ForeignKeyConstraint(
+        ["organization_id", "client_key"],
+        ["app.organization_id", "app.client_key"],
+        name="fk_authorisation_link_app",
+    ),
+    sa.Index("ix_authorisation_link_expires_at", "expires_at"),
 )
 
 inbound = sa.Table(

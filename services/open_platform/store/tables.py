@@ -36,6 +36,20 @@ account = sa.Table(
     sa.CheckConstraint("pg_column_size(settings) <= 16384", name="settings_small"),
 )
 
+authorisation = sa.Table(
+    "authorisation",  # whether an account's owner lets it send, as the connector told it last
+    metadata,
+    sa.Column("organization_id", sa.Text, primary_key=True),
+    sa.Column("account_id", sa.Text, primary_key=True),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text),
+    sa.Column("usable_until", _TIME),
+    sa.Column("changed_at", _TIME, nullable=False),
+    sa.Column("seq", sa.Integer, nullable=False),
+    sa.CheckConstraint("state IN ('authorised', 'needed')", name="state"),
+    sa.CheckConstraint("(state = 'needed') = (reason IS NOT NULL)", name="reason"),
+)
+
 platform_policy = sa.Table(
     "platform_policy",
     metadata,

@@ -18,6 +18,7 @@ from shared import ids
 from shared.contracts.envelope import Envelope, Event, Origin
 from shared.contracts.events.direct_messages import SendRequested, TextItem
 from shared.contracts.events.douyin import MessageEchoed
+from shared.contracts.events.open_platform import PolicyChanged
 from shared.runtime.worker import Running
 from tests.service.douyin.platform import ScriptedPlatform, scripted_platform
 from tests.support.world import World
@@ -49,6 +50,26 @@ class Connector:
         body = {"client_key": KEY, "open_id": open_id, "access_token": "act.x", **changed}
         path = f"/v1/accounts/{account}/douyin-binding"
         return await self.world.http.put(path, json=body, headers=self.world.caller(organization))
+
+    async def learn(
+        self,
+        *accounts: str,
+        organization: str = ORGANIZATION,
+        policy: dict[str, Any] | None = None,
+    ) -> None:
+        """Let the connector hear that these accounts exist."""
+        now = await self.world.now()
+        event = PolicyChanged(profile="seed_2021", policy_version=1, values=policy or {})
+        origins = [Origin(organization, a, ids.new("chg"), ids.trace_parent()) for a in accounts]
+        heard = [Envelope.of(event, o, subject=o.account_id, seq=1, at=now) for o in origins]
+        await self.world.deliver("douyin", *heard)
+
+    async def binding(self, account: str = ACCOUNT) -> dict[str, Any]:
+        """The account's binding as people see it."""
+        headers = self.world.caller(ORGANIZATION)
+        path = f"/v1/accounts/{account}/douyin-binding"
+        shown: dict[str, Any] = (await self.world.http.get(path, headers=headers)).json()
+        return shown
 
     async def post(self, body: bytes | str | dict[str, Any], **how: Any) -> httpx2.Response:
         """Post a webhook, signed unless `signed` says otherwise."""
@@ -169,7 +190,10 @@ async def quiet(worlds: Callable[..., Any], platform: ScriptedPlatform) -> Async
     async with worlds("douyin", douyin_api_url=platform.url) as world:
         connector = Connector(world, platform)
         assert (await connector.put_app()).status_code == 200
+        await connector.learn("acc_1", "acc_2")
+        await connector.learn("acc_2", organization="org_2")
         assert (await connector.bind()).status_code == 200
+        await world.sql("DELETE FROM douyin.outbox")  # nobody hears here that it was authorised
         yield connector
 
 

@@ -43,6 +43,14 @@ class ScriptedPlatform:
     client_tokens: int = 0
     good_tokens: set[str] | None = None
     refresh_answer: dict[str, Any] | None = None
+    renewals: list[dict[str, str]] = field(default_factory=list)
+    renew_answer: dict[str, Any] | None = None
+    exchanges: list[dict[str, str]] = field(default_factory=list)
+    exchange_answer: dict[str, Any] | None = None
+    granted_open_id: str = "biz-open-id-0001"
+    token_seconds: float = 0.05  # how long it thinks about a token
+    refreshing: int = 0
+    most_refreshing: int = 0
     _number: int = 0
 
     def texts(self) -> list[str]:
@@ -73,7 +81,10 @@ class ScriptedPlatform:
 
     async def refresh(self, request: web.Request) -> web.Response:
         self.refreshes.append({k: str(v) for k, v in (await request.post()).items()})
-        await asyncio.sleep(0.05)
+        self.refreshing += 1
+        self.most_refreshing = max(self.most_refreshing, self.refreshing)
+        await asyncio.sleep(self.token_seconds)
+        self.refreshing -= 1
         number = len(self.refreshes)
         data = {
             "error_code": 0,
@@ -83,6 +94,26 @@ class ScriptedPlatform:
             "refresh_expires_in": 2592000,
         }
         return _json(self.refresh_answer or {"data": data, "message": "success"})
+
+    async def renew(self, request: web.Request) -> web.Response:
+        self.renewals.append({k: str(v) for k, v in (await request.post()).items()})
+        data = {"error_code": "0", "refresh_token": f"rft.renewed{len(self.renewals)}"}
+        return _json(
+            self.renew_answer or {"data": {**data, "expires_in": "2592000"}, "message": "success"}
+        )
+
+    async def exchange(self, request: web.Request) -> web.Response:
+        self.exchanges.append({k: str(v) for k, v in (await request.post()).items()})
+        data = {
+            "error_code": 0,
+            "access_token": f"act.code{len(self.exchanges)}",
+            "expires_in": 1296000,
+            "refresh_token": "rft.code",
+            "refresh_expires_in": 2592000,
+            "open_id": self.granted_open_id,
+            "scope": "user_info,fans.list",
+        }
+        return _json(self.exchange_answer or {"data": data, "message": "success"})
 
     async def client_token(self, request: web.Request) -> web.Response:
         await request.read()
@@ -138,6 +169,8 @@ async def scripted_platform() -> AsyncIterator[ScriptedPlatform]:
     app = web.Application()
     app.router.add_post("/im/send/msg/", platform.send)
     app.router.add_post("/oauth/refresh_token/", platform.refresh)
+    app.router.add_post("/oauth/renew_refresh_token/", platform.renew)
+    app.router.add_post("/oauth/access_token/", platform.exchange)
     app.router.add_post("/oauth/client_token/", platform.client_token)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
     await runner.setup()

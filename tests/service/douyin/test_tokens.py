@@ -61,15 +61,17 @@ async def test_without_a_refresh_token_a_refusal_ends_the_message(connector: Con
     assert len(connector.platform.calls) == 1
 
 
-async def test_a_refresh_token_that_is_over_revokes_the_account(connector: Connector) -> None:
+async def test_a_refresh_token_that_is_over_ends_the_account_and_its_owner_is_asked(
+    connector: Connector,
+) -> None:
     await connector.bind(access_token="act.old", refresh_token="rft.1")
     connector.platform.good_tokens = set()
     connector.platform.refresh_answer = {"data": {"error_code": 10010}, "message": "error"}
     await connector.request("op_1", "hi")
     await connector.until_states("failed")
-    path = "/v1/accounts/acc_1/douyin-binding"
-    shown = await connector.world.http.get(path, headers=connector.world.caller("org_1"))
-    assert shown.json()["state"] == "revoked"
+    shown = await connector.binding()
+    assert shown["state"] == "expired"
+    assert shown["authorisation_needed"]["reason"] == "refresh_token_expired"
 
 
 async def test_many_processes_refresh_once(quiet: Connector) -> None:

@@ -63,11 +63,11 @@ async def platform() -> AsyncIterator[ScriptedPlatform]:
 async def learn(connector: Connector) -> None:
     """The account, its policy and a rule."""
     assert (await connector.put_app()).status_code == 200
-    assert (await connector.bind()).status_code == 200
     policy = PolicyChanged(profile="seed_2021", policy_version=1, values=SEED_2021)
     envelope = connector._envelope(policy, "acc_1", await connector.world.now())
     for service in SERVICES:
         await connector.world.deliver(service, envelope)
+    assert (await connector.bind()).status_code == 200
     deps = deps_of(connector.world.resources)
     await seed_rules(deps, "org_1", "acc_1", [load_definition(RULE)])
 

@@ -78,11 +78,22 @@ def test_an_account_lives_as_long_as_its_longest_token(
         access_expires_at=None if access is None else NOW + access,
         has_refresh=refresh is not None,
         refresh_expires_at=None if refresh is None else NOW + refresh,
+        is_refused=False,
         is_revoked=revoked,
     )
     assert account_state(known, NOW) == state
 
 
 def test_a_token_without_a_known_end_is_active() -> None:
-    known = Authorisation(True, None, False, None, False)
+    known = Authorisation(True, None, False, None, False, False)
     assert account_state(known, NOW) == AccountState.ACTIVE
+
+
+@pytest.mark.parametrize(
+    ("has_refresh", "state"), [(True, AccountState.ACTIVE), (False, AccountState.EXPIRED)]
+)
+def test_a_refused_token_ends_an_account_that_cannot_get_another(
+    has_refresh: bool, state: AccountState
+) -> None:
+    known = Authorisation(True, None, has_refresh, None, True, False)
+    assert account_state(known, NOW) == state

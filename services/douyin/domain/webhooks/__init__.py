@@ -3,6 +3,7 @@
 from services.douyin.domain.webhooks.facts import (
     AnsweredCard,
     ApplicationChanged,
+    AuthorisationReported,
     ContactMade,
     Echoed,
     Entered,
@@ -36,6 +37,7 @@ __all__ = [
     "VERIFY",
     "AnsweredCard",
     "ApplicationChanged",
+    "AuthorisationReported",
     "ContactMade",
     "Echoed",
     "Entered",

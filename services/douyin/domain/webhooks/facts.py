@@ -253,6 +253,21 @@ class ContactMade:
         return self.open_id
 
 
+@dataclass(frozen=True, slots=True)
+class AuthorisationReported:
+    """The account's owner granted something to the app, or took it back."""
+
+    report: str  # the platform's name of the event
+    open_id: str  # the account's own
+    scopes: tuple[str, ...]
+    at_ms: int | None
+
+    @property
+    def subject(self) -> str:
+        """Whose order counts."""
+        return self.open_id
+
+
 Fact = (
     Received
     | Echoed
@@ -270,4 +285,5 @@ Fact = (
     | VideoCreated
     | IdentitiesLinked
     | ContactMade
+    | AuthorisationReported
 )

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from services.douyin.domain.strict_json import NotStrict, parse_text
-from services.douyin.domain.webhooks import groups, interactions, messages
+from services.douyin.domain.webhooks import groups, interactions, messages, owners
 from services.douyin.domain.webhooks.facts import Fact
 from services.douyin.domain.webhooks.fields import (
     Fields,
@@ -23,6 +23,8 @@ from services.douyin.domain.webhooks.fields import (
 VERIFY: Final = "verify_webhook"
 AHEAD: Final = timedelta(minutes=5)
 _NESTED: Final = 3  # how often `content` may be a string that holds JSON
+
+_OF_OWNERS: Final = ("authorize", "unauthorize", "contract_authorize", "contract_unauthorize")
 
 Reader = Callable[[Outer, Fields], Fact | str]
 _READERS: Final[dict[str, Reader]] = {
@@ -43,22 +45,17 @@ _READERS: Final[dict[str, Reader]] = {
     "union_auth_info_for_c": interactions.identities_linked,
     "union_auth_info_for_b": interactions.identities_linked,
     **dict.fromkeys(interactions.WAYS, interactions.contacted),
+    **dict.fromkeys(_OF_OWNERS, owners.reported),
 }
 # in the platform's catalogue, but nothing is documented that we could act upon
-_NOT_USED: Final = frozenset(
-    {"im_authorize_message_callback", "authorize", "unauthorize"}
-    | {"contract_authorize", "contract_unauthorize"}
-)
+_NOT_USED: Final = frozenset({"im_authorize_message_callback"})
 
 # dedupe by the signed message id; all other events by a hash of the body
 _OF_MESSAGES: Final = frozenset(
     {"im_receive_msg", "im_send_msg", "im_enter_direct_msg", "im_recall_msg"}
     | {"im_group_receive_msg", "im_group_send_msg"}
 )
-_FROM_ACCOUNT: Final = frozenset(
-    {"im_send_msg", "authorize", "unauthorize", "create_video"}
-    | {"contract_authorize", "contract_unauthorize"}
-)
+_FROM_ACCOUNT: Final = frozenset({"im_send_msg", "create_video", *_OF_OWNERS})
 # the account may stand on either side; where even that is not certain, the content names it too
 _FROM_EITHER: Final = frozenset(
     {"im_recall_msg", "im_message_read", "im_group_receive_msg", "im_group_send_msg"}

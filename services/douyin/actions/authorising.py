@@ -1,0 +1,135 @@
+"""An owner authorises: a link that works once, and what the platform sends back with the browser."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from services.douyin import store
+from services.douyin.actions.authorisations import tell_authorised
+from services.douyin.actions.configuration import Tokens, seal_tokens
+from services.douyin.actions.directory import Directory
+from services.douyin.clients import OAuth
+from services.douyin.domain.accounts import UnknownApp
+from services.douyin.domain.answers import conclude
+from services.douyin.domain.authorisations import (
+    LINK_LIVES,
+    CodeRefused,
+    LinkNotValid,
+    LinkState,
+    OtherDouyinAccount,
+    OwnerDeclined,
+    read_state,
+    write_state,
+)
+from services.douyin.domain.codes import Group
+from services.douyin.domain.tokens import Granted, granted
+from shared import ids
+from shared.db import Database
+from shared.errors import NeighbourAway, NotFound
+from shared.http.client import MaybeSent, NotSent
+from shared.sealing import Sealer
+
+log = structlog.get_logger()
+
+_LINKS_KEPT = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Deps:
+    """What authorising needs. Holds a signing key: never log it."""
+
+    database: Database
+    sealer: Sealer
+    directory: Directory
+    oauth: OAuth
+    key: bytes
+    returns_to: str  # where the platform sends the owner's browser
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """A link for the owner of the account."""
+
+    url: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Authorised:
+    """What an owner has brought about."""
+
+    account_id: str
+    open_id: str
+
+
+async def invite(
+    deps: Deps, organization_id: str, account_id: str, client_key: str, scopes: Sequence[str]
+) -> Invitation:
+    """A link that works once. Raises NotFound, UnknownApp."""
+    async with deps.database.transaction(organization_id) as tx:
+        if not await store.knows_account(tx, organization_id, account_id):
+            raise NotFound("no such account")
+        if await store.find_app(tx, organization_id, client_key) is None:
+            raise UnknownApp(pointer="#/client_key")
+        await store.drop_links(tx, tx.now - _LINKS_KEPT)
+        expires_at = (tx.now + LINK_LIVES).replace(microsecond=0)
+        link = store.Link(organization_id, account_id, ids.new("lnk"), client_key, expires_at)
+        await store.insert_link(tx, link)
+    state = LinkState(organization_id, account_id, link.id, expires_at)
+    url = deps.oauth.authorise_url(
+        client_key, scopes, deps.returns_to, write_state(deps.key, state)
+    )
+    log.info("owner_invited", organization=organization_id, account=account_id, link=link.id)
+    return Invitation(url, expires_at)
+
+
+async def accept(deps: Deps, state: str, code: str | None) -> Authorised:
+    """Exchange the code and bind the account to who authorised it.
+
+    Raises LinkNotValid, OwnerDeclined, CodeRefused, OtherDouyinAccount, OpenIdTaken, NeighbourAway.
+    """
+    link = read_state(deps.key, state)
+    if not code:
+        raise OwnerDeclined
+    tenant = (link.organization_id, link.account_id)
+    async with deps.database.transaction(link.organization_id) as tx:
+        client_key = await store.use_link(tx, *tenant, link.link_id)
+    if client_key is None:
+        raise LinkNotValid
+    new = await _exchange(deps, link, client_key, code)
+    async with deps.database.transaction(link.organization_id) as tx:
+        bound = await store.find_binding(tx, *tenant)
+        open_id = new.open_id or ""
+        if bound and bound.client_key == client_key and bound.open_id != open_id:
+            raise OtherDouyinAccount
+        tokens = seal_tokens(deps.sealer, *tenant, Tokens.granted(new, tx.now))
+        await store.put_binding(tx, *tenant, (client_key, open_id), tokens)
+        row = await store.find_binding(tx, *tenant)
+        if row is not None:
+            tell_authorised(tx, row)
+    deps.directory.forget()
+    log.info("account_authorised", organization=tenant[0], account=tenant[1], link=link.link_id)
+    return Authorised(link.account_id, open_id)
+
+
+async def _exchange(deps: Deps, link: LinkState, client_key: str, code: str) -> Granted:
+    app = await deps.directory.app(client_key)
+    if app is None or app.organization_id != link.organization_id:
+        raise LinkNotValid
+    try:
+        answer = await deps.oauth.exchange(client_key, app.secrets[0].decode(), code)
+    except NotSent as away:
+        async with deps.database.transaction(link.organization_id) as tx:
+            await store.reopen_link(tx, link.organization_id, link.account_id, link.link_id)
+        raise NeighbourAway("Douyin cannot be reached", neighbour="douyin") from away
+    except MaybeSent as away:
+        raise CodeRefused("Douyin gave no answer", reason="no_answer") from away
+    end = conclude(Group.AUTHORISE, answer.status, answer.body)
+    new = granted(end.fields)
+    if new is None or not new.open_id:
+        log.warning("code_refused", account=link.account_id, reason=end.reason, code=end.code)
+        platform = {"code": end.code, "log_id": end.log_id}
+        raise CodeRefused(reason=end.reason or "no_tokens", platform=platform)
+    return new

@@ -35,6 +35,8 @@ class ProcessSettings(BaseSettings):
     public_url: str = "http://127.0.0.1:8000"  # where browsers and the platform reach our API
     douyin_api_url: str = "https://open.douyin.com"
     webhook_body_days: Annotated[int, Field(ge=1, le=3650)] = 30
+    api_limit: Annotated[int, Field(ge=0)] = 600  # requests a minute of one credential; 0: no limit
+    api_limit_mode: Literal["shadow", "enforce"] = "shadow"
     health_port: int = 8080
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     data_dir: Path = Path("var")

@@ -15,6 +15,7 @@ from shared.settings import with_driver
 PREFIX = "SIYU_"
 OTHERS = [
     "SIYU_*_URL",
+    "SIYU_API_LIMIT*",
     "SIYU_DATABASE_*",
     "SIYU_EMBEDDED",
     "SIYU_FAILPOINT*",

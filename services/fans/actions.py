@@ -14,6 +14,7 @@ from shared.contracts.events.douyin import FanFollowed
 from shared.contracts.events.fans import FollowChanged
 from shared.db import ALL_TENANTS, Database, Tx
 from shared.errors import NotFound
+from shared.http.idempotency import EACH_TIME, Once
 
 
 @dataclass(frozen=True)
@@ -105,13 +106,15 @@ async def import_fans(
     imported: Sequence[Imported],
     *,
     observed_at: datetime | None = None,
+    once: Once[list[tuple[Fan, Result]]] = EACH_TIME,
 ) -> list[tuple[Fan, Result]]:
     """Take over fans of (organization, account), each once; repeated, nothing changes.
 
-    `observed_at`: when their follow states were true; None: now. Raises NotFound.
+    `observed_at`: when their follow states were true; None: now. Raises NotFound, Replayed.
     """
     organization_id, account_id = tenant
     async with deps.database.transaction(organization_id) as tx:
+        await once.begin(tx, organization_id)
         await _require_account(tx, organization_id, account_id)
         keys = [Key(organization_id, account_id, one.open_id) for one in imported]
         new = await store.meet(tx, keys)
@@ -124,7 +127,9 @@ async def import_fans(
         await store.save(tx, [after for before, after in pairs if after != before])
         for before, after in pairs:
             _tell(tx, before, after, _own_origin(after))
-    return [(after, _result(before, after, new)) for before, after in pairs]
+        done = [(after, _result(before, after, new)) for before, after in pairs]
+        await once.keep(tx, organization_id, done)
+    return done
 
 
 def _taken_over(fan: Fan, imported: Imported, at: datetime) -> Fan:

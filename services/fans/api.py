@@ -11,6 +11,12 @@ from services.fans.actions import Deps, Imported, Result
 from services.fans.domain import Fan, Filter
 from shared.errors import NotFound
 from shared.http.errors import errors
+from shared.http.idempotency import (
+    IdempotencyKeyInUse,
+    IdempotencyKeyReused,
+    Once,
+    OptionalKey,
+)
 from shared.http.models import Id, RequestModel, ResponseModel, ShortText, Text
 from shared.http.pages import AskedPage, Cursors
 from shared.http.principal import Principal, caller_with
@@ -129,19 +135,22 @@ async def list_fans(
     tenant = (caller.organization_id, account_id)
     found = await actions.list_fans(deps, tenant, only, after, page.limit)
     more = cursors.write([found[-1].id], *belongs) if len(found) == page.limit else None
-    return FanPage(data=[_out(fan) for fan in found], next_cursor=more)
+    return FanPage(data=[_out(fan) for fan in found], next_cursor=page.then(more))
 
 
 @router.post(
-    "/v1/accounts/{account_id}/fans", operation_id="import_fans", responses=errors(NotFound)
+    "/v1/accounts/{account_id}/fans",
+    operation_id="import_fans",
+    responses=errors(NotFound, IdempotencyKeyReused, IdempotencyKeyInUse),
 )
-async def import_fans(account_id: Id, body: ImportIn, caller: Manager, deps: FanDeps) -> ImportOut:
+async def import_fans(
+    account_id: Id, body: ImportIn, key: OptionalKey, caller: Manager, deps: FanDeps
+) -> ImportOut:
     """Take over fans whom you know from elsewhere; repeated, nothing changes."""
     imported = [Imported(fan.open_id, fan.nickname, fan.follows) for fan in body.fans]
-    done = await actions.import_fans(deps, (caller.organization_id, account_id), imported)
-    return ImportOut(
-        results=[ImportedOut(open_id=f.open_id, id=f.id, result=result) for f, result in done]
-    )
+    tenant = (caller.organization_id, account_id)
+    once = Once(key, _imported, 200)
+    return _imported(await actions.import_fans(deps, tenant, imported, once=once))
 
 
 @router.get("/v1/fans/{fan_id}", operation_id="get_fan", responses=errors(NotFound))
@@ -159,6 +168,12 @@ async def note_follow_state(
     """Somebody looked, just now, whether the fan follows: quota and conversations hear of it."""
     noted = actions.note_follow_state(deps, caller.organization_id, fan_id, follows=body.follows)
     return _out(await noted)
+
+
+def _imported(done: list[tuple[Fan, Result]]) -> ImportOut:
+    return ImportOut(
+        results=[ImportedOut(open_id=f.open_id, id=f.id, result=result) for f, result in done]
+    )
 
 
 def _out(fan: Fan) -> FanOut:

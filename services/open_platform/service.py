@@ -33,6 +33,7 @@ def build_api(resources: Resources) -> Api:
     """The HTTP side."""
     app = new_api(resources, NAME, "Organizations, accounts, policies and API keys.")
     app.state.deps = deps_of(resources)
+    app.state.sealer = resources.sealer
     app.state.cursors = Cursors(resources.sealer.derive(f"cursors|{NAME}"))
     app.include_router(router)
     return Api(app)

@@ -177,7 +177,8 @@ async def list_quota_entries(
         more = cursors.write(place, *belongs)
     fields = EntryOut.model_fields
     return EntryPage(
-        data=[EntryOut(**{f: getattr(row, f) for f in fields}) for row in rows], next_cursor=more
+        data=[EntryOut(**{f: getattr(row, f) for f in fields}) for row in rows],
+        next_cursor=page.then(more),
     )
 
 

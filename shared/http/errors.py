@@ -1,6 +1,7 @@
 """problem+json for every error of every API, including those raised before routing."""
 
-from typing import Any
+import re
+from typing import Any, Literal
 
 import orjson
 import structlog
@@ -9,21 +10,33 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from shared.errors import AppError, NeighbourAway
+from shared.errors import (
+    AppError,
+    BadRequest,
+    Forbidden,
+    Invalid,
+    MethodNotAllowed,
+    NeighbourAway,
+    NotFound,
+    RateLimited,
+    TooLarge,
+    Unauthenticated,
+    UnsupportedMediaType,
+)
+from shared.http.idempotency import IdempotencyKeyInUse, Replayed
 
 log = structlog.get_logger()
 
-_PLAIN = {
-    400: ("bad_request", "Bad request", "请求无法理解"),
-    401: ("unauthenticated", "Authentication required", "需要身份验证"),
-    404: ("not_found", "Not found", "未找到"),
-    405: ("method_not_allowed", "Method not allowed", "不支持的方法"),
-    413: ("too_large", "Request too large", "请求过大"),
-    415: ("unsupported_media_type", "Unsupported media type", "不支持的媒体类型"),
-    422: ("invalid", "Invalid input", "输入无效"),
-    500: ("internal", "Internal error", "内部错误"),
-    503: ("unavailable", "Temporarily unavailable", "服务暂时不可用"),
+# What the framework itself may raise; anything else is a fault of the request, or of ours.
+_RAISED: dict[int, type[AppError]] = {
+    kind.status: kind
+    for kind in (
+        *(BadRequest, Unauthenticated, NotFound, MethodNotAllowed),
+        *(TooLarge, UnsupportedMediaType, Invalid, NeighbourAway),
+    )
 }
+_QUALITY = re.compile(r";\s*q=([01](?:\.\d{0,3})?)")
+_LANGUAGES_READ = 20  # of an Accept-Language
 
 
 class FieldError(BaseModel):
@@ -50,7 +63,7 @@ class Problem(BaseModel):
 
 def errors(*kinds: type[AppError]) -> dict[int | str, dict[str, Any]]:
     """What an endpoint declares in `responses=`: these kinds, and those that any endpoint may give."""
-    statuses = {400, 401, 403, 413, 415, 422, 503} | {kind.status for kind in kinds}
+    statuses = {400, 401, 403, 413, 415, 422, 429, 503} | {kind.status for kind in kinds}
     titles: dict[int, list[str]] = {}
     for kind in kinds:
         titles.setdefault(kind.status, []).append(f"`{kind.code}`: {kind.title}")
@@ -65,25 +78,62 @@ def errors(*kinds: type[AppError]) -> dict[int | str, dict[str, Any]]:
     }
 
 
-def problem(request: Request, status: int, code: str, title: str, **more: Any) -> Response:
+def refusal(request: Request, error: AppError, **headers: str) -> Response:
     """The one place where an error becomes bytes."""
-    headers = {k.replace("_", "-").title(): str(v) for k, v in more.pop("headers", {}).items()}
+    language = language_of(request.headers.get("accept-language", ""))
     body = {
-        "type": f"/problems/{code}",
-        "title": title,
-        "status": status,
-        "detail": title,
+        "type": type_of(type(error)),
+        "title": error.title_zh if language == "zh" else error.title,
+        "status": error.status,
+        "detail": error.detail,
         "instance": request.url.path,
-        "code": code,
+        "code": error.code,
         "request_id": request.scope.get("siyu.request_id", ""),
-        "retryable": False,
-        **more,
+        "retryable": error.retryable,
+        **error.facts,
     }
-    return Response(orjson.dumps(body, default=str), status, headers, "application/problem+json")
+    if error.pointer is not None:
+        body["errors"] = [{"pointer": error.pointer, "detail": error.detail, "code": error.code}]
+    named = {name.replace("_", "-").title(): value for name, value in headers.items()}
+    spoken = {"Content-Language": language, "Vary": "Accept-Language"}
+    return Response(
+        orjson.dumps(body, default=str),
+        error.status,
+        {**spoken, **_headers_of(request, error), **named},
+        "application/problem+json",
+    )
 
 
-def _speaks_chinese(request: Request) -> bool:
-    return request.headers.get("accept-language", "").lower().startswith("zh")
+def type_of(kind: type[AppError]) -> str:
+    """The `type` of a problem: its name in a registry, or the page that explains it."""
+    return kind.type_uri or f"/problems/{kind.code}"
+
+
+def language_of(accepted: str) -> Literal["zh", "en"]:
+    """Of Chinese and English the one that an Accept-Language header likes better; else English."""
+    best: tuple[float, Literal["zh", "en"]] = (0.0, "en")
+    for part in accepted.split(",")[:_LANGUAGES_READ]:
+        tag, _, rest = part.partition(";")
+        primary = tag.strip().lower().partition("-")[0]
+        found = _QUALITY.search(f";{rest}")
+        quality = float(found[1]) if found else 1.0
+        if primary in {"zh", "en"} and quality > best[0]:
+            best = (quality, "zh" if primary == "zh" else "en")
+    return best[1]
+
+
+def _headers_of(request: Request, error: AppError) -> dict[str, str]:
+    if isinstance(error, Unauthenticated):
+        is_refused = "authorization" in request.headers
+        return {"WWW-Authenticate": 'Bearer error="invalid_token"' if is_refused else "Bearer"}
+    if isinstance(error, Forbidden):
+        scope = error.facts.get("scope", "")
+        return {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{scope}"'}
+    if isinstance(error, NeighbourAway | IdempotencyKeyInUse):
+        return {"Retry-After": "1"}
+    if isinstance(error, RateLimited):
+        return {"Retry-After": str(error.facts["retry_after"])}
+    return {}
 
 
 def _pointer(location: tuple[int | str, ...]) -> str:
@@ -93,56 +143,37 @@ def _pointer(location: tuple[int | str, ...]) -> str:
 def answer_problems(app: FastAPI) -> None:
     """Make `app` answer every error as problem+json."""
     app.exception_handler(AppError)(_app_error)
+    app.exception_handler(Replayed)(_replayed)
     app.exception_handler(RequestValidationError)(_invalid)
-    app.exception_handler(HTTPException)(_plain)
+    app.exception_handler(HTTPException)(_raised)
     app.exception_handler(Exception)(_crash)
 
 
 async def _app_error(request: Request, error: AppError) -> Response:
-    title = error.title_zh if _speaks_chinese(request) else error.title
-    more: dict[str, Any] = {"detail": error.detail, "retryable": error.retryable, **error.facts}
-    if error.pointer is not None:
-        more["errors"] = [{"pointer": error.pointer, "detail": error.detail, "code": error.code}]
-    if error.status == 401:
-        more["headers"] = {"www_authenticate": "Bearer"}
-    if isinstance(error, NeighbourAway):
-        more["headers"] = {"retry_after": 1}
-    return problem(request, error.status, error.code, title, **more)
+    return refusal(request, error)
+
+
+async def _replayed(_: Request, told: Replayed) -> Response:
+    headers = {"Idempotency-Replayed": "true"}
+    return Response(told.body, told.status, headers, "application/json")
 
 
 async def _invalid(request: Request, error: RequestValidationError) -> Response:
     unreadable = any(e["type"] == "json_invalid" for e in error.errors())
-    status = 400 if unreadable else 422
-    code, title, title_zh = _PLAIN[status]
     found = [
         {"pointer": _pointer(e["loc"]), "detail": e["msg"], "code": e["type"]}
         for e in error.errors()[:20]
     ]
-    shown = title_zh if _speaks_chinese(request) else title
-    return problem(
-        request,
-        status,
-        code,
-        shown,
-        detail=found[0]["detail"] if found else shown,
-        errors=found,
-    )
+    kind = BadRequest if unreadable else Invalid
+    return refusal(request, kind(found[0]["detail"] if found else "", errors=found))
 
 
-async def _plain(request: Request, error: HTTPException) -> Response:
-    code, title, title_zh = _PLAIN.get(
-        error.status_code, (f"http_{error.status_code}", error.detail, error.detail)
-    )
-    return problem(
-        request,
-        error.status_code,
-        code,
-        title_zh if _speaks_chinese(request) else title,
-        headers=dict(error.headers or {}),
-    )
+async def _raised(request: Request, error: HTTPException) -> Response:
+    kind = _RAISED.get(error.status_code, BadRequest if error.status_code < 500 else AppError)
+    named = {name.replace("-", "_").lower(): value for name, value in (error.headers or {}).items()}
+    return refusal(request, kind(), **named)
 
 
 async def _crash(request: Request, error: Exception) -> Response:
     log.exception("request_failed", path=request.url.path, error=repr(error))
-    code, title, _ = _PLAIN[500]
-    return problem(request, 500, code, title)
+    return refusal(request, AppError())

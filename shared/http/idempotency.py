@@ -1,28 +1,35 @@
-"""Idempotency keys: stored with the answer, in the transaction of the effect."""
+"""Idempotency keys: stored with the answer, in the transaction of the effect.
+
+An action begins with `Once.begin` and ends with `Once.keep`; what comes again under its key gets the
+first answer, whoever asks and however often.
+"""
 
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Generic, TypeVar
 
-import orjson
 import sqlalchemy as sa
 from fastapi import Depends, Header, Request
+from pydantic import BaseModel
 
 from shared.db.engine import Tx
 from shared.errors import AppError, BadRequest
+from shared.sealing import Sealer
 
 KEPT = timedelta(hours=72)
+T = TypeVar("T")
 
-_KEEP = sa.text(
-    "INSERT INTO idempotency_key (organization_id, scope, key, fingerprint, status, body, expires_at)"
-    " VALUES (:organization, :scope, :key, :fingerprint, :status, :body, now() + :kept)"
-    " ON CONFLICT (organization_id, scope, key) DO NOTHING RETURNING key"
-)
+_TAKE = sa.text("SELECT pg_try_advisory_xact_lock(hashtextextended(:place, 7461))")
 _FIND = sa.text(
     "SELECT fingerprint, status, body FROM idempotency_key"
     " WHERE organization_id = :organization AND scope = :scope AND key = :key"
+)
+_KEEP = sa.text(
+    "INSERT INTO idempotency_key (organization_id, scope, key, fingerprint, status, body, expires_at)"
+    " VALUES (:organization, :scope, :key, :fingerprint, :status, :body, now() + :kept)"
 )
 _PURGE = sa.text("DELETE FROM idempotency_key WHERE expires_at < now()")
 
@@ -34,6 +41,30 @@ class IdempotencyKeyReused(AppError):
     status = 422
     title = "Idempotency key used for another request"
     title_zh = "幂等键已用于其他请求"
+    meaning_zh = "该幂等键之前用于内容不同的请求。"
+    to_do = "Use a new key for a new request; repeat a request byte for byte."
+    to_do_zh = "新请求请用新键；重试时请保持请求内容逐字节相同。"
+
+
+class IdempotencyKeyInUse(AppError):
+    """A request with this key is being served at this moment."""
+
+    code = "idempotency_key_in_use"
+    status = 409
+    title = "The same request is still running"
+    title_zh = "相同的请求正在处理"
+    meaning_zh = "带有该幂等键的请求此刻正在处理。"
+    to_do = "Wait as long as `Retry-After` says, then repeat it: you get its answer."
+    to_do_zh = "请按 `Retry-After` 等待后重试，即可得到它的应答。"
+    retryable = True
+
+
+class Replayed(Exception):
+    """The request came before: its first answer goes out again, and nothing else happens."""
+
+    def __init__(self, status: int, body: bytes) -> None:
+        super().__init__("answered before")
+        self.status, self.body = status, body
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,40 +77,54 @@ class IdempotencyKey:
 
 
 @dataclass(frozen=True, slots=True)
-class StoredAnswer:
-    """The answer that the first request got."""
+class Once(Generic[T]):
+    """Do it once a key (None: each time), and remember what was `shown`.
 
-    status: int
-    body: dict[str, Any]
+    `sealer`: the answer holds a secret, so what is kept is sealed.
+    """
+
+    key: IdempotencyKey | None = None
+    shown: Callable[[T], BaseModel] | None = None
+    status: int = 201
+    sealer: Sealer | None = None
+
+    async def begin(self, tx: Tx, organization_id: str) -> None:
+        """Take the key until the transaction ends.
+
+        Raises Replayed, IdempotencyKeyReused, IdempotencyKeyInUse.
+        """
+        if self.key is None:
+            return
+        place = self._place(organization_id)
+        if not (await tx.execute(_TAKE, {"place": "\n".join(place.values())})).scalar():
+            raise IdempotencyKeyInUse("a request with this Idempotency-Key is still running")
+        row = (await tx.execute(_FIND, place)).first()
+        if row is None:
+            return
+        if bytes(row.fingerprint) != self.key.fingerprint:
+            raise IdempotencyKeyReused("this Idempotency-Key was used with another request")
+        body = bytes(row.body)
+        if self.sealer is not None:
+            body = self.sealer.open("|".join(place.values()), body.decode()).encode()
+        raise Replayed(row.status, body)
+
+    async def keep(self, tx: Tx, organization_id: str, made: T) -> None:
+        """Store the answer with its effect."""
+        if self.key is None or self.shown is None:
+            return
+        place = self._place(organization_id)
+        body = self.shown(made).model_dump_json()
+        if self.sealer is not None:
+            body = self.sealer.seal_secret("|".join(place.values()), body)
+        more = {"fingerprint": self.key.fingerprint, "status": self.status, "kept": KEPT}
+        await tx.execute(_KEEP, {**place, **more, "body": body.encode()})
+
+    def _place(self, organization_id: str) -> dict[str, str]:
+        assert self.key is not None
+        return {"organization": organization_id, "scope": self.key.scope, "key": self.key.key}
 
 
-async def find(tx: Tx, organization_id: str, key: IdempotencyKey) -> StoredAnswer | None:
-    """The answer of an earlier request with this key. Raises IdempotencyKeyReused."""
-    place = {"organization": organization_id, "scope": key.scope, "key": key.key}
-    row = (await tx.execute(_FIND, place)).first()
-    if row is None:
-        return None
-    if bytes(row.fingerprint) != key.fingerprint:
-        raise IdempotencyKeyReused("this Idempotency-Key was used with another request")
-    return StoredAnswer(row.status, orjson.loads(bytes(row.body)))
-
-
-async def keep(
-    tx: Tx, organization_id: str, key: IdempotencyKey, status: int, body: dict[str, Any]
-) -> StoredAnswer | None:
-    """Store the answer with its effect. Another request that was quicker: its answer, and roll back."""
-    values = {
-        "organization": organization_id,
-        "scope": key.scope,
-        "key": key.key,
-        "fingerprint": key.fingerprint,
-        "status": status,
-        "body": orjson.dumps(body),
-        "kept": KEPT,
-    }
-    if (await tx.execute(_KEEP, values)).first() is not None:
-        return None
-    return await find(tx, organization_id, key)
+EACH_TIME: Once[Any] = Once()  # without a key, every request is a new one
 
 
 async def purge(tx: Tx) -> int:
@@ -87,11 +132,19 @@ async def purge(tx: Tx) -> int:
     return await tx.change(_PURGE)
 
 
-async def _required(
-    request: Request, idempotency_key: Annotated[str | None, Header(max_length=300)] = None
-) -> IdempotencyKey:
+_Header = Annotated[
+    str | None,
+    Header(
+        max_length=300,
+        description="8 to 255 visible characters, quoted or bare. For 72 hours the same request under"
+        " the same key gets the same answer, with `Idempotency-Replayed: true`.",
+    ),
+]
+
+
+async def _optional(request: Request, idempotency_key: _Header = None) -> IdempotencyKey | None:
     if idempotency_key is None:
-        raise BadRequest("send an Idempotency-Key header", header="Idempotency-Key")
+        return None
     key = idempotency_key.strip()
     if len(key) > 1 and key[0] == key[-1] == '"':
         key = key[1:-1]
@@ -102,6 +155,15 @@ async def _required(
         digest.update(part.encode() + b"\n")
     digest.update(await request.body())
     return IdempotencyKey(f"{request.method} {request.scope['route'].path}", key, digest.digest())
+
+
+OptionalKey = Annotated[IdempotencyKey | None, Depends(_optional)]
+
+
+def _required(key: OptionalKey) -> IdempotencyKey:
+    if key is None:
+        raise BadRequest("send an Idempotency-Key header", header="Idempotency-Key")
+    return key
 
 
 RequiredKey = Annotated[IdempotencyKey, Depends(_required)]

@@ -4,28 +4,45 @@ import base64
 import hmac
 from dataclasses import dataclass
 from typing import Annotated, Any
+from urllib.parse import quote, urlencode
 
 import orjson
-from fastapi import Depends, Query
+from fastapi import Depends, Query, Request, Response
 
 from shared.errors import BadRequest
+
+_AS_IS = "/?&=%+~:@!$'()*,;"  # of an address that is encoded already
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Which page a client wants."""
+    """Which page a client wants, and the answer that names the next one."""
 
     limit: int
     cursor: str | None
+    request: Request
+    response: Response
+
+    def then(self, cursor: str | None) -> str | None:
+        """The cursor of the next page (None: this is the last), also told as `Link`."""
+        if cursor is not None:
+            asked = [
+                pair for pair in self.request.query_params.multi_items() if pair[0] != "cursor"
+            ]
+            place = f"{self.request.url.path}?{urlencode([*asked, ('cursor', cursor)])}"
+            self.response.headers["Link"] = f'<{quote(place, safe=_AS_IS)}>; rel="next"'
+        return cursor
 
 
 def _page(
+    request: Request,
+    response: Response,
     limit: Annotated[int, Query(ge=1, le=200, description="Rows a page")] = 50,
     cursor: Annotated[
         str | None, Query(max_length=1000, description="`next_cursor` of the page before")
     ] = None,
 ) -> Page:
-    return Page(limit, cursor)
+    return Page(limit, cursor, request, response)
 
 
 AskedPage = Annotated[Page, Depends(_page)]

@@ -3,15 +3,17 @@
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import jwt
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPBearer
 
 from shared import ids
 from shared.errors import Forbidden, Unauthenticated
+from shared.http.limits import Limits
 from shared.sealing import Sealer
 
 _AUDIENCE = "siyu"
@@ -101,16 +103,28 @@ class Authenticator:
         return principal
 
 
+_SCHEME = HTTPBearer(
+    scheme_name="ApiKey",
+    bearerFormat="dyk_live_…",
+    description="An API key, or a token of one. The scopes that an operation needs stand beside it.",
+    auto_error=False,
+)
+
+
 def caller_with(scope: str) -> Any:  # FastAPI's own type for dependencies
     """The dependency of an endpoint that needs `scope`, used in `Annotated[Principal, …]`."""
 
-    async def caller(request: Request) -> Principal:
+    async def caller(
+        request: Request, _: Annotated[object, Security(_SCHEME, scopes=[scope])]
+    ) -> Principal:
         authenticator: Authenticator = request.app.state.authenticator
         principal = await authenticator.authenticate(request.headers.get("authorization", ""))
+        if principal.organization_id:  # our own services ask as often as they must
+            limits: Limits = request.app.state.limits
+            limits.take(request.scope, principal.key_id)
+            structlog.contextvars.bind_contextvars(organization=principal.organization_id)
         if scope not in principal.scopes:
             raise Forbidden(f"the key lacks the scope {scope}", scope=scope)
-        if principal.organization_id:
-            structlog.contextvars.bind_contextvars(organization=principal.organization_id)
         return principal
 
     return Depends(caller)

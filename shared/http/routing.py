@@ -10,19 +10,10 @@ from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
-from shared.errors import AppError, BadRequest
+from shared.errors import AppError, BadRequest, UnsupportedMediaType
 
 MOST_DEPTH = 64
 _SHOWN = 100  # characters of a name that somebody else chose
-
-
-class UnsupportedMediaType(AppError):
-    """A body must say that it is JSON."""
-
-    code = "unsupported_media_type"
-    status = 415
-    title = "Unsupported media type"
-    title_zh = "不支持的媒体类型"
 
 
 class Router(APIRouter):

@@ -103,6 +103,9 @@ outgoing_seconds = Histogram(
     buckets=_SECONDS,
     registry=registry,
 )
+api_over_limit = Counter(
+    "api_over_limit", "Requests beyond the limit of their credential", ["result"], registry=registry
+)
 
 # ------------------------------------------------------------------- the platform and the quota
 

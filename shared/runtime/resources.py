@@ -7,6 +7,7 @@ import orjson
 
 from shared.db.engine import Database, open_database
 from shared.http.client import JsonClient
+from shared.http.limits import Limits
 from shared.http.principal import Authenticator, Tokens
 from shared.queue import Streams
 from shared.sealing import Sealer
@@ -24,6 +25,11 @@ class Resources:
         self.instance = f"{socket.gethostname()}-{process}-{settings.health_port}"
         self.streams = Streams(settings.redis_url.get_secret_value(), self.instance)
         self.authenticator = Authenticator(self.tokens, self._exchange)
+        self.limits = Limits(
+            self.sealer.derive("rate-limit"),
+            settings.api_limit,
+            is_enforced=settings.api_limit_mode == "enforce",
+        )
         self.local_apis: dict[
             str, object
         ] = {}  # service → ASGI app, where it lives in this process

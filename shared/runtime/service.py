@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
+from shared.http.described import DescribedApp
 from shared.http.errors import answer_problems
 from shared.queue import Alarm, Handler, Tick
 from shared.runtime.resources import Resources
@@ -55,7 +56,7 @@ def new_api(
     async def nothing(_: FastAPI) -> AsyncIterator[None]:
         yield
 
-    app = FastAPI(
+    app = DescribedApp(
         title=f"Siyu {service}",
         summary=summary,
         version="1",
@@ -66,5 +67,6 @@ def new_api(
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.authenticator = resources.authenticator
+    app.state.limits = resources.limits
     answer_problems(app)
     return app

@@ -5,8 +5,6 @@ from services.direct_messages.actions.deps import Deps
 from services.direct_messages.actions.errors import (
     NoReplyContext,
     NotUnknown,
-    PreconditionMissing,
-    PreconditionStale,
     QuotaExhausted,
     TooManyRules,
 )
@@ -42,8 +40,6 @@ __all__ = [
     "Moment",
     "NoReplyContext",
     "NotUnknown",
-    "PreconditionMissing",
-    "PreconditionStale",
     "QuotaExhausted",
     "Reply",
     "Story",

@@ -10,6 +10,9 @@ class NoReplyContext(AppError):
     status = 409
     title = "Nothing to reply to"
     title_zh = "没有可回复的消息"
+    meaning_zh = "该粉丝没有仍在有效期内的消息或进入会话。"
+    to_do = "Wait until the fan writes or opens the chat again."
+    to_do_zh = "请等粉丝再次发消息或进入会话。"
 
 
 class QuotaExhausted(AppError):
@@ -18,7 +21,11 @@ class QuotaExhausted(AppError):
     code = "quota.exhausted"
     status = 429
     title = "Quota exhausted"
+    type_uri = "https://iana.org/assignments/http-problem-types#quota-exceeded"
     title_zh = "配额已用尽"
+    meaning_zh = "对该粉丝的额度已用完，`resets` 说明何时恢复。"
+    to_do = "Read `resets`: a message of the fan, or a time, brings the budget back."
+    to_do_zh = "请看 `resets`：粉丝的新消息或到达某个时间后恢复。"
 
 
 class NotUnknown(AppError):
@@ -28,6 +35,9 @@ class NotUnknown(AppError):
     status = 409
     title = "This send cannot be superseded"
     title_zh = "该次发送不能重发"
+    meaning_zh = "只有结果未知的发送可以重发，且只能一次。"
+    to_do = "Look at the timeline: what was sent or failed cannot be superseded."
+    to_do_zh = "请查看时间线：已发送或已失败的不能重发。"
 
 
 class TooManyRules(AppError):
@@ -37,21 +47,6 @@ class TooManyRules(AppError):
     status = 409
     title = "Too many rules"
     title_zh = "规则数量已达上限"
-
-
-class PreconditionMissing(AppError):
-    """A change must say which version it is based on."""
-
-    code = "precondition_required"
-    status = 428
-    title = "If-Match required"
-    title_zh = "缺少 If-Match"
-
-
-class PreconditionStale(AppError):
-    """The thing has changed since; read it again."""
-
-    code = "precondition_failed"
-    status = 412
-    title = "Changed meanwhile"
-    title_zh = "内容已被修改"
+    meaning_zh = "账号的规则数量已达到其策略允许的上限。"
+    to_do = "Delete a rule, or raise `dm.rules.max_per_account` for this account."
+    to_do_zh = "请删除规则，或调高该账号的 `dm.rules.max_per_account`。"

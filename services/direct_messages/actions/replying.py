@@ -26,10 +26,9 @@ from shared.contracts.envelope import Envelope, Origin
 from shared.contracts.events.direct_messages import SendRequested, TextItem
 from shared.db import Tx
 from shared.errors import Invalid, NeighbourAway, NotFound
-from shared.http import idempotency
-from shared.http.idempotency import IdempotencyKey, StoredAnswer
+from shared.http.idempotency import IdempotencyKey, Once
 
-_ACCEPTED = 202
+Answer = dict[str, Any]  # what the caller of a reply is told
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,27 +50,26 @@ class _Ready:
 
 
 async def reply(
-    deps: Deps, organization_id: str, key: IdempotencyKey, wanted: Reply
-) -> tuple[StoredAnswer, bool]:
-    """Send the text within the fan's quota, once a key; and whether that was done before.
+    deps: Deps, organization_id: str, key: IdempotencyKey, wanted: Reply, once: Once[Answer]
+) -> Answer:
+    """Send the text within the fan's quota, once a key.
 
-    Raises NotFound, Invalid, NoReplyContext, NotUnknown, QuotaExhausted, NeighbourAway.
+    Raises NotFound, Invalid, NoReplyContext, NotUnknown, QuotaExhausted, NeighbourAway, Replayed.
     """
     async with deps.database.transaction(organization_id) as tx:
-        if earlier := await idempotency.find(tx, organization_id, key):
-            return earlier, True
+        await once.begin(tx, organization_id)
         ready = await _prepare(deps, tx, key, organization_id, wanted)
     reservation_id = await _reserve(deps, ready)
     body = _answer(ready, reservation_id)
     try:
         async with deps.database.transaction(organization_id) as tx:
-            if earlier := await idempotency.keep(tx, organization_id, key, _ACCEPTED, body):
-                return earlier, True
+            await once.begin(tx, organization_id)
             await _write(deps, tx, ready, reservation_id, wanted)
+            await once.keep(tx, organization_id, body)
     except (NotFound, NotUnknown):  # somebody was quicker: nothing is written, nothing is sent
         await deps.quota.release(organization_id, ready.conversation.account_id, reservation_id)
         raise
-    return StoredAnswer(_ACCEPTED, body), False
+    return body
 
 
 async def set_owner(
@@ -179,7 +177,7 @@ def _refusal(denied: Denied) -> NoReplyContext | QuotaExhausted:
     return QuotaExhausted(detail, pointer=None, **facts)
 
 
-def _answer(ready: _Ready, reservation_id: str) -> dict[str, Any]:
+def _answer(ready: _Ready, reservation_id: str) -> Answer:
     return {
         "operation_id": ready.operation_id,
         "message_ids": [_message_id(ready.operation_id)],

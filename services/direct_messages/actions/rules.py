@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from services.direct_messages import store
 from services.direct_messages.actions.deps import Deps
-from services.direct_messages.actions.errors import PreconditionStale, TooManyRules
+from services.direct_messages.actions.errors import TooManyRules
 from services.direct_messages.domain.matching import in_order
 from services.direct_messages.domain.policy import Policy, policy_of
 from services.direct_messages.domain.rules import Definition, Rule, faults, pattern_fault, set_fault
@@ -13,6 +13,8 @@ from services.direct_messages.store import Account
 from shared import ids
 from shared.db import ALL_TENANTS, Tx
 from shared.errors import Invalid, NotFound
+from shared.http.idempotency import EACH_TIME, Once
+from shared.http.versions import Precondition, etag
 
 
 async def list_rules(deps: Deps, account: Account) -> tuple[int, list[Rule]]:
@@ -30,9 +32,12 @@ async def find_rule(deps: Deps, account: Account, rule_id: str) -> Rule:
         return _one(await store.rules(tx, *account), rule_id)
 
 
-async def add_rule(deps: Deps, account: Account, definition: Definition) -> Rule:
-    """A new rule. Raises Invalid, TooManyRules, NotFound."""
+async def add_rule(
+    deps: Deps, account: Account, definition: Definition, once: Once[Rule] = EACH_TIME
+) -> Rule:
+    """A new rule. Raises Invalid, TooManyRules, NotFound, Replayed."""
     async with deps.database.transaction(account[0]) as tx:
+        await once.begin(tx, account[0])
         policy = await _lock(tx, account)
         _check(definition, policy)
         rules = await store.rules(tx, *account)
@@ -40,6 +45,7 @@ async def add_rule(deps: Deps, account: Account, definition: Definition) -> Rule
             raise TooManyRules(f"at most {policy.rules_max} rules", limit=policy.rules_max)
         rule = Rule(ids.new("rule"), 1, tx.now, tx.now, definition)
         await _save(tx, account, [*rules, rule], [rule])
+        await once.keep(tx, account[0], rule)
         return rule
 
 
@@ -47,28 +53,26 @@ async def change_rule(
     deps: Deps,
     account: Account,
     rule_id: str,
-    versions: frozenset[int] | None,
+    expected: Precondition,
     definition: Definition,
 ) -> Rule:
-    """The rule as `definition`, if it still is at one of `versions` (None: at any)."""
+    """The rule as `definition`, if it still is as the caller saw it."""
     async with deps.database.transaction(account[0]) as tx:
         policy = await _lock(tx, account)
         rules = await store.rules(tx, *account)
-        rule = _at(rules, rule_id, versions)
+        rule = _at(rules, rule_id, expected)
         _check(definition, policy)
         changed = replace(rule, version=rule.version + 1, updated_at=tx.now, definition=definition)
         await _save(tx, account, [changed if r is rule else r for r in rules], [changed])
         return changed
 
 
-async def delete_rule(
-    deps: Deps, account: Account, rule_id: str, versions: frozenset[int] | None
-) -> None:
-    """The rule is gone, if it still was at one of `versions` (None: at any)."""
+async def delete_rule(deps: Deps, account: Account, rule_id: str, expected: Precondition) -> None:
+    """The rule is gone, if it still was as the caller saw it."""
     async with deps.database.transaction(account[0]) as tx:
         await _lock(tx, account)
         rules = await store.rules(tx, *account)
-        rule = _at(rules, rule_id, versions)
+        rule = _at(rules, rule_id, expected)
         await store.drop_rule(tx, *account, rule_id)
         await _save(tx, account, [r for r in rules if r is not rule], [])
 
@@ -122,8 +126,7 @@ def _one(rules: list[Rule], rule_id: str) -> Rule:
     raise NotFound("no such rule")
 
 
-def _at(rules: list[Rule], rule_id: str, versions: frozenset[int] | None) -> Rule:
+def _at(rules: list[Rule], rule_id: str, expected: Precondition) -> Rule:
     rule = _one(rules, rule_id)
-    if versions is not None and rule.version not in versions:
-        raise PreconditionStale(f"the rule is at version {rule.version} now")
+    expected.check(etag(rule.version))
     return rule

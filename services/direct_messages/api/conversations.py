@@ -17,7 +17,7 @@ from services.direct_messages.api.callers import (
 from services.direct_messages.domain.conversations import Conversation, Owner, Reason
 from shared.errors import BadRequest, Invalid, NotFound
 from shared.http.errors import errors
-from shared.http.idempotency import IdempotencyKeyReused, RequiredKey
+from shared.http.idempotency import IdempotencyKeyInUse, IdempotencyKeyReused, Once, RequiredKey
 from shared.http.models import FROM_TEXT, Id, RequestModel, ResponseModel, ShortText, Text
 from shared.http.pages import AskedPage
 from shared.http.routing import Router
@@ -124,10 +124,10 @@ async def list_conversations(
     before = str(cursors.read(page.cursor, *belongs)[0]) if page.cursor else ""
     account = (caller.organization_id, account_id)
     found = await actions.list_conversations(deps, account, fan or "", before, page.limit)
-    more = len(found) == page.limit
+    more = cursors.write([found[-1][0].id], *belongs) if len(found) == page.limit else None
     return ConversationPage(
         data=[_conversation_out(conversation, owner) for conversation, owner in found],
-        next_cursor=cursors.write([found[-1][0].id], *belongs) if more else None,
+        next_cursor=page.then(more),
     )
 
 
@@ -168,7 +168,7 @@ async def get_timeline(
     more = None
     if len(moments) == page.limit:
         more = cursors.write([moments[-1].created_at.isoformat(), moments[-1].id], *belongs)
-    return Timeline(data=[_moment_out(moment) for moment in moments], next_cursor=more)
+    return Timeline(data=[_moment_out(moment) for moment in moments], next_cursor=page.then(more))
 
 
 @router.post(
@@ -176,7 +176,7 @@ async def get_timeline(
     operation_id="send_message",
     status_code=202,
     responses=errors(
-        *(BadRequest, NotFound, Invalid, IdempotencyKeyReused),
+        *(BadRequest, NotFound, Invalid, IdempotencyKeyReused, IdempotencyKeyInUse),
         *(NoReplyContext, NotUnknown, QuotaExhausted),
     ),
 )
@@ -190,11 +190,10 @@ async def send_message(
 ) -> ReplyOut:
     """Reply to a fan, within the quota, once a key. A person owns the conversation from then on."""
     wanted = Reply(conversation_id, body.text, body.supersedes)
-    answer, is_replay = await actions.reply(deps, caller.organization_id, key, wanted)
-    if is_replay:
-        response.headers["Idempotency-Replayed"] = "true"
+    once = Once(key, ReplyOut.model_validate, 202)
+    answer = await actions.reply(deps, caller.organization_id, key, wanted, once)
     response.headers["Location"] = f"/v1/conversations/{conversation_id}/timeline"
-    return ReplyOut.model_validate(answer.body)
+    return ReplyOut.model_validate(answer)
 
 
 @router.put(

@@ -1,14 +1,13 @@
 """Auto-reply rules of an account."""
 
-import re
 from datetime import datetime
 from typing import Annotated, Literal
 
-from fastapi import Header, Response
+from fastapi import Response
 from pydantic import Field
 
 from services.direct_messages import actions
-from services.direct_messages.actions import PreconditionMissing, PreconditionStale, TooManyRules
+from services.direct_messages.actions import TooManyRules
 from services.direct_messages.api.callers import Keeper, MessageDeps, Reader
 from services.direct_messages.domain.rules import (
     PATTERN_MAX_CHARS,
@@ -19,15 +18,19 @@ from services.direct_messages.domain.rules import (
     TextReply,
     Trigger,
 )
-from shared.errors import Invalid, NotFound
+from shared.errors import Invalid, NotFound, PreconditionFailed, PreconditionRequired
 from shared.http.errors import errors
+from shared.http.idempotency import (
+    IdempotencyKeyInUse,
+    IdempotencyKeyReused,
+    Once,
+    OptionalKey,
+)
 from shared.http.models import FROM_TEXT, Id, RequestModel, ResponseModel, ShortText, Text
 from shared.http.routing import Router
+from shared.http.versions import RequiredVersion, etag
 
 router = Router(tags=["rules"])
-IfMatch = Annotated[
-    str | None, Header(max_length=300, description="The ETag that the change is based on, or *")
-]
 
 
 class TextReplyIn(RequestModel):
@@ -100,13 +103,19 @@ async def list_rules(account_id: Id, caller: Reader, deps: MessageDeps) -> RuleL
     "/v1/accounts/{account_id}/rules",
     operation_id="add_rule",
     status_code=201,
-    responses=errors(NotFound, Invalid, TooManyRules),
+    responses=errors(*(NotFound, Invalid, TooManyRules, IdempotencyKeyReused, IdempotencyKeyInUse)),
 )
 async def add_rule(
-    account_id: Id, body: RuleIn, caller: Keeper, deps: MessageDeps, response: Response
+    account_id: Id,
+    body: RuleIn,
+    key: OptionalKey,
+    caller: Keeper,
+    deps: MessageDeps,
+    response: Response,
 ) -> RuleOut:
     """Add a rule. It holds for what fans do from now on."""
-    rule = await actions.add_rule(deps, (caller.organization_id, account_id), _definition(body))
+    account = (caller.organization_id, account_id)
+    rule = await actions.add_rule(deps, account, _definition(body), Once(key, rule_out))
     response.headers["Location"] = f"/v1/accounts/{account_id}/rules/{rule.id}"
     return _tagged(rule, response)
 
@@ -127,7 +136,7 @@ async def get_rule(
 @router.put(
     "/v1/accounts/{account_id}/rules/{rule_id}",
     operation_id="change_rule",
-    responses=errors(NotFound, Invalid, PreconditionMissing, PreconditionStale),
+    responses=errors(NotFound, Invalid, PreconditionRequired, PreconditionFailed),
 )
 async def change_rule(  # noqa: PLR0913, PLR0917  each one is a part of the request
     account_id: Id,
@@ -136,12 +145,11 @@ async def change_rule(  # noqa: PLR0913, PLR0917  each one is a part of the requ
     caller: Keeper,
     deps: MessageDeps,
     response: Response,
-    if_match: IfMatch = None,
+    expected: RequiredVersion,
 ) -> RuleOut:
     """Replace a rule, if nobody changed it meanwhile."""
     account = (caller.organization_id, account_id)
-    versions = _versions(if_match)
-    rule = await actions.change_rule(deps, account, rule_id, versions, _definition(body))
+    rule = await actions.change_rule(deps, account, rule_id, expected, _definition(body))
     return _tagged(rule, response)
 
 
@@ -149,14 +157,14 @@ async def change_rule(  # noqa: PLR0913, PLR0917  each one is a part of the requ
     "/v1/accounts/{account_id}/rules/{rule_id}",
     operation_id="delete_rule",
     status_code=204,
-    responses=errors(NotFound, PreconditionMissing, PreconditionStale),
+    responses=errors(NotFound, PreconditionRequired, PreconditionFailed),
 )
 async def delete_rule(
-    account_id: Id, rule_id: Id, caller: Keeper, deps: MessageDeps, if_match: IfMatch = None
+    account_id: Id, rule_id: Id, caller: Keeper, deps: MessageDeps, expected: RequiredVersion
 ) -> None:
     """Delete a rule. Earlier decisions still know what it said."""
     account = (caller.organization_id, account_id)
-    await actions.delete_rule(deps, account, rule_id, _versions(if_match))
+    await actions.delete_rule(deps, account, rule_id, expected)
 
 
 def rule_out(rule: Rule) -> RuleOut:
@@ -181,7 +189,7 @@ def rule_out(rule: Rule) -> RuleOut:
 
 
 def _tagged(rule: Rule, response: Response) -> RuleOut:
-    response.headers["ETag"] = f'"{rule.version}"'
+    response.headers["ETag"] = etag(rule.version)
     return rule_out(rule)
 
 
@@ -198,13 +206,3 @@ def _definition(body: RuleIn) -> Definition:
         priority=body.priority,
         enabled=body.enabled,
     )
-
-
-def _versions(if_match: str | None) -> frozenset[int] | None:
-    """The versions that may be changed; None for any. A weak tag matches none."""
-    if if_match is None:
-        raise PreconditionMissing("send If-Match with the ETag of the rule")
-    if if_match.strip() == "*":
-        return None
-    tags = (re.fullmatch(r'"(\d{1,9})"', tag.strip()) for tag in if_match.split(","))
-    return frozenset(int(tag.group(1)) for tag in tags if tag)

@@ -14,9 +14,17 @@ from services.douyin.domain.signature import is_signed
 from services.douyin.domain.strict_json import NotStrict, parse_object
 from services.douyin.domain.webhooks import VERIFY, read
 from shared import ids
-from shared.errors import AppError, BadRequest, NeighbourAway, NotFound, Unauthenticated
+from shared.errors import (
+    AppError,
+    BadRequest,
+    MethodNotAllowed,
+    NeighbourAway,
+    NotFound,
+    TooLarge,
+    Unauthenticated,
+)
 from shared.failpoints import failpoint
-from shared.http.errors import problem
+from shared.http.errors import refusal
 from shared.observability import metrics
 
 log = structlog.get_logger()
@@ -30,24 +38,6 @@ _JSON: Final = (b"content-type", b"application/json")
 _TEN: Final = (b"content-length", b"10")  # bytes of _TAKEN
 
 
-class MethodNotAllowed(AppError):
-    """Webhooks are posted."""
-
-    code = "method_not_allowed"
-    status = 405
-    title = "Method not allowed"
-    title_zh = "不支持的方法"
-
-
-class TooLarge(AppError):
-    """No event of the platform is as large as that."""
-
-    code = "too_large"
-    status = 413
-    title = "Request too large"
-    title_zh = "请求过大"
-
-
 class TooSlow(AppError):
     """A body that drips in holds a connection for nothing."""
 
@@ -55,6 +45,9 @@ class TooSlow(AppError):
     status = 408
     title = "Request body not received in time"
     title_zh = "请求体接收超时"
+    meaning_zh = "请求体到达太慢，白白占用连接。"
+    to_do = "Send the body at once, within the seconds that `detail` names."
+    to_do_zh = "请在 `detail` 所示的秒数内一次性发完请求体。"
     retryable = True
 
 
@@ -151,15 +144,14 @@ def _challenge(parsed: dict[str, Any]) -> object:
 
 
 async def _refuse(error: AppError, scope: Scope, receive: Receive, send: Send) -> None:
-    request = Request(scope, receive)
     headers = {"request_id": scope["siyu.request_id"]}
     if isinstance(error, MethodNotAllowed):
         headers["allow"] = "POST"
+    elif isinstance(error, Unauthenticated):
+        headers["www_authenticate"] = "X-Douyin-Signature"  # no API key opens this door
     elif isinstance(error, TooLarge | TooSlow):
         headers["connection"] = "close"
     elif isinstance(error, NeighbourAway):
-        headers["retry_after"] = "1"
         log.info("webhook_not_stored", reason=error.detail)
-    more: dict[str, Any] = {"detail": error.detail, "retryable": error.retryable}
-    response = problem(request, error.status, error.code, error.title, headers=headers, **more)
+    response = refusal(Request(scope, receive), error, **headers)
     await response(scope, receive, send)

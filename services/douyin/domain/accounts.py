@@ -62,6 +62,9 @@ class ClientKeyTaken(Conflict):
     code = "douyin.client_key_taken"
     title = "This Douyin app belongs to another organization"
     title_zh = "该抖音应用已属于其他组织"
+    meaning_zh = "该抖音应用已由其他组织配置。"
+    to_do = "Configure an app of your own, or ask the operator to free this one."
+    to_do_zh = "请配置您自己的抖音应用，或联系运维释放。"
 
 
 class OpenIdTaken(Conflict):
@@ -70,6 +73,9 @@ class OpenIdTaken(Conflict):
     code = "douyin.open_id_taken"
     title = "This Douyin account is bound already"
     title_zh = "该抖音账号已被绑定"
+    meaning_zh = "该抖音账号已绑定到另一个企业号。"
+    to_do = "Bind another Douyin account, or end the other binding first."
+    to_do_zh = "请绑定其他抖音账号，或先解除原有绑定。"
 
 
 class UnknownApp(Invalid):
@@ -78,6 +84,9 @@ class UnknownApp(Invalid):
     code = "douyin.unknown_app"
     title = "The Douyin app is not configured"
     title_zh = "抖音应用未配置"
+    meaning_zh = "该组织没有配置这个抖音应用。"
+    to_do = "Configure the app first: `PUT /v1/douyin-apps/{client_key}`."
+    to_do_zh = "请先配置应用：`PUT /v1/douyin-apps/{client_key}`。"
 
 
 class DemoSecret(Invalid):
@@ -86,3 +95,6 @@ class DemoSecret(Invalid):
     code = "douyin.demo_secret"
     title = "The demo secret is allowed in embedded mode only"
     title_zh = "演示密钥仅允许在内嵌模式使用"
+    meaning_zh = "这个密钥随测试向量公开，只能在一体模式中使用。"
+    to_do = "Use the secret of your own Douyin app."
+    to_do_zh = "请使用您自己的抖音应用密钥。"

@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from services.open_platform.actions.deps import Deps, PreconditionFailed
+from services.open_platform.actions.deps import Deps
 from services.open_platform.actions.policies import publish, with_next_policy
 from services.open_platform.domain.accounts import Account, Organization
 from services.open_platform.store import accounts
 from shared import ids
 from shared.errors import NotFound
+from shared.http.idempotency import EACH_TIME, Once
+from shared.http.versions import UNCONDITIONAL, Precondition, etag
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +54,16 @@ async def get_organization(deps: Deps, organization_id: str) -> Organization:
 
 
 async def create_account(
-    deps: Deps, organization_id: str, new: NewAccount, *, account_id: str | None = None
+    deps: Deps,
+    organization_id: str,
+    new: NewAccount,
+    *,
+    account_id: str | None = None,
+    once: Once[Account] = EACH_TIME,
 ) -> Account:
-    """A new account; its policy is published with it. Raises NotFound."""
+    """A new account; its policy is published with it. Raises NotFound, Replayed."""
     async with deps.database.transaction(organization_id) as tx:
+        await once.begin(tx, organization_id)
         if await accounts.find_organization(tx, organization_id) is None:
             raise NotFound("no such organization")
         account = Account(
@@ -73,6 +81,7 @@ async def create_account(
         )
         await accounts.insert_account(tx, account)
         await publish(tx, account)
+        await once.keep(tx, organization_id, account)
     return account
 
 
@@ -97,9 +106,9 @@ async def change_account(
     account_id: str,
     change: AccountChange,
     *,
-    if_match: int | None = None,
+    expected: Precondition = UNCONDITIONAL,
 ) -> Account:
-    """Change the account if it is still as the caller saw it (None: whatever it is).
+    """Change the account if it is still as the caller saw it.
 
     A new profile is another policy, which is published. Raises NotFound, PreconditionFailed.
     """
@@ -107,8 +116,7 @@ async def change_account(
         account = await accounts.lock_account(tx, organization_id, account_id)
         if account is None:
             raise NotFound("no such account")
-        if if_match is not None and account.row_version != if_match:
-            raise PreconditionFailed("the account was changed since you read it")
+        expected.check(etag(account.row_version))
         wanted = _with(account, change)
         if wanted == account:
             return account

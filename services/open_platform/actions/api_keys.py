@@ -11,6 +11,7 @@ from services.open_platform.store import api_keys
 from shared import ids
 from shared.db import ALL_TENANTS
 from shared.errors import Forbidden, Invalid, NotFound
+from shared.http.idempotency import EACH_TIME, Once
 from shared.http.principal import Principal
 
 EVERY_SCOPE: frozenset[str] = frozenset(Scope)
@@ -27,14 +28,20 @@ class NewKey:
 
 
 async def create_api_key(
-    deps: Deps, organization_id: str, new: NewKey, *, granted_by: AbstractSet[str] = EVERY_SCOPE
+    deps: Deps,
+    organization_id: str,
+    new: NewKey,
+    *,
+    granted_by: AbstractSet[str] = EVERY_SCOPE,
+    once: Once[tuple[ApiKey, str]] = EACH_TIME,
 ) -> tuple[ApiKey, str]:
-    """The new key and its text, which nobody can see again. Raises Forbidden, Invalid."""
+    """The new key and its text, which nobody can see again. Raises Forbidden, Invalid, Replayed."""
     beyond = sorted(set(new.scopes) - granted_by)
     if beyond:
         raise Forbidden(f"a key cannot grant what it lacks: {', '.join(beyond)}", scope=beyond[0])
     text = shape.spelled(new.mode, deps.chance())
     async with deps.database.transaction(organization_id) as tx:
+        await once.begin(tx, organization_id)
         if new.expires_at is not None and not await api_keys.is_ahead(tx, new.expires_at):
             raise Invalid("expires_at must lie ahead", pointer="#/expires_at")
         key_id = ids.new("key")
@@ -51,8 +58,9 @@ async def create_api_key(
             last_used_at=None,
         )
         await api_keys.insert_key(tx, made, shape.digest(deps.pepper, text))
-        kept = await api_keys.find_key(tx, organization_id, key_id)
-    return kept or made, text
+        kept = await api_keys.find_key(tx, organization_id, key_id) or made
+        await once.keep(tx, organization_id, (kept, text))
+    return kept, text
 
 
 async def list_api_keys(deps: Deps, organization_id: str, after: str, most: int) -> list[ApiKey]:

@@ -1,20 +1,10 @@
-"""What the actions are given to work with, and the refusal that they share."""
+"""What the actions are given to work with."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from shared.db import Database
-from shared.errors import AppError
 from shared.http.principal import Tokens
-
-
-class PreconditionFailed(AppError):
-    """Somebody changed the thing since the caller read it."""
-
-    code = "precondition_failed"
-    status = 412
-    title = "Changed by somebody else"
-    title_zh = "内容已被他人修改"
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from services.open_platform.actions.deps import Deps, PreconditionFailed
+from services.open_platform.actions.deps import Deps
 from services.open_platform.domain.accounts import Account
 from services.open_platform.domain.policy import Resolved, Value, resolve
 from services.open_platform.domain.policy_keys import KINDS
@@ -12,6 +12,7 @@ from shared.contracts.envelope import Envelope, Origin
 from shared.contracts.events.open_platform import PolicyChanged
 from shared.db import ALL_TENANTS, Tx
 from shared.errors import Invalid, NotFound
+from shared.http.versions import UNCONDITIONAL, Precondition, etag
 
 _STALE_AT_ONCE = 200
 
@@ -33,25 +34,30 @@ async def override(
     account_id: str,
     entry: tuple[str, Value],
     *,
-    if_match: int | None = None,
+    expected: Precondition = UNCONDITIONAL,
 ) -> tuple[Account, Policy]:
     """Let this value hold under this key. Raises Invalid, NotFound, PreconditionFailed."""
     key, value = entry
     _check(key, value)
     async with deps.database.transaction(organization_id) as tx:
-        account = await _locked(tx, organization_id, account_id, if_match)
+        account = await _locked(tx, organization_id, account_id, expected)
         if await policies.put_override(tx, organization_id, account_id, key, value):
             account = await _changed(tx, account)
         return account, await resolved_for(tx, account)
 
 
 async def take_back(
-    deps: Deps, organization_id: str, account_id: str, key: str, *, if_match: int | None = None
+    deps: Deps,
+    organization_id: str,
+    account_id: str,
+    key: str,
+    *,
+    expected: Precondition = UNCONDITIONAL,
 ) -> None:
     """Let the organization's or the profile's value hold again; nothing happens if it did."""
     _check_key(key)
     async with deps.database.transaction(organization_id) as tx:
-        account = await _locked(tx, organization_id, account_id, if_match)
+        account = await _locked(tx, organization_id, account_id, expected)
         if await policies.drop_override(tx, organization_id, account_id, key):
             await _changed(tx, account)
 
@@ -126,12 +132,11 @@ def with_next_policy(tx: Tx, account: Account) -> Account:
     )
 
 
-async def _locked(tx: Tx, organization_id: str, account_id: str, if_match: int | None) -> Account:
+async def _locked(tx: Tx, organization_id: str, account_id: str, expected: Precondition) -> Account:
     account = await accounts.lock_account(tx, organization_id, account_id)
     if account is None:
         raise NotFound("no such account")
-    if if_match is not None and account.row_version != if_match:
-        raise PreconditionFailed("the policy is another one by now")
+    expected.check(etag(account.row_version))
     return account
 
 

@@ -3,27 +3,30 @@
 from typing import Annotated, Literal
 from zoneinfo import available_timezones
 
-from fastapi import Header, Response
+from fastapi import Response
 from pydantic import AfterValidator, Field
 
 from services.open_platform.actions import accounts as actions
 from services.open_platform.actions.accounts import AccountChange, NewAccount
-from services.open_platform.actions.deps import PreconditionFailed
 from services.open_platform.api.shapes import (
     Manager,
     PlatformCursors,
     PlatformDeps,
-    PreconditionRequired,
-    RequiredVersion,
     Timestamp,
-    etag,
 )
 from services.open_platform.domain.accounts import Account
-from shared.errors import NotFound
+from shared.errors import NotFound, PreconditionFailed, PreconditionRequired
 from shared.http.errors import errors
+from shared.http.idempotency import (
+    IdempotencyKeyInUse,
+    IdempotencyKeyReused,
+    Once,
+    OptionalKey,
+)
 from shared.http.models import Id, RequestModel, ResponseModel, ShortText, Text
 from shared.http.pages import AskedPage
 from shared.http.routing import Router
+from shared.http.versions import RequiredVersion, etag
 
 router = Router(tags=["accounts"])
 
@@ -103,18 +106,22 @@ async def list_accounts(
     after = cursors.read(page.cursor, *belongs)[0] if page.cursor else ""
     found = await actions.list_accounts(deps, caller.organization_id, after, page.limit)
     more = cursors.write([found[-1].id], *belongs) if len(found) == page.limit else None
-    return AccountPage(data=[_out(account) for account in found], next_cursor=more)
+    return AccountPage(data=[_out(account) for account in found], next_cursor=page.then(more))
 
 
 @router.post(
-    "/v1/accounts", operation_id="create_account", status_code=201, responses=errors(NotFound)
+    "/v1/accounts",
+    operation_id="create_account",
+    status_code=201,
+    responses=errors(NotFound, IdempotencyKeyReused, IdempotencyKeyInUse),
 )
 async def create_account(
-    body: AccountIn, caller: Manager, deps: PlatformDeps, response: Response
+    body: AccountIn, key: OptionalKey, caller: Manager, deps: PlatformDeps, response: Response
 ) -> AccountOut:
     """A new account. Its policy starts as that of the profile."""
     new = NewAccount(body.name, body.timezone, body.profile, body.settings)
-    made = await actions.create_account(deps, caller.organization_id, new)
+    once = Once(key, _out)
+    made = await actions.create_account(deps, caller.organization_id, new, once=once)
     response.headers["location"] = f"/v1/accounts/{made.id}"
     response.headers["etag"] = etag(made.row_version)
     return _out(made)
@@ -123,22 +130,14 @@ async def create_account(
 @router.get(
     "/v1/accounts/{account_id}",
     operation_id="get_account",
-    responses={**errors(NotFound), 304: {"description": "unchanged since `If-None-Match`"}},
-    response_model=AccountOut,
+    responses=errors(NotFound),
 )
 async def get_account(
-    account_id: Id,
-    caller: Manager,
-    deps: PlatformDeps,
-    response: Response,
-    if_none_match: Annotated[str | None, Header(max_length=100)] = None,
-) -> AccountOut | Response:
+    account_id: Id, caller: Manager, deps: PlatformDeps, response: Response
+) -> AccountOut:
     """One account, with the ETag that a change needs."""
     found = await actions.get_account(deps, caller.organization_id, account_id)
-    tag = etag(found.row_version)
-    if if_none_match == tag:
-        return Response(status_code=304, headers={"etag": tag})
-    response.headers["etag"] = tag
+    response.headers["etag"] = etag(found.row_version)
     return _out(found)
 
 
@@ -150,7 +149,7 @@ async def get_account(
 async def change_account(
     account_id: Id,
     body: AccountPatch,
-    version: RequiredVersion,
+    expected: RequiredVersion,
     caller: Manager,
     deps: PlatformDeps,
     response: Response,
@@ -158,7 +157,7 @@ async def change_account(
     """Change name, time zone, profile or settings; a new profile is a new policy."""
     change = AccountChange(body.name, body.timezone, body.profile, body.settings)
     changed = await actions.change_account(
-        deps, caller.organization_id, account_id, change, if_match=version
+        deps, caller.organization_id, account_id, change, expected=expected
     )
     response.headers["etag"] = etag(changed.row_version)
     return _out(changed)

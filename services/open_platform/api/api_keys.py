@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field
 from services.open_platform.actions import api_keys as actions
 from services.open_platform.actions.api_keys import NewKey
 from services.open_platform.api.shapes import (
+    AppSealer,
     Manager,
     PlatformCursors,
     PlatformDeps,
@@ -16,6 +17,12 @@ from services.open_platform.api.shapes import (
 from services.open_platform.domain.api_keys import ApiKey, KeyMode, Scope
 from shared.errors import NotFound
 from shared.http.errors import errors
+from shared.http.idempotency import (
+    IdempotencyKeyInUse,
+    IdempotencyKeyReused,
+    Once,
+    OptionalKey,
+)
 from shared.http.models import FROM_TEXT, AskedTime, Id, RequestModel, ResponseModel, ShortText
 from shared.http.pages import AskedPage
 from shared.http.routing import Router
@@ -84,17 +91,27 @@ async def list_api_keys(
     after = cursors.read(page.cursor, *belongs)[0] if page.cursor else ""
     found = await actions.list_api_keys(deps, caller.organization_id, after, page.limit)
     more = cursors.write([found[-1].id], *belongs) if len(found) == page.limit else None
-    return ApiKeyPage(data=[ApiKeyOut(**_fields(key)) for key in found], next_cursor=more)
-
-
-@router.post("/v1/api-keys", operation_id="create_api_key", status_code=201, responses=errors())
-async def create_api_key(body: ApiKeyIn, caller: Manager, deps: PlatformDeps) -> NewApiKeyOut:
-    """A new key, shown this one time."""
-    new = NewKey(body.name, tuple(body.scopes), body.mode, body.expires_at)
-    made, text = await actions.create_api_key(
-        deps, caller.organization_id, new, granted_by=caller.scopes
+    return ApiKeyPage(
+        data=[ApiKeyOut(**_fields(key)) for key in found], next_cursor=page.then(more)
     )
-    return NewApiKeyOut(**_fields(made), api_key=text)
+
+
+@router.post(
+    "/v1/api-keys",
+    operation_id="create_api_key",
+    status_code=201,
+    responses=errors(IdempotencyKeyReused, IdempotencyKeyInUse),
+)
+async def create_api_key(
+    body: ApiKeyIn, key: OptionalKey, caller: Manager, deps: PlatformDeps, sealer: AppSealer
+) -> NewApiKeyOut:
+    """A new key, shown this one time; and for 72 hours to whoever repeats the request under its key."""
+    new = NewKey(body.name, tuple(body.scopes), body.mode, body.expires_at)
+    once = Once(key, _shown, sealer=sealer)
+    made = await actions.create_api_key(
+        deps, caller.organization_id, new, granted_by=caller.scopes, once=once
+    )
+    return _shown(made)
 
 
 @router.delete(
@@ -106,6 +123,10 @@ async def create_api_key(body: ApiKeyIn, caller: Manager, deps: PlatformDeps) ->
 async def revoke_api_key(key_id: Id, caller: Manager, deps: PlatformDeps) -> None:
     """End a key. Every process stops taking it within 60 seconds; repeated, nothing changes."""
     await actions.revoke_api_key(deps, caller.organization_id, key_id)
+
+
+def _shown(made: tuple[ApiKey, str]) -> NewApiKeyOut:
+    return NewApiKeyOut(**_fields(made[0]), api_key=made[1])
 
 
 def _fields(key: ApiKey) -> dict[str, Any]:  # Any: fields of several types

@@ -6,19 +6,17 @@ from fastapi import Path, Response
 from pydantic import Field, StrictBool, StrictFloat, StrictInt
 
 from services.open_platform.actions import policies as actions
-from services.open_platform.actions.deps import PreconditionFailed
 from services.open_platform.api.shapes import (
     Manager,
-    OptionalVersion,
     PlatformDeps,
     Timestamp,
-    etag,
 )
 from services.open_platform.domain.accounts import Account
-from shared.errors import NotFound
+from shared.errors import NotFound, PreconditionFailed, PreconditionRequired
 from shared.http.errors import errors
 from shared.http.models import Id, RequestModel, ResponseModel, ShortText, Text
 from shared.http.routing import Router
+from shared.http.versions import RequiredVersion, etag
 
 router = Router(tags=["policy"])
 
@@ -68,20 +66,22 @@ async def get_policy(
 @router.put(
     "/v1/accounts/{account_id}/policy/{key}",
     operation_id="override_policy",
-    responses=errors(NotFound, PreconditionFailed),
+    responses=errors(NotFound, PreconditionFailed, PreconditionRequired),
 )
-async def override_policy(
+async def override_policy(  # noqa: PLR0913, PLR0917  each one is a part of the request
     account_id: Id,
     key: Key,
     body: OverrideIn,
-    version: OptionalVersion,
+    expected: RequiredVersion,
     caller: Manager,
     deps: PlatformDeps,
+    response: Response,
 ) -> PolicyOut:
     """Override one key for this account; it holds for new decisions as soon as it is heard."""
     account, policy = await actions.override(
-        deps, caller.organization_id, account_id, (key, body.value), if_match=version
+        deps, caller.organization_id, account_id, (key, body.value), expected=expected
     )
+    response.headers["etag"] = etag(account.row_version)
     return _out(account, policy)
 
 
@@ -89,13 +89,13 @@ async def override_policy(
     "/v1/accounts/{account_id}/policy/{key}",
     operation_id="take_back_policy_override",
     status_code=204,
-    responses=errors(NotFound, PreconditionFailed),
+    responses=errors(NotFound, PreconditionFailed, PreconditionRequired),
 )
 async def take_back_policy_override(
-    account_id: Id, key: Key, version: OptionalVersion, caller: Manager, deps: PlatformDeps
+    account_id: Id, key: Key, expected: RequiredVersion, caller: Manager, deps: PlatformDeps
 ) -> None:
     """Let the organization's or the profile's value hold again; without an override nothing happens."""
-    await actions.take_back(deps, caller.organization_id, account_id, key, if_match=version)
+    await actions.take_back(deps, caller.organization_id, account_id, key, expected=expected)
 
 
 def _out(account: Account, policy: actions.Policy) -> PolicyOut:

@@ -60,10 +60,10 @@ async def test_an_override_holds_is_told_and_can_be_taken_back(platform: Platfor
     account = await platform.an_account()
     path = f"/v1/accounts/{account}/policy/{LIMIT}"
 
-    put = await platform.ok("PUT", path, {"value": 3})
+    put = await platform.ok("PUT", path, {"value": 3}, if_match="*")
     assert put["policy_version"] == 2
     assert await value(platform, account) == (3, "account")
-    assert (await platform.ask("DELETE", path)).status_code == 204
+    assert (await platform.ask("DELETE", path, if_match="*")).status_code == 204
     assert await value(platform, account) == (6, "profile")
 
     told = [one["data"] for one in await platform.published()]
@@ -78,16 +78,16 @@ async def test_the_same_override_again_is_no_change(platform: PlatformWorld) -> 
     account = await platform.an_account()
     path = f"/v1/accounts/{account}/policy/{LIMIT}"
     for _ in range(2):
-        assert (await platform.ok("PUT", path, {"value": 3}))["policy_version"] == 2
+        assert (await platform.ok("PUT", path, {"value": 3}, if_match="*"))["policy_version"] == 2
     for _ in range(2):
-        assert (await platform.ask("DELETE", path)).status_code == 204
+        assert (await platform.ask("DELETE", path, if_match="*")).status_code == 204
     assert len(await platform.published()) == 3
 
 
 async def test_nothing_can_be_overridden_by_nothing(platform: PlatformWorld) -> None:
     account = await platform.an_account(profile="openapi_2025")
     path = f"/v1/accounts/{account}/policy/dm.reply.window_hours"
-    await platform.ok("PUT", path, {"value": None})
+    await platform.ok("PUT", path, {"value": None}, if_match="*")
     assert await value(platform, account, "dm.reply.window_hours") == (None, "account")
 
 
@@ -95,7 +95,7 @@ async def test_what_the_organization_sets_holds_for_accounts_without_their_own(
     platform: PlatformWorld,
 ) -> None:
     own, other = await platform.an_account(), await platform.an_account()
-    await platform.ok("PUT", f"/v1/accounts/{own}/policy/{LIMIT}", {"value": 3})
+    await platform.ok("PUT", f"/v1/accounts/{own}/policy/{LIMIT}", {"value": 3}, if_match="*")
     await policies.override_for_all(platform.deps, platform.organization, LIMIT, 4)
     assert await value(platform, own) == (3, "account")
     assert await value(platform, other) == (4, "organization")
@@ -108,7 +108,7 @@ async def test_what_the_organization_sets_holds_for_accounts_without_their_own(
 async def test_another_profile_is_another_policy(platform: PlatformWorld) -> None:
     account = await platform.an_account()
     path = f"/v1/accounts/{account}"
-    changed = await platform.ok("PATCH", path, {"profile": "openapi_2025"}, if_match='"v1"')
+    changed = await platform.ok("PATCH", path, {"profile": "openapi_2025"}, if_match='"1"')
     assert changed["policy_version"] == 2
     told = (await platform.published())[-1]["data"]
     assert (told["profile"], told["values"]["dm.reply.applies_to"]) == ("openapi_2025", "everyone")
@@ -123,6 +123,9 @@ async def test_an_override_of_a_policy_that_was_changed_meanwhile_can_be_prevent
     await platform.ok("PUT", f"{path}/{LIMIT}", {"value": 3}, if_match=tag)
     stale = await platform.ask("PUT", f"{path}/{LIMIT}", {"value": 5}, if_match=tag)
     assert stale.status_code == 412
+    for verb in ("PUT", "DELETE"):
+        unsaid = await platform.ask(verb, f"{path}/{LIMIT}", {"value": 5})
+        assert (unsaid.status_code, unsaid.json()["code"]) == (428, "precondition_required")
     assert await value(platform, account) == (3, "account")
 
 
@@ -144,7 +147,7 @@ async def test_an_override_that_does_not_fit_is_refused_and_changes_nothing(
     platform: PlatformWorld, key: str, body: dict[str, Any], pointer: str | None
 ) -> None:
     account = await platform.an_account()
-    answer = await platform.ask("PUT", f"/v1/accounts/{account}/policy/{key}", body)
+    answer = await platform.ask("PUT", f"/v1/accounts/{account}/policy/{key}", body, if_match="*")
     assert answer.status_code == 422
     if pointer:
         assert answer.json()["errors"][0]["pointer"] == pointer
@@ -153,7 +156,9 @@ async def test_an_override_that_does_not_fit_is_refused_and_changes_nothing(
 
 async def test_an_unknown_key_cannot_be_taken_back(platform: PlatformWorld) -> None:
     account = await platform.an_account()
-    answer = await platform.ask("DELETE", f"/v1/accounts/{account}/policy/dm.unheard_of")
+    answer = await platform.ask(
+        "DELETE", f"/v1/accounts/{account}/policy/dm.unheard_of", if_match="*"
+    )
     assert answer.status_code == 422
 
 

@@ -2,18 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from datetime import datetime
+from typing import Annotated
 
 import httpx2
 import pytest
 import sqlalchemy as sa
-from fastapi import Response
 
-from shared.errors import AppError
 from shared.http import idempotency
-from shared.http.idempotency import RequiredKey
+from shared.http.idempotency import Once, OptionalKey, RequiredKey
 from shared.http.middleware import Doorkeeper
-from shared.http.models import RequestModel
+from shared.http.models import RequestModel, ResponseModel
 from shared.http.principal import Principal, caller_with
 from shared.http.routing import Router
 from shared.runtime import Resources, new_api
@@ -27,34 +26,36 @@ class WordIn(RequestModel):
     word: str
 
 
-class AnsweredBefore(AppError):
-    """Somebody with the same key was quicker: leave the transaction without an effect."""
+class WordOut(ResponseModel):
+    said: str
+    at: datetime
 
 
 def words(resources: Resources) -> Router:
-    """An endpoint as every service writes it: the effect and its answer in one transaction."""
+    """Endpoints as every service writes them: the effect and its answer in one transaction."""
     router = Router()
     database = resources.database(HEARER)
 
+    async def spoken(organization: str, body: WordIn, once: Once[WordOut]) -> WordOut:
+        async with database.transaction(organization) as tx:
+            await once.begin(tx, organization)
+            await tx.execute(sa.text("INSERT INTO effect VALUES (:word)"), {"word": body.word})
+            if body.word == "slowly":
+                await asyncio.sleep(0.3)
+            said = WordOut(said=body.word, at=tx.now)
+            await once.keep(tx, organization, said)
+            return said
+
+    def shown(said: WordOut) -> WordOut:
+        return said
+
     @router.post("/v1/words", status_code=202)
-    async def say(
-        body: WordIn, key: RequiredKey, caller: Writer, response: Response
-    ) -> dict[str, Any]:
-        try:
-            async with database.transaction(caller.organization_id) as tx:
-                if found := await idempotency.find(tx, caller.organization_id, key):
-                    response.status_code = found.status
-                    return found.body | {"again": True}
-                await tx.execute(sa.text("INSERT INTO effect VALUES (:word)"), {"word": body.word})
-                answer = {"said": body.word, "at": str(tx.now)}
-                if await idempotency.keep(tx, caller.organization_id, key, 202, answer):
-                    raise AnsweredBefore
-        except AnsweredBefore:
-            async with database.transaction(caller.organization_id) as tx:
-                first = await idempotency.find(tx, caller.organization_id, key)
-                assert first is not None
-                return first.body | {"again": True}
-        return answer
+    async def say(body: WordIn, key: RequiredKey, caller: Writer) -> WordOut:
+        return await spoken(caller.organization_id, body, Once(key, shown, 202))
+
+    @router.post("/v1/secrets", status_code=201)
+    async def whisper(body: WordIn, key: OptionalKey, caller: Writer) -> WordOut:
+        return await spoken(caller.organization_id, body, Once(key, shown, sealer=resources.sealer))
 
     return router
 
@@ -66,14 +67,18 @@ class Client:
         self.road, self._http = road, http
 
     async def say(
-        self, word: str, key: str | None = KEY, organization: str = "org_1"
+        self,
+        word: str,
+        key: str | None = KEY,
+        organization: str = "org_1",
+        path: str = "/v1/words",
     ) -> httpx2.Response:
         tokens = self.road.process("api").tokens
         token = tokens.issue(Principal(organization, "key_1", frozenset({"dm:send"})))
         headers = {"Authorization": f"Bearer {token}"}
         if key is not None:
             headers["Idempotency-Key"] = key
-        return await self._http.post("/v1/words", json={"word": word}, headers=headers)
+        return await self._http.post(path, json={"word": word}, headers=headers)
 
 
 @pytest.fixture
@@ -89,13 +94,42 @@ async def client(road: Road) -> AsyncIterator[Client]:
 async def test_the_same_request_gets_the_same_answer_and_has_one_effect(client: Client) -> None:
     first, second = await client.say("hello"), await client.say("hello")
     assert (first.status_code, second.status_code) == (202, 202)
-    assert second.json() == first.json() | {"again": True}
+    assert second.json() == first.json()
+    assert "idempotency-replayed" not in first.headers
+    assert second.headers["idempotency-replayed"] == "true"
     assert await client.road.effects() == ["hello"]
 
 
 async def test_a_quoted_key_is_the_same_key(client: Client) -> None:
     await client.say("hello", KEY)
-    assert (await client.say("hello", f'"{KEY}"')).json()["again"] is True
+    answer = await client.say("hello", f'"{KEY}"')
+    assert answer.headers["idempotency-replayed"] == "true"
+
+
+async def test_where_a_key_is_optional_each_request_without_one_is_new(client: Client) -> None:
+    for key in (None, None, KEY, KEY):
+        assert (await client.say("hello", key, path="/v1/secrets")).status_code == 201
+    assert await client.road.effects() == ["hello"] * 3
+
+
+async def test_an_answer_with_a_secret_is_kept_sealed_and_given_again(client: Client) -> None:
+    first = await client.say("canary", path="/v1/secrets")
+    second = await client.say("canary", path="/v1/secrets")
+    assert second.json() == first.json()
+    rows = await client.road.sql(f"SELECT body FROM {HEARER}.idempotency_key")
+    assert [b"canary" in bytes(row[0]) for row in rows] == [False]
+
+
+async def test_the_same_request_while_the_first_is_running_is_told_to_wait(client: Client) -> None:
+    running = asyncio.create_task(client.say("slowly"))
+    await asyncio.sleep(0.1)
+    early = await client.say("slowly")
+    assert (early.status_code, early.json()["code"]) == (409, "idempotency_key_in_use")
+    assert early.headers["retry-after"] == "1"
+    assert early.json()["retryable"] is True
+    assert (await running).status_code == 202
+    assert (await client.say("slowly")).json() == (await running).json()
+    assert await client.road.effects() == ["slowly"]
 
 
 async def test_another_request_under_the_same_key_is_refused(client: Client) -> None:
@@ -118,11 +152,12 @@ async def test_a_request_without_a_proper_key_is_refused(client: Client) -> None
     assert await client.road.effects() == []
 
 
-async def test_two_at_once_have_one_effect_and_one_answer(client: Client) -> None:
+async def test_many_at_once_have_one_effect_and_one_answer(client: Client) -> None:
     answers = await asyncio.gather(*(client.say("hello") for _ in range(6)))
-    assert {answer.status_code for answer in answers} == {202}
-    assert len({answer.json()["at"] for answer in answers}) == 1
-    assert sum("again" not in answer.json() for answer in answers) == 1
+    assert {answer.status_code for answer in answers} <= {202, 409}
+    given = [answer.json()["at"] for answer in answers if answer.status_code == 202]
+    assert len(set(given)) == 1
+    assert (await client.say("hello")).json()["at"] == given[0]
     assert await client.road.effects() == ["hello"]
 
 

@@ -60,9 +60,12 @@ async def make_thing(body: ThingIn) -> dict[str, str]:
 async def list_things(
     caller: Reader, page: AskedPage, name: Annotated[str | None, Query(max_length=20)] = None
 ) -> dict[str, Any]:
+    more = None
     if page.cursor:
         CURSORS.read(page.cursor, "things", caller.organization_id)
-    return {"limit": page.limit, "name": name}
+    else:
+        more = CURSORS.write([1], "things", caller.organization_id)
+    return {"limit": page.limit, "name": name, "next_cursor": page.then(more)}
 
 
 @router.get("/v1/things/{kind}")
@@ -102,6 +105,7 @@ def problem(answer: httpx2.Response, status: int, code: str) -> dict[str, Any]:
     assert (found["status"], found["code"], found["type"]) == (status, code, f"/problems/{code}")
     assert found["request_id"] == answer.headers["request-id"]
     assert found["instance"] == answer.request.url.path
+    assert answer.headers["content-language"] == "en"
     assert isinstance(found["retryable"], bool)
     assert found["title"]
     assert found["detail"]
@@ -112,11 +116,21 @@ async def test_401_without_a_credential(http: httpx2.AsyncClient) -> None:
     answer = await http.get("/v1/things")
     problem(answer, 401, "unauthenticated")
     assert answer.headers["www-authenticate"] == "Bearer"
+    assert "ratelimit" not in answer.headers, "who did not say who he is learns of no limit"
+
+
+async def test_401_for_a_credential_that_is_not_good(http: httpx2.AsyncClient) -> None:
+    answer = await http.get("/v1/things", headers={"Authorization": "Bearer x.y.z"})
+    problem(answer, 401, "unauthenticated")
+    assert answer.headers["www-authenticate"] == 'Bearer error="invalid_token"'
+    assert "ratelimit" not in answer.headers
 
 
 async def test_403_names_the_scope_that_is_missing(http: httpx2.AsyncClient) -> None:
     answer = await http.get("/v1/things", headers=caller("dm:send"))
     assert problem(answer, 403, "forbidden")["scope"] == "dm:read"
+    said = 'Bearer error="insufficient_scope", scope="dm:read"'
+    assert answer.headers["www-authenticate"] == said
     assert (await http.get("/v1/things", headers=caller("dm:read"))).status_code == 200
 
 
@@ -335,9 +349,44 @@ async def test_a_body_of_just_under_a_megabyte_is_read(http: httpx2.AsyncClient)
 
 
 async def test_titles_speak_chinese_when_asked(http: httpx2.AsyncClient) -> None:
-    for path, title in (("/v1/things/missing", "未找到"), ("/nowhere", "未找到")):
+    for path, title in (
+        ("/v1/things/missing", "未找到"),
+        ("/nowhere", "未找到"),
+        ("/nul%00", "请求无法理解"),
+    ):
         answer = await http.get(path, headers={"accept-language": "zh-CN,zh;q=0.9"})
-        assert answer.json()["title"] == title
+        assert (answer.json()["title"], answer.headers["content-language"]) == (title, "zh")
+
+
+async def test_what_was_read_has_a_tag_and_is_not_sent_to_who_has_it(
+    http: httpx2.AsyncClient,
+) -> None:
+    first = await http.get("/v1/things/blue")
+    again = await http.get("/v1/things/blue", headers={"if-none-match": first.headers["etag"]})
+    other = await http.get("/v1/things/red", headers={"if-none-match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert again.headers["etag"] == first.headers["etag"]
+    assert again.headers["request-id"] != first.headers["request-id"]
+    assert (other.status_code, other.json()) == (200, {"kind": "red"})
+
+
+async def test_the_next_page_is_linked_with_what_else_was_asked(http: httpx2.AsyncClient) -> None:
+    answer = await http.get("/v1/things?limit=2&name=a%20%3E", headers=caller("dm:read"))
+    link = answer.headers["link"]
+    assert link.startswith("</v1/things?limit=2&name=a+%3E&cursor=")
+    assert link.endswith('>; rel="next"')
+    place = link.removeprefix("<").removesuffix('>; rel="next"')
+    last = await http.get(place, headers=caller("dm:read"))
+    assert (last.status_code, "link" in last.headers) == (200, False)
+    assert last.json() == {"limit": 2, "name": "a >", "next_cursor": None}
+
+
+async def test_every_answer_to_a_caller_tells_its_limits(http: httpx2.AsyncClient) -> None:
+    for scope, status in (("dm:read", 200), ("dm:send", 403)):
+        answer = await http.get("/v1/things", headers=caller(scope))
+        assert answer.status_code == status
+        assert answer.headers["ratelimit-policy"].startswith('"api";q=600;w=60;pk=:')
+        assert answer.headers["ratelimit"].startswith('"api";r=')
 
 
 def test_every_error_has_a_code_of_its_own() -> None:

@@ -1,6 +1,8 @@
 """Events in: what fans do, how sends end, what accounts may, who follows."""
 
+import json
 from functools import partial
+from typing import Any
 
 from services.direct_messages import actions
 from services.direct_messages.actions import Answered, Deps, Heard
@@ -90,8 +92,26 @@ def _message(deps: Deps, envelope: Envelope) -> Heard:
         at=event.window_opened_at,
     )
     return Heard(
-        envelope, inbound, event.open_id, event.conversation_id, event.kind, event.created_at
+        envelope,
+        inbound,
+        event.open_id,
+        event.conversation_id,
+        event.kind,
+        event.created_at,
+        content=_content(deps, envelope, event) if event.text is None else None,
     )
+
+
+def _content(deps: Deps, envelope: Envelope, event: MessageReceived) -> dict[str, Any] | None:
+    """What came with a message that is no text: the video that was shared, the card as filled in."""
+    if event.card is None:
+        return None if event.item_id is None else {"item_id": event.item_id}
+    answers = json.loads(deps.sealer.open(envelope.organization_id, event.card.answers))
+    return {
+        "card_id": event.card.card_id,
+        "status": event.card.status,
+        "answers": [{"label": clean(label), "value": clean(value)} for label, value in answers],
+    }
 
 
 def _entry(envelope: Envelope) -> Heard:

@@ -24,6 +24,7 @@ from shared.errors import (
     UnsupportedMediaType,
 )
 from shared.http.idempotency import IdempotencyKeyInUse, Replayed
+from shared.http.models import TAG
 
 log = structlog.get_logger()
 
@@ -137,7 +138,9 @@ def _headers_of(request: Request, error: AppError) -> dict[str, str]:
 
 
 def _pointer(location: tuple[int | str, ...]) -> str:
-    return "#/" + "/".join(str(part).replace("~", "~0").replace("/", "~1") for part in location[1:])
+    # the tag of a union says which kind was meant, and is no part of the input
+    parts = [str(part) for part in location[1:] if not str(part).startswith(TAG)]
+    return "#/" + "/".join(part.replace("~", "~0").replace("/", "~1") for part in parts)
 
 
 def answer_problems(app: FastAPI) -> None:

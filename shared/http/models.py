@@ -37,11 +37,18 @@ def _is_rfc3339(given: object) -> object:
 
 
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
+TAG = "kind:"  # begins the tags of unions; a pointer to an input does not name them
 FROM_TEXT = Field(strict=False)  # for what JSON can only write as a string: an enum
 AskedTime = Annotated[AwareDatetime, FROM_TEXT, BeforeValidator(_is_rfc3339)]
 
 
 Id = Text  # in an address: one that nobody has, however it looks, is not found
+
+
+def by_kind(given: object) -> str | None:
+    """The tag of a union that is told apart by `kind`; without one it is a text."""
+    kind = given.get("kind", "text") if isinstance(given, dict) else getattr(given, "kind", None)
+    return TAG + kind if isinstance(kind, str) else None
 
 
 class RequestModel(BaseModel):

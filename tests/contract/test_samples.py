@@ -17,6 +17,15 @@ SAMPLES: list[dict[str, Any]] = json.loads(
 MODELS = {(event.type, event.version): event for event in every_event()}
 
 
+def only(told: Any, stored: Any) -> Any:
+    """What is told, without what was added since the sample was stored."""
+    if isinstance(stored, dict):
+        return {name: only(told[name], part) for name, part in stored.items()}
+    if isinstance(stored, list):
+        return [only(t, s) for t, s in zip(told, stored, strict=True)]
+    return told
+
+
 def test_every_event_has_a_sample() -> None:
     sampled = {(sample["type"], sample["version"]) for sample in SAMPLES}
     assert sampled == set(MODELS)
@@ -28,4 +37,4 @@ def test_a_sample_still_decodes_and_says_what_it_said(sample: dict[str, Any]) ->
     envelope = Envelope.load(orjson.dumps(sample))
     model = MODELS[envelope.type, envelope.version]
     told = model.model_validate(envelope.data).model_dump(mode="json")
-    assert {name: told[name] for name in sample["data"]} == sample["data"]
+    assert only(told, sample["data"]) == sample["data"]

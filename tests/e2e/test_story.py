@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
+from services.direct_messages.domain.items import wording
 from services.embedded.demo import RULES
 from tests.e2e import wire
 from tests.e2e.house import House, eventually, texts
 
-REPLIES = {rule.name: rule.replies[0].text for rule in RULES}
+REPLIES = {rule.name: wording(rule.replies[0]) for rule in RULES}
 FAN = "fan-open-id-0001"
 
 

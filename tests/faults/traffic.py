@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
+from services.direct_messages.domain.items import wording
 from services.embedded.demo import RULES
 from tests.e2e import wire
 from tests.e2e.wire import Inbound
 
-REPLIES = {rule.name: rule.replies[0].text for rule in RULES}
+REPLIES = {rule.name: wording(rule.replies[0]) for rule in RULES}
 # what a fan may write, and the rule that it fires; no text fires two rules
 PHRASES = {
     "问价格": "{n} 号连衣裙多少钱呀 👗",

@@ -7,6 +7,7 @@ then everything is read and decided again; quota answers the same operation the 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 import structlog
 
@@ -51,6 +52,7 @@ class Heard:
     kind: str  # the platform's word
     created_at: datetime  # by the platform's clock
     learnt: FanFacts | None = None  # of a follow
+    content: dict[str, Any] | None = None  # what came with a message that is no text
 
     @property
     def fan(self) -> Fan:
@@ -215,6 +217,7 @@ def _plan(heard: Heard, decision: Decision, *, has_conversation: bool) -> Plan:
     return Plan(
         envelope=heard.envelope,
         kind=heard.kind,
+        content=heard.content,
         fan_open_id=heard.fan_open_id,
         conversation_id=decision.after.id if has_conversation else None,
         platform_conversation_id=decision.after.platform_conversation_id,

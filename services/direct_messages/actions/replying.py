@@ -11,6 +11,13 @@ from services.direct_messages.actions.errors import NoReplyContext, NotUnknown, 
 from services.direct_messages.actions.settling import OPERATION_PREFIX, owner_change
 from services.direct_messages.domain import conversations as domain
 from services.direct_messages.domain.conversations import Context, Conversation, Owner, Reason
+from services.direct_messages.domain.items import (
+    Item,
+    content_of,
+    item_faults,
+    text_of,
+    wording,
+)
 from services.direct_messages.domain.messages import (
     Actor,
     Message,
@@ -19,11 +26,10 @@ from services.direct_messages.domain.messages import (
     State,
 )
 from services.direct_messages.domain.policy import Policy
-from services.direct_messages.domain.texts import has_external_link
 from shared import ids
 from shared.contracts.api.quota import Denied, ReserveRequest, Window
 from shared.contracts.envelope import Envelope, Origin
-from shared.contracts.events.direct_messages import SendRequested, TextItem
+from shared.contracts.events.direct_messages import SendItem, SendRequested
 from shared.db import Tx
 from shared.errors import Invalid, NeighbourAway, NotFound
 from shared.http.idempotency import IdempotencyKey, Once
@@ -36,7 +42,8 @@ class Reply:
     """What a person wants to say."""
 
     conversation_id: str
-    text: str
+    item: Item
+    place: str  # where the item stands in what they sent (a JSON pointer)
     supersedes: str | None  # the unknown operation that this one sends again
 
 
@@ -52,7 +59,7 @@ class _Ready:
 async def reply(
     deps: Deps, organization_id: str, key: IdempotencyKey, wanted: Reply, once: Once[Answer]
 ) -> Answer:
-    """Send the text within the fan's quota, once a key.
+    """Send the item within the fan's quota, once a key.
 
     Raises NotFound, Invalid, NoReplyContext, NotUnknown, QuotaExhausted, NeighbourAway, Replayed.
     """
@@ -99,12 +106,9 @@ async def _prepare(
     if found is None:
         raise NotFound("no such conversation")
     policy = await _policy(deps, tx, found)
-    if not wanted.text.strip():
-        raise Invalid("must not be blank", pointer="#/text")
-    if len(wanted.text) > policy.text_chars:
-        raise Invalid(f"at most {policy.text_chars} characters", pointer="#/text")
-    if has_external_link(wanted.text):
-        raise Invalid("links that lead away from the platform are not allowed", pointer="#/text")
+    fault = next(item_faults(wanted.item, policy, wanted.place, policy.text_chars), None)
+    if fault is not None:
+        raise Invalid(fault.detail, pointer=fault.pointer)
     if wanted.supersedes is not None:
         await _check_unknown(tx, found, wanted.supersedes)
     context = domain.newest_context(found, policy, tx.now)
@@ -203,11 +207,11 @@ async def _write(deps: Deps, tx: Tx, ready: _Ready, reservation_id: str, wanted:
     if not await store.add_operations(tx, [operation]):
         raise NeighbourAway("the hold was given up meanwhile", neighbour="quota")
     await store.save_conversations(tx, [domain.person_spoke(found, Reason.PERSON_REPLIED, tx.now)])
-    await store.add_messages(tx, [_message(found, ready.operation_id, wanted.text, tx)])
+    await store.add_messages(tx, [_message(found, ready.operation_id, wanted.item, tx)])
     if found.owner is Owner.BOT:
         change = owner_change(found, Owner.PERSON, Reason.PERSON_REPLIED, tx.now)
         await store.add_owner_changes(tx, [change])
-    tx.publish(_request(deps, tx, found, ready, operation, wanted.text))
+    tx.publish(_request(deps, tx, found, ready, operation, wanted.item))
 
 
 def _operation(
@@ -227,7 +231,7 @@ def _operation(
     )
 
 
-def _message(found: Conversation, operation_id: str, text: str, tx: Tx) -> Message:
+def _message(found: Conversation, operation_id: str, item: Item, tx: Tx) -> Message:
     return Message(
         organization_id=found.organization_id,
         account_id=found.account_id,
@@ -235,20 +239,21 @@ def _message(found: Conversation, operation_id: str, text: str, tx: Tx) -> Messa
         conversation_id=found.id,
         direction="out",
         actor=Actor.PERSON,
-        kind="text",
-        text=text,
+        kind=item.kind,
+        text=text_of(item),
         state=State.QUEUED,
         cause=operation_id,
         created_at=tx.now,
         operation_id=operation_id,
         item=0,
+        content=None if item.kind == "text" else content_of(item),
     )
 
 
 def _request(
-    deps: Deps, tx: Tx, found: Conversation, ready: _Ready, operation: Operation, text: str
+    deps: Deps, tx: Tx, found: Conversation, ready: _Ready, operation: Operation, item: Item
 ) -> Envelope:
-    sealed = deps.sealer.seal(found.organization_id, text, tx.now.date())
+    sealed = deps.sealer.seal(found.organization_id, wording(item), tx.now.date())
     event = SendRequested(
         operation_id=operation.id,
         reservation_id=operation.reservation_id,
@@ -258,7 +263,7 @@ def _request(
         reply_to=ready.context.opened_by,
         window_opened_at=ready.context.opened_at,
         expires_at=ready.context.expires_at,
-        items=[TextItem(text=sealed)],
+        items=[SendItem(kind=item.kind, text=sealed)],
         supersedes=operation.supersedes,
     )
     origin = Origin(found.organization_id, found.account_id, operation.id, ids.trace_parent())

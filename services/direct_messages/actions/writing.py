@@ -7,6 +7,7 @@ from services.direct_messages import store
 from services.direct_messages.actions.deps import Deps
 from services.direct_messages.domain.conversations import Context, Conversation, Owner
 from services.direct_messages.domain.decisions import Decision, FanFacts, Outcome
+from services.direct_messages.domain.items import content_of, text_of, wording
 from services.direct_messages.domain.messages import (
     Actor,
     Message,
@@ -21,7 +22,7 @@ from services.direct_messages.store import Fan
 from shared import ids, inbox
 from shared.contracts.api.quota import ReserveAnswer
 from shared.contracts.envelope import Envelope
-from shared.contracts.events.direct_messages import SendRequested, TextItem
+from shared.contracts.events.direct_messages import SendItem, SendRequested
 from shared.db import ALL_TENANTS, Tx
 
 
@@ -35,6 +36,7 @@ class Plan:
 
     envelope: Envelope
     kind: str
+    content: dict[str, Any] | None
     fan_open_id: str
     conversation_id: str | None
     platform_conversation_id: str
@@ -116,6 +118,7 @@ def _messages(plan: Plan, tx: Tx) -> list[Message]:
         cause=envelope.cause,
         created_at=inbound.at,
         platform_message_id=inbound.platform_id,
+        content=plan.content,
     )
     if not plan.reservation_id:
         return [heard]
@@ -123,6 +126,7 @@ def _messages(plan: Plan, tx: Tx) -> list[Message]:
 
 
 def _item(plan: Plan, number: int, tx: Tx) -> Message:
+    item = plan.decision.items[number]
     return Message(
         organization_id=plan.envelope.organization_id,
         account_id=plan.envelope.account_id,
@@ -130,14 +134,15 @@ def _item(plan: Plan, number: int, tx: Tx) -> Message:
         conversation_id=plan.conversation_id,
         direction="out",
         actor=Actor.BOT,
-        kind=plan.decision.items[number].kind,
-        text=plan.decision.items[number].text,
+        kind=item.kind,
+        text=text_of(item),
         state=State.QUEUED,
         cause=plan.envelope.cause,
         created_at=tx.now,
         operation_id=plan.operation_id,
         item=number,
         answers=_message_id(plan),
+        content=None if item.kind == "text" else content_of(item),
     )
 
 
@@ -191,7 +196,7 @@ def _request(deps: Deps, plan: Plan, tx: Tx) -> Envelope:
     organization_id = plan.envelope.organization_id
     day, context = tx.now.date(), plan.context
     items = [
-        TextItem(text=deps.sealer.seal(organization_id, item.text, day))
+        SendItem(kind=item.kind, text=deps.sealer.seal(organization_id, wording(item), day))
         for item in plan.decision.items
     ]
     event = SendRequested(

@@ -1,7 +1,7 @@
 """Conversations, what happened in them, and what people write."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import Query, Response
 from pydantic import Field
@@ -14,7 +14,9 @@ from services.direct_messages.api.callers import (
     Reader,
     Sender,
 )
+from services.direct_messages.api.items import CardIn, item_of
 from services.direct_messages.domain.conversations import Conversation, Owner, Reason
+from services.direct_messages.domain.items import TextReply
 from shared.errors import BadRequest, Invalid, NotFound
 from shared.http.errors import errors
 from shared.http.idempotency import IdempotencyKeyInUse, IdempotencyKeyReused, Once, RequiredKey
@@ -51,7 +53,8 @@ class ConversationPage(ResponseModel):
 class MomentOut(ResponseModel):
     """A message, with what was decided on it if a fan sent it; or a change of owner.
 
-    `kind` is the platform's word for the message, or page_entered, followed, owner_changed.
+    `kind` is what the fan sent in the platform's word, what was sent in ours, or page_entered,
+    followed, owner_changed. `content` holds what belongs to a kind other than text.
     """
 
     id: str
@@ -73,6 +76,7 @@ class MomentOut(ResponseModel):
     message_id: str | None
     outcome: str | None
     rule_id: str | None
+    content: dict[str, Any] | None
 
 
 class Timeline(ResponseModel):
@@ -83,9 +87,13 @@ class Timeline(ResponseModel):
 
 
 class ReplyIn(RequestModel):
-    """A person's text. `supersedes` names a send whose outcome is unknown, to send it again."""
+    """A person's text, or one item of another kind.
 
-    text: Annotated[Text, Field(min_length=1, max_length=10_000)]
+    `supersedes` names a send whose outcome is unknown, to send it again.
+    """
+
+    text: Annotated[Text, Field(min_length=1, max_length=10_000)] | None = None
+    item: CardIn | None = None
     supersedes: ShortText | None = None
 
 
@@ -189,7 +197,7 @@ async def send_message(
     response: Response,
 ) -> ReplyOut:
     """Reply to a fan, within the quota, once a key. A person owns the conversation from then on."""
-    wanted = Reply(conversation_id, body.text, body.supersedes)
+    wanted = _wanted(conversation_id, body)
     once = Once(key, ReplyOut.model_validate, 202)
     answer = await actions.reply(deps, caller.organization_id, key, wanted, once)
     response.headers["Location"] = f"/v1/conversations/{conversation_id}/timeline"
@@ -207,6 +215,14 @@ async def set_conversation_owner(
     """Take the conversation, or give it back to the bot."""
     found = await actions.set_owner(deps, caller.organization_id, conversation_id, body.owner)
     return _conversation_out(*found)
+
+
+def _wanted(conversation_id: str, body: ReplyIn) -> Reply:
+    if (body.text is None) is (body.item is None):
+        raise Invalid("send either a text or an item", pointer="#/text")
+    if body.item is not None:
+        return Reply(conversation_id, item_of(body.item), "#/item", body.supersedes)
+    return Reply(conversation_id, TextReply(body.text or ""), "#", body.supersedes)
 
 
 def _conversation_out(conversation: Conversation, owner: Owner) -> ConversationOut:

@@ -72,6 +72,7 @@ class ItemOut(ResponseModel):
     code: int | None
     log_id: str | None
     reason: str | None
+    content: dict[str, Any] | None
 
 
 class DecisionOut(ResponseModel):
@@ -155,4 +156,5 @@ def _item_out(item: Message) -> ItemOut:
         code=item.code,
         log_id=item.log_id,
         reason=item.reason,
+        content=item.content,
     )

@@ -1,7 +1,7 @@
 """Auto-reply rules of an account."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import Response
 from pydantic import Field
@@ -9,13 +9,13 @@ from pydantic import Field
 from services.direct_messages import actions
 from services.direct_messages.actions import TooManyRules
 from services.direct_messages.api.callers import Keeper, MessageDeps, Reader
+from services.direct_messages.api.items import ItemIn, ReplyItemOut, item_of, item_out
 from services.direct_messages.domain.rules import (
     PATTERN_MAX_CHARS,
     Definition,
     Match,
     Mode,
     Rule,
-    TextReply,
     Trigger,
 )
 from shared.errors import Invalid, NotFound, PreconditionFailed, PreconditionRequired
@@ -33,13 +33,6 @@ from shared.http.versions import RequiredVersion, etag
 router = Router(tags=["rules"])
 
 
-class TextReplyIn(RequestModel):
-    """A text to send; how long it may be is the account's policy."""
-
-    kind: Literal["text"] = "text"
-    text: Annotated[Text, Field(min_length=1, max_length=10_000)]
-
-
 class RuleIn(RequestModel):
     """What a rule waits for and what it sends. A higher priority comes first, then the older rule."""
 
@@ -49,17 +42,10 @@ class RuleIn(RequestModel):
     keywords: list[ShortText] = Field(default_factory=list, max_length=100)
     pattern: Annotated[Text, Field(min_length=1, max_length=PATTERN_MAX_CHARS)] | None = None
     mode: Annotated[Mode, FROM_TEXT] = Mode.ALL
-    replies: Annotated[list[TextReplyIn], Field(min_length=1, max_length=100)]
+    replies: Annotated[list[ItemIn], Field(min_length=1, max_length=100)]
     hand_off: bool = False
     priority: Annotated[int, Field(ge=-1000, le=1000)] = 0
     enabled: bool = True
-
-
-class TextReplyOut(ResponseModel):
-    """A text that is sent."""
-
-    kind: Literal["text"]
-    text: str
 
 
 class RuleOut(ResponseModel):
@@ -73,7 +59,7 @@ class RuleOut(ResponseModel):
     keywords: list[str]
     pattern: str | None
     mode: Mode
-    replies: list[TextReplyOut]
+    replies: list[ReplyItemOut]
     hand_off: bool
     priority: int
     enabled: bool
@@ -179,7 +165,7 @@ def rule_out(rule: Rule) -> RuleOut:
         keywords=list(definition.keywords),
         pattern=definition.pattern,
         mode=definition.mode,
-        replies=[TextReplyOut(kind=r.kind, text=r.text) for r in definition.replies],
+        replies=[item_out(reply) for reply in definition.replies],
         hand_off=definition.hand_off,
         priority=definition.priority,
         enabled=definition.enabled,
@@ -201,7 +187,7 @@ def _definition(body: RuleIn) -> Definition:
         keywords=tuple(body.keywords),
         pattern=body.pattern,
         mode=body.mode,
-        replies=tuple(TextReply(reply.text) for reply in body.replies),
+        replies=tuple(item_of(reply) for reply in body.replies),
         hand_off=body.hand_off,
         priority=body.priority,
         enabled=body.enabled,

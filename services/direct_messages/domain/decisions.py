@@ -8,9 +8,10 @@ from typing import Any
 
 from services.direct_messages.domain import conversations
 from services.direct_messages.domain.conversations import Context, Conversation, Owner, Reason
+from services.direct_messages.domain.items import Item
 from services.direct_messages.domain.matching import Candidate, CompiledRules, asks_for_person
 from services.direct_messages.domain.policy import Policy
-from services.direct_messages.domain.rules import Mode, Rule, TextReply, Trigger
+from services.direct_messages.domain.rules import Mode, Rule, Trigger
 from services.direct_messages.domain.texts import normalise
 
 
@@ -73,7 +74,7 @@ class Decision:
     outcome: Outcome
     after: Conversation
     rule: Rule | None = None
-    items: tuple[TextReply, ...] = ()
+    items: tuple[Item, ...] = ()
     context: Context | None = None
     found: tuple[Candidate, ...] = ()
 
@@ -200,7 +201,7 @@ def _guarded(case: Case, state: Conversation) -> Decision:
     return Decision(case, Outcome.LOOP_GUARD, over)
 
 
-def chosen(rule: Rule, seed: str, most: int) -> tuple[TextReply, ...]:
+def chosen(rule: Rule, seed: str, most: int) -> tuple[Item, ...]:
     """The replies that `rule` sends under `seed`."""
     replies = rule.definition.replies
     if rule.definition.mode is Mode.ALL:

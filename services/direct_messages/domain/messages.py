@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 
 class State(StrEnum):
@@ -49,6 +50,7 @@ class Message:
     code: int | None = None
     log_id: str | None = None
     reason: str | None = None
+    content: dict[str, Any] | None = None  # what belongs to a kind other than text
 
 
 @dataclass(frozen=True, slots=True)

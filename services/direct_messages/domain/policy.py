@@ -27,6 +27,10 @@ class Policy:
     replies_max: int
     auto_text_chars: int
     text_chars: int
+    external_links: bool  # whether texts may hold links that lead away
+    question_title_chars: int
+    questions_max: int
+    question_chars: int
 
 
 def policy_of(version: int, values: Mapping[str, Any]) -> Policy:
@@ -50,4 +54,8 @@ def policy_of(version: int, values: Mapping[str, Any]) -> Policy:
         replies_max=values["dm.auto_reply.replies_per_rule"],
         auto_text_chars=values["dm.auto_reply.text_max_chars"],
         text_chars=values["dm.text.max_chars"],
+        external_links=values["dm.text.external_links"],
+        question_title_chars=values["dm.question_card.title_max_chars"],
+        questions_max=values["dm.question_card.questions_max"],
+        question_chars=values["dm.question_card.question_max_chars"],
     )

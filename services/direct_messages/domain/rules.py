@@ -4,12 +4,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any
 
 import re2
 
+from services.direct_messages.domain.items import Fault, Item, dump_item, item_faults, load_item
 from services.direct_messages.domain.policy import Policy
-from services.direct_messages.domain.texts import has_external_link, normalise
+from services.direct_messages.domain.texts import normalise
 
 PATTERN_MAX_CHARS = 256  # security.md §5: a limit of ours on what we compile, not of the platform
 # RE2 is linear, but its worst case costs about 9 ns for each state and character. Repetitions and
@@ -45,14 +46,6 @@ class Mode(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class TextReply:
-    """A text to send. Other kinds stand beside it, told apart by `kind`."""
-
-    text: str
-    kind: Literal["text"] = "text"
-
-
-@dataclass(frozen=True, slots=True)
 class Definition:
     """What a shop decides about a rule."""
 
@@ -62,7 +55,7 @@ class Definition:
     keywords: tuple[str, ...]  # for exact and contains
     pattern: str | None  # for re2
     mode: Mode
-    replies: tuple[TextReply, ...]
+    replies: tuple[Item, ...]
     hand_off: bool  # after the replies a person owns the conversation
     priority: int  # a higher one comes first
     enabled: bool
@@ -82,14 +75,6 @@ class Rule:
     def place(self) -> tuple[int, datetime, str]:
         """Where it stands among its like: by priority, then the oldest."""
         return -self.definition.priority, self.created_at, self.id
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """Why a rule may not be saved, and where (a JSON pointer)."""
-
-    pointer: str
-    detail: str
 
 
 def faults(definition: Definition, policy: Policy) -> Iterator[Fault]:
@@ -131,13 +116,7 @@ def _reply_faults(definition: Definition, policy: Policy) -> Iterator[Fault]:
     if not 1 <= len(definition.replies) <= most:
         yield Fault("#/replies", f"1 to {most} replies in mode {definition.mode}")
     for number, reply in enumerate(definition.replies):
-        place = f"#/replies/{number}/text"
-        if not reply.text.strip():
-            yield Fault(place, "must not be blank")
-        elif len(reply.text) > policy.auto_text_chars:
-            yield Fault(place, f"at most {policy.auto_text_chars} characters")
-        elif has_external_link(reply.text):
-            yield Fault(place, "links that lead away from the platform are not allowed")
+        yield from item_faults(reply, policy, f"#/replies/{number}", policy.auto_text_chars)
 
 
 def pattern_options() -> Any:
@@ -232,13 +211,3 @@ def load_definition(record: Mapping[str, Any]) -> Definition:
         priority=record.get("priority", 0),
         enabled=record.get("enabled", True),
     )
-
-
-def dump_item(item: TextReply) -> dict[str, Any]:
-    """One reply as JSON values, tagged with its kind."""
-    return {"kind": item.kind, "text": item.text}
-
-
-def load_item(record: Mapping[str, Any]) -> TextReply:
-    """The reply that `dump_item` wrote."""
-    return TextReply(record["text"])

@@ -39,10 +39,11 @@ _OLDER = (
 _TIMELINE = sa.text(
     "SELECT t.*, d.outcome, d.rule_id AS fired FROM ("
     "(SELECT id, created_at, direction, actor, kind, text, state, platform_message_id,"
-    " operation_id, item, answers, code, log_id, reason, cause, NULL AS owner, NULL AS message_id"
+    " operation_id, item, answers, code, log_id, reason, cause, NULL AS owner, NULL AS message_id,"
+    " content"
     f" FROM message WHERE {_OLDER}) UNION ALL"
     " (SELECT id, created_at, NULL, NULL, 'owner_changed', NULL, NULL, NULL, NULL, NULL, NULL,"
-    " NULL, NULL, reason, NULL, owner, message_id"
+    " NULL, NULL, reason, NULL, owner, message_id, NULL"
     f" FROM owner_change WHERE {_OLDER})) t"
     " LEFT JOIN decision d ON d.organization_id = :org AND d.account_id = :acc"
     " AND d.message_id = t.id ORDER BY t.created_at DESC, t.id DESC LIMIT :most"
@@ -70,6 +71,7 @@ class Moment:
     cause: str | None
     owner: str | None
     message_id: str | None
+    content: dict[str, Any] | None
     outcome: str | None
     fired: str | None
 

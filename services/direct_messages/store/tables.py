@@ -106,6 +106,7 @@ messages = sa.Table(
     sa.Column("code", sa.Integer),
     sa.Column("log_id", sa.Text),
     sa.Column("reason", sa.Text),
+    sa.Column("content", JSONB),  # what belongs to a kind other than text
     sa.CheckConstraint("direction IN ('in', 'out')", name="direction"),
     sa.CheckConstraint("(operation_id IS NULL) = (item IS NULL)", name="item"),
     sa.CheckConstraint(

@@ -12,10 +12,11 @@ from services.douyin import store
 from services.douyin.actions.directory import Account, Directory
 from services.douyin.actions.settling import LEASE, Claims, settle
 from services.douyin.actions.tokens import TokenKeeper
-from services.douyin.clients import SEND_SECONDS, Platform, TextMessage
+from services.douyin.clients import SEND_SECONDS, Outgoing, Platform
 from services.douyin.domain.answers import Action, Verdict, classify
 from services.douyin.domain.attempts import State, next_try
 from services.douyin.domain.codes import Remedy
+from services.douyin.domain.contents import Fields, fields_of, wire
 from shared.db import ALL_TENANTS, Database
 from shared.errors import NeighbourAway
 from shared.failpoints import failpoint
@@ -163,21 +164,25 @@ class Dispatcher:
         if account.is_refused:
             return _untried(claimed, _TOKEN_SECONDS, "token_refused")
         try:
-            text = self._sealer.open(claimed.organization_id, claimed.content)
+            wording = self._sealer.open(claimed.organization_id, claimed.content)
         except SealBroken:
             return store.Settlement(claimed, State.FAILED, "content_unreadable")
-        return await self._try(load, account, text)
+        return await self._try(load, account, fields_of(claimed.kind, wording))
 
-    async def _try(self, load: _Load, account: Account, text: str) -> store.Settlement:
+    async def _try(self, load: _Load, account: Account, fields: Fields) -> store.Settlement:
         claimed = load.claimed
-        message = TextMessage(
-            claimed.scene, claimed.reply_to, claimed.conversation_id, claimed.open_id, text
+        message = Outgoing(
+            claimed.scene,
+            claimed.reply_to,
+            claimed.conversation_id,
+            claimed.open_id,
+            wire(claimed.kind, fields),
         )
         left = load.claims.at + LEASE.total_seconds() - _MARGIN_SECONDS - time.monotonic()
         if left < SEND_SECONDS:  # the lease must outlive the try: it waited for its turn too long
             return _untried(claimed, 0.0, claimed.reason)
         try:
-            answer = await self._platform.send_text(
+            answer = await self._platform.send(
                 account.open_id, account.access_token, message, seconds=SEND_SECONDS
             )
             verdict = classify(answer.status, answer.body)

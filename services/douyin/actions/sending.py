@@ -8,10 +8,11 @@ from datetime import timedelta
 from services.douyin import store
 from services.douyin.actions.dispatch import Dispatcher
 from services.douyin.actions.settling import LEASE, Claims, count, tell
-from services.douyin.domain.attempts import SETTLED, content_hash
+from services.douyin.domain.attempts import SETTLED
+from services.douyin.domain.contents import fields_of, sent_hash
 from shared import inbox
 from shared.contracts.envelope import Envelope
-from shared.contracts.events.direct_messages import SendRequested
+from shared.contracts.events.direct_messages import SendItem, SendRequested
 from shared.contracts.events.quota import ReservationOverdue
 from shared.db import ALL_TENANTS, Database
 from shared.failpoints import failpoint
@@ -65,8 +66,9 @@ def _attempts(sealer: Sealer, envelope: Envelope, request: SendRequested) -> lis
             open_id=request.open_id,
             scene=request.scene,
             reply_to=request.reply_to,
+            kind=item.kind,
             content=item.text,
-            content_hash=content_hash("text", sealer.open(organization_id, item.text)),
+            content_hash=_hash(item, sealer.open(organization_id, item.text)),
             window_opened_at=request.window_opened_at,
             expires_at=request.expires_at,
             cause=envelope.cause,
@@ -75,6 +77,10 @@ def _attempts(sealer: Sealer, envelope: Envelope, request: SendRequested) -> lis
         )
         for number, item in enumerate(request.items)
     ]
+
+
+def _hash(item: SendItem, wording: str) -> str:
+    return sent_hash(item.kind, fields_of(item.kind, wording))
 
 
 async def sweep(deps: SendDeps) -> float | None:

@@ -1,6 +1,7 @@
 """Messages out."""
 
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote
 
 import orjson
@@ -8,19 +9,18 @@ import orjson
 from shared.http.client import Answer, OneTry
 
 SEND_SECONDS = 8.0
-_TEXT = 1
 _JSON = "application/json"
 
 
 @dataclass(frozen=True, slots=True)
-class TextMessage:
-    """A text in answer to something that the fan did."""
+class Outgoing:
+    """A message in answer to something that the fan did; `content` is the platform's message object."""
 
     scene: str
     reply_to: str
     conversation_id: str
     open_id: str
-    text: str
+    content: dict[str, Any]  # Any: JSON
 
 
 class Platform:
@@ -30,8 +30,8 @@ class Platform:
         self._base = base_url.rstrip("/")
         self._http = http
 
-    async def send_text(
-        self, account_open_id: str, access_token: str, message: TextMessage, *, seconds: float
+    async def send(
+        self, account_open_id: str, access_token: str, message: Outgoing, *, seconds: float
     ) -> Answer:
         """Send once, within `seconds`."""
         body = {
@@ -39,7 +39,7 @@ class Platform:
             "msg_id": message.reply_to,
             "conversation_id": message.conversation_id,
             "to_user_id": message.open_id,
-            "content": {"msg_type": _TEXT, "text": {"text": message.text}},
+            "content": message.content,
         }
         return await self._http.post(
             f"{self._base}/im/send/msg/?open_id={quote(account_open_id, safe='')}",

@@ -1,5 +1,6 @@
 """Kinds of messages on the wire: how each is written, and what it has in common with its echo."""
 
+import json
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
@@ -63,19 +64,27 @@ _ECHOED: Final = {
 _MARKS: Final = {s.echoed_as: s.mark for s in _SHAPES.values() if s.mark}
 
 
-def wire(kind: Kind, fields: Fields) -> dict[str, Any]:
+def fields_of(kind: str, wording: str) -> Fields:
+    """What belongs to the kind, from its wording: a text as it is, anything else as a JSON object."""
+    if kind == Kind.TEXT:
+        return {"text": wording}
+    fields: dict[str, Any] = json.loads(wording)
+    return fields
+
+
+def wire(kind: str, fields: Fields) -> dict[str, Any]:
     """The message object of the platform."""
-    shape = _SHAPES[kind]
+    shape = _SHAPES[Kind(kind)]
     return {"msg_type": shape.number, shape.part: shape.write(fields)}
 
 
-def sent_hash(kind: Kind, fields: Fields) -> str:
+def sent_hash(kind: str, fields: Fields) -> str:
     """What an attempt has in common with its echo.
 
     An echo shows an image or most cards without saying which: two of one kind in one conversation
     are alike, so the second waits while nobody knows whether the first arrived.
     """
-    shape = _SHAPES[kind]
+    shape = _SHAPES[Kind(kind)]
     return content_hash(shape.echoed_as, fields[shape.mark] if shape.mark else "")
 
 

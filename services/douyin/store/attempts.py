@@ -19,19 +19,16 @@ _SAME_CONVERSATION = (
 # every change of a conversation's attempts takes its lock first: so "nothing else is sending" is
 # seen and used by one transaction at a time, and the unique indexes are only the last wall
 _LOCK = sa.text(
-    "SELECT pg_advisory_xact_lock(k) FROM (SELECT DISTINCT hashtextextended(c, 7461) AS k"
-    " FROM unnest(CAST(:keys AS text[])) AS c ORDER BY k) locks"
+    "SELECT pg_advisory_xact_lock(k) FROM (SELECT DISTINCT hashtextextended(c, 7461) AS k FROM unnest(CAST(:keys AS text[])) AS c ORDER BY k) locks"
 )
 _INSERT = sa.text(
     "INSERT INTO attempt (organization_id, account_id, operation_id, item, reservation_id,"
-    " conversation_id, open_id, scene, reply_to, content, content_hash, window_opened_at,"
-    " expires_at, cause, trace)"
+    " conversation_id, open_id, scene, reply_to, kind, content, content_hash, window_opened_at, expires_at, cause, trace)"
     f" SELECT * FROM unnest({_ARRAYS}, CAST(:operations AS text[]), CAST(:items AS integer[]),"
     " CAST(:reservations AS text[]), CAST(:conversations AS text[]), CAST(:open_ids AS text[]),"
-    " CAST(:scenes AS text[]), CAST(:reply_tos AS text[]), CAST(:contents AS text[]),"
-    " CAST(:hashes AS text[]), CAST(:window_opened AS timestamptz[]),"
-    " CAST(:expires AS timestamptz[]), CAST(:causes AS text[]), CAST(:traces AS text[]))"
-    " ON CONFLICT DO NOTHING"
+    " CAST(:scenes AS text[]), CAST(:reply_tos AS text[]), CAST(:kinds AS text[]), CAST(:contents AS text[]),"
+    " CAST(:hashes AS text[]), CAST(:window_opened AS timestamptz[]), CAST(:expires AS timestamptz[]),"
+    " CAST(:causes AS text[]), CAST(:traces AS text[])) ON CONFLICT DO NOTHING"
 )
 _FREE = sa.text(
     "UPDATE attempt a SET content_freed = true"
@@ -62,7 +59,7 @@ _CLAIM = sa.text(
     " FROM next n WHERE a.organization_id = n.organization_id AND a.account_id = n.account_id"
     " AND a.operation_id = n.operation_id AND a.item = n.item AND a.state = 'queued'"
     " RETURNING a.organization_id, a.account_id, a.operation_id, a.item, a.tries, a.conversation_id,"
-    " a.open_id, a.scene, a.reply_to, a.content, a.expires_at, a.reason"
+    " a.open_id, a.scene, a.reply_to, a.kind, a.content, a.expires_at, a.reason"
 )
 MOVED = (
     "a.organization_id, a.account_id, a.operation_id, a.item, a.reservation_id, a.open_id,"
@@ -112,6 +109,7 @@ class NewAttempt:
     open_id: str
     scene: str
     reply_to: str
+    kind: str
     content: str
     content_hash: str
     window_opened_at: datetime
@@ -139,6 +137,7 @@ class Claimed:
     open_id: str
     scene: str
     reply_to: str
+    kind: str
     content: str
     expires_at: datetime
     reason: str | None  # of the try before
@@ -212,6 +211,7 @@ async def insert_attempts(tx: Tx, attempts: Sequence[NewAttempt]) -> None:
         "open_ids": "open_id",
         "scenes": "scene",
         "reply_tos": "reply_to",
+        "kinds": "kind",
         "contents": "content",
         "hashes": "content_hash",
         "window_opened": "window_opened_at",

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
-from services.direct_messages.domain.rules import Definition, Match, Mode, TextReply, Trigger
+from services.direct_messages.domain.items import TextReply
+from services.direct_messages.domain.rules import Definition, Match, Mode, Trigger
 
 
 def _rule(

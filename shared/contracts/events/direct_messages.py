@@ -1,17 +1,33 @@
 """What the conversation automation tells."""
 
 from datetime import datetime
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from shared.contracts.envelope import Event
 
+Kind = Literal[
+    "text",
+    "image",  # image_id
+    "video",  # item_id
+    "lead_card",  # card_id
+    "group_invitation",  # group_id, group_token?
+    "applet_card",  # card_template_id?, card_id?, app_id?, path?, query?, schema?
+    "question_card",  # title, questions
+]
 
-class TextItem(BaseModel):
-    """One message to send. `text` is sealed for the organisation."""
+
+class SendItem(BaseModel):
+    """One message to send, told apart by `kind`.
+
+    `text` is sealed for the organisation: the text, or a JSON object of the fields that belong to
+    another kind.
+    """
 
     model_config = ConfigDict(frozen=True)
 
+    kind: Kind = "text"
     text: str
 
 
@@ -28,7 +44,7 @@ class SendRequested(Event):
     reply_to: str  # the platform id of the inbound message or enter event
     window_opened_at: datetime
     expires_at: datetime  # business time after which nothing may leave any more
-    items: list[TextItem]
+    items: list[SendItem]
     supersedes: str | None  # the unknown operation that a person decided to send again
 
 

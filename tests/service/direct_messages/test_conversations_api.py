@@ -8,11 +8,12 @@ import httpx2
 import orjson
 import pytest
 
+from services.direct_messages.domain.items import wording
 from services.direct_messages.domain.matching import compile_rules
 from services.direct_messages.domain.policy import policy_of
 from services.direct_messages.domain.records import decide_again
 from services.direct_messages.domain.rules import load
-from shared.contracts.events.douyin import Outcome
+from shared.contracts.events.douyin import AnsweredCard, Outcome
 from tests.service.direct_messages.conftest import (
     ACC,
     FAN,
@@ -273,7 +274,7 @@ async def test_a_stored_decision_can_be_made_again(shop: Shop) -> None:
     )
 
     assert again.outcome == story["outcome"]
-    assert [item.text for item in again.items] == [i["text"] for i in story["items"]]
+    assert [wording(item) for item in again.items] == [i["text"] for i in story["items"]]
 
 
 async def test_for_another_organization_there_is_nothing(shop: Shop) -> None:
@@ -322,3 +323,71 @@ async def test_every_call_needs_its_scope(shop: Shop, verb: str, path: str, scop
     assert answer.status_code in {403, 422}
     refused = await shop.world.http.request(verb, path, headers={"Idempotency-Key": KEY})
     assert refused.status_code in {401, 422}
+
+
+async def send_item(shop: Shop, item: dict[str, Any] | None, **more: Any) -> httpx2.Response:
+    path = f"/v1/conversations/{(await shop.conversation())['id']}/messages"
+    return await shop.call("POST", path, {"item": item, **more}, Idempotency_Key=KEY)
+
+
+async def test_a_person_sends_an_image_and_sees_which(shop: Shop) -> None:
+    await shop.says("有图吗")
+
+    answer = await send_item(shop, {"kind": "image", "image_id": "@img001=="})
+
+    assert answer.status_code == 202, answer.text
+    (request,) = await shop.requests()
+    assert [item["kind"] for item in request["items"]] == ["image"]
+    assert orjson.loads(request["texts"][0]) == {"image_id": "@img001=="}
+    timeline = await shop.get(f"/v1/conversations/{(await shop.conversation())['id']}/timeline")
+    (sent,) = [m for m in timeline.json()["data"] if m["direction"] == "out"]
+    assert (sent["kind"], sent["text"], sent["content"]) == (
+        "image",
+        None,
+        {"image_id": "@img001=="},
+    )
+
+
+@pytest.mark.parametrize(
+    ("item", "more", "pointer"),
+    [
+        (None, {}, "#/text"),
+        ({"kind": "image", "image_id": "@i=="}, {"text": "both"}, "#/text"),
+        ({"kind": "image", "image_id": "@i==", "text": "x"}, {}, "#/item/text"),
+        ({"kind": "text", "text": "x"}, {}, "#/item"),
+        ({"kind": "question_card", "title": "题" * 31, "questions": ["好"]}, {}, "#/item/title"),
+    ],
+)
+async def test_an_item_that_may_not_be_sent_holds_nothing(
+    shop: Shop, item: dict[str, Any] | None, more: dict[str, Any], pointer: str
+) -> None:
+    await shop.says("在吗")
+
+    answer = await send_item(shop, item, **more)
+
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["errors"][0]["pointer"] == pointer
+    assert await shop.held() == 0
+    assert await shop.requests() == []
+
+
+async def test_what_a_fan_filled_in_or_shared_is_in_the_timeline(shop: Shop) -> None:
+    now = await shop.world.now()
+    answers = orjson.dumps([["姓名", "张三"], ["手机号", "138****8000"]]).decode()
+    sealed = shop.world.resources.sealer.seal(ORG, answers, now.date())
+    card = AnsweredCard(card_id="@card001==", status=1, answers=sealed)
+    await shop.says(None, kind="retain_consult_card", card=card)
+    await shop.says(None, kind="video", item_id="@item001==")
+
+    timeline = await shop.get(f"/v1/conversations/{(await shop.conversation())['id']}/timeline")
+
+    video, lead = timeline.json()["data"][:2]
+    assert video["content"] == {"item_id": "@item001=="}
+    assert lead["content"] == {
+        "card_id": "@card001==",
+        "status": 1,
+        "answers": [
+            {"label": "姓名", "value": "张三"},
+            {"label": "手机号", "value": "138****8000"},
+        ],
+    }

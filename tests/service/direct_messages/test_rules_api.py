@@ -1,6 +1,7 @@
 """Rules by API: saved whole or not at all, never over somebody else's change."""
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -71,6 +72,10 @@ async def test_of_two_changes_at_once_one_is_told_to_look_again(shop: Shop) -> N
     assert sorted(a.status_code for a in answers) == [200, 412, 412, 412, 412]
 
 
+def a_card(title: str, *questions: str) -> dict[str, Any]:
+    return {"kind": "question_card", "title": title, "questions": list(questions)}
+
+
 @pytest.mark.parametrize(
     ("changed", "pointer"),
     [
@@ -81,7 +86,20 @@ async def test_of_two_changes_at_once_one_is_told_to_look_again(shop: Shop) -> N
         ({"keywords": ["a\x00b"]}, "#/keywords/0"),
         ({"replies": [{"kind": "text", "text": "长" * 301}]}, "#/replies/0/text"),
         ({"replies": [{"kind": "text", "text": "http://x.example"}]}, "#/replies/0/text"),
-        ({"replies": [{"kind": "video", "text": "x"}]}, "#/replies/0/kind"),
+        ({"replies": [{"kind": "video", "text": "x"}]}, "#/replies/0/item_id"),
+        ({"replies": [{"kind": "gift", "text": "x"}]}, "#/replies/0"),
+        ({"replies": [{"kind": "image", "image_id": " "}]}, "#/replies/0/image_id"),
+        ({"replies": [{"kind": "lead_card", "card_id": ""}]}, "#/replies/0/card_id"),
+        ({"replies": [{"kind": "applet_card"}]}, "#/replies/0/card_template_id"),
+        (
+            {"replies": [{"kind": "applet_card", "card_id": "@c", "query": "["}]},
+            "#/replies/0/query",
+        ),
+        ({"replies": [a_card("题" * 31, "价格")]}, "#/replies/0/title"),
+        ({"replies": [a_card("题", *["问"] * 7)]}, "#/replies/0/questions"),
+        ({"replies": [a_card("题", "好", "问" * 15)]}, "#/replies/0/questions/1"),
+        ({"replies": [a_card("题", "看ｔ．ｃｎ/x")]}, "#/replies/0/questions/0"),
+        ({"replies": [{"kind": "text", "text": "加我evil.com"}]}, "#/replies/0/text"),
         ({"replies": [{"kind": "text", "text": "x"}] * 4}, "#/replies"),
         ({"trigger": "sometimes"}, "#/trigger"),
         ({"surprise": 1}, "#/surprise"),
@@ -136,3 +154,22 @@ async def test_every_change_keeps_the_rules_as_they_were(shop: Shop) -> None:
     assert await shop.texts() == ["99 元", "88 元"]
     assert [s["rule"]["replies"][0]["text"] for s in stories] == ["99 元", "88 元"]
     assert [s["versions"]["rule_set"] for s in stories] == [1, 2]
+
+
+async def test_a_rule_may_answer_with_every_kind(shop: Shop) -> None:
+    replies = [a_card("想了解什么？", "价格"), {"kind": "lead_card", "card_id": "@card001=="}]
+    added = await shop.call("POST", RULES, {**PRICE, "replies": replies})
+    assert added.status_code == 201, added.text
+    assert [r["kind"] for r in added.json()["replies"]] == ["question_card", "lead_card"]
+    assert [r["text"] for r in added.json()["replies"]] == ["想了解什么？", ""]
+
+    await shop.says("多少钱")
+
+    (request,) = await shop.requests()
+    assert [item["kind"] for item in request["items"]] == ["question_card", "lead_card"]
+    assert [json.loads(text) for text in request["texts"]] == [
+        {"title": "想了解什么？", "questions": ["价格"]},
+        {"card_id": "@card001=="},
+    ]
+    items = (await shop.story())["items"]
+    assert [i["content"] for i in items] == [json.loads(text) for text in request["texts"]]

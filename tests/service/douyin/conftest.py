@@ -16,7 +16,7 @@ from services.douyin.domain.attempts import content_hash
 from services.douyin.domain.signature import signature
 from shared import ids
 from shared.contracts.envelope import Envelope, Event, Origin
-from shared.contracts.events.direct_messages import SendRequested, TextItem
+from shared.contracts.events.direct_messages import SendItem, SendRequested
 from shared.contracts.events.douyin import MessageEchoed
 from shared.contracts.events.open_platform import PolicyChanged
 from shared.runtime.worker import Running
@@ -118,7 +118,7 @@ class Connector:
             "reply_to": "@msg001==",
             "window_opened_at": now,
             "expires_at": now + timedelta(hours=24),
-            "items": [TextItem(text=sealer.seal(ORGANIZATION, t, now.date())) for t in texts],
+            "items": [SendItem(text=sealer.seal(ORGANIZATION, t, now.date())) for t in texts],
             "supersedes": None,
             **changed,
         }

@@ -5,6 +5,7 @@ from typing import Any
 
 from services.direct_messages.domain.conversations import Conversation
 from services.direct_messages.domain.decisions import Case, FanFacts, Inbound
+from services.direct_messages.domain.items import TextReply
 from services.direct_messages.domain.matching import CompiledRules, compile_rules
 from services.direct_messages.domain.policy import Policy, policy_of
 from services.direct_messages.domain.rules import (
@@ -12,7 +13,6 @@ from services.direct_messages.domain.rules import (
     Match,
     Mode,
     Rule,
-    TextReply,
     Trigger,
 )
 
@@ -21,6 +21,10 @@ VALUES: dict[str, Any] = {
     "dm.reply.msg_id_valid_hours": 24,
     "dm.enter.window_seconds": 30,
     "dm.text.max_chars": 1000,
+    "dm.text.external_links": False,
+    "dm.question_card.title_max_chars": 30,
+    "dm.question_card.questions_max": 6,
+    "dm.question_card.question_max_chars": 14,
     "dm.rules.max_per_account": 200,
     "dm.auto_reply.text_max_chars": 300,
     "dm.auto_reply.keywords_per_rule": 10,

@@ -8,8 +8,9 @@ import pytest
 
 from services.direct_messages.domain.conversations import Conversation, Owner, Reason
 from services.direct_messages.domain.decisions import Decision, Inbound, Outcome, decide, withdraw
+from services.direct_messages.domain.items import TextReply, wording
 from services.direct_messages.domain.records import record_of
-from services.direct_messages.domain.rules import Mode, Rule, TextReply, Trigger
+from services.direct_messages.domain.rules import Mode, Rule, Trigger
 from tests.unit.direct_messages.cases import (
     NOW,
     TALK,
@@ -83,7 +84,7 @@ def test_after_15_silent_minutes_the_bot_answers_again() -> None:
 
 def test_a_hand_off_rule_sends_its_notice_and_gives_the_conversation_to_a_person() -> None:
     decision = decided(a_message("我要人工"), PERSON, PRICE)
-    assert [item.text for item in decision.items] == ["99"]
+    assert [wording(item) for item in decision.items] == ["99"]
     assert (decision.after.owner, decision.after.owner_reason) == (
         Owner.PERSON,
         Reason.HAND_OFF_RULE,
@@ -222,7 +223,7 @@ def test_ten_messages_in_a_minute_pass_and_the_eleventh_goes_to_a_person() -> No
 
 def test_a_rule_sends_at_most_three_items() -> None:
     five = contains("many", "多少钱", replies=tuple(TextReply(str(n)) for n in range(5)))
-    assert [i.text for i in decided(a_message("多少钱"), five).items] == ["0", "1", "2"]
+    assert [wording(i) for i in decided(a_message("多少钱"), five).items] == ["0", "1", "2"]
 
 
 def test_one_of_many_depends_on_the_seed_alone_and_uses_them_all() -> None:
@@ -232,7 +233,7 @@ def test_one_of_many_depends_on_the_seed_alone_and_uses_them_all() -> None:
     first = [decided(a_message("多少钱"), rule, seed=s).items for s in seeds]
     again = [decided(a_message("多少钱"), rule, seed=s).items for s in seeds]
     assert first == again
-    assert {items[0].text for items in first} == {"0", "1", "2", "3", "4"}
+    assert {wording(items[0]) for items in first} == {"0", "1", "2", "3", "4"}
     assert all(len(items) == 1 for items in first)
 
 

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from services.direct_messages.domain.conversations import Conversation, Owner, Reason
 from services.direct_messages.domain.decisions import FanFacts, Inbound, decide
+from services.direct_messages.domain.items import TextReply
 from services.direct_messages.domain.records import decide_again, record_of
-from services.direct_messages.domain.rules import Mode, TextReply, Trigger
+from services.direct_messages.domain.rules import Mode, Trigger
 from tests.unit.direct_messages.cases import (
     NOW,
     POLICY,

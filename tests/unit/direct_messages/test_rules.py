@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
+from services.direct_messages.domain.items import TextReply
 from services.direct_messages.domain.policy import policy_of
 from services.direct_messages.domain.rules import (
     Match,
     Mode,
-    TextReply,
     Trigger,
     dump,
     faults,

@@ -1,0 +1,185 @@
+"""What a message can be: a kind and what belongs to it, and which of them an account may send."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Final, Literal, get_args
+
+from services.direct_messages.domain.policy import Policy
+from services.direct_messages.domain.texts import has_external_link
+
+
+@dataclass(frozen=True, slots=True)
+class TextReply:
+    """A text."""
+
+    text: str
+    kind: Literal["text"] = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class ImageReply:
+    """An image that was uploaded before, by the platform's id."""
+
+    image_id: str
+    kind: Literal["image"] = "image"
+
+
+@dataclass(frozen=True, slots=True)
+class VideoReply:
+    """A public video of the account itself."""
+
+    item_id: str
+    kind: Literal["video"] = "video"
+
+
+@dataclass(frozen=True, slots=True)
+class LeadCardReply:
+    """A card in which the fan leaves name, phone or city."""
+
+    card_id: str
+    kind: Literal["lead_card"] = "lead_card"
+
+
+@dataclass(frozen=True, slots=True)
+class GroupInvitationReply:
+    """An invitation into a fan group."""
+
+    group_id: str
+    group_token: str | None = None
+    kind: Literal["group_invitation"] = "group_invitation"
+
+
+@dataclass(frozen=True, slots=True)
+class AppletCardReply:
+    """A card that opens a mini-app."""
+
+    card_template_id: str | None = None
+    card_id: str | None = None
+    app_id: str | None = None
+    path: str | None = None
+    query: str | None = None
+    schema: str | None = None
+    kind: Literal["applet_card"] = "applet_card"
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionCardReply:
+    """A title and questions that the fan can tap."""
+
+    title: str
+    questions: tuple[str, ...]
+    kind: Literal["question_card"] = "question_card"
+
+
+Item = (
+    TextReply
+    | ImageReply
+    | VideoReply
+    | LeadCardReply
+    | GroupInvitationReply
+    | AppletCardReply
+    | QuestionCardReply
+)
+_KINDS: Final[dict[str, type[Any]]] = {
+    str(next(field.default for field in fields(kind) if field.name == "kind")): kind
+    for kind in get_args(Item)
+}
+_LINK: Final = "links that lead away from the platform are not allowed"
+_BLANK: Final = "must not be blank"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What may not be as it is, and where (a JSON pointer)."""
+
+    pointer: str
+    detail: str
+
+
+def item_faults(item: Item, policy: Policy, place: str, text_chars: int) -> Iterator[Fault]:
+    """Everything that is wrong with an item under this policy; `place` is where it stands."""
+    match item:
+        case TextReply(text=text):
+            yield from _text_faults(text, f"{place}/text", text_chars, policy)
+        case QuestionCardReply():
+            yield from _card_faults(item, policy, place)
+        case AppletCardReply():
+            yield from _applet_faults(item, place)
+        case _:
+            yield from _id_faults(item, place)
+
+
+def _text_faults(text: str, place: str, most: int, policy: Policy) -> Iterator[Fault]:
+    if not text.strip():
+        yield Fault(place, _BLANK)
+    elif len(text) > most:
+        yield Fault(place, f"at most {most} characters")
+    elif not policy.external_links and has_external_link(text):
+        yield Fault(place, _LINK)
+
+
+def _card_faults(card: QuestionCardReply, policy: Policy, place: str) -> Iterator[Fault]:
+    yield from _text_faults(card.title, f"{place}/title", policy.question_title_chars, policy)
+    if not 1 <= len(card.questions) <= policy.questions_max:
+        yield Fault(f"{place}/questions", f"1 to {policy.questions_max} questions")
+    for number, question in enumerate(card.questions):
+        where = f"{place}/questions/{number}"
+        yield from _text_faults(question, where, policy.question_chars, policy)
+
+
+def _applet_faults(card: AppletCardReply, place: str) -> Iterator[Fault]:
+    yield from _id_faults(card, place)
+    if not (card.card_template_id or card.card_id or card.schema):
+        yield Fault(f"{place}/card_template_id", "name a template, a card or a schema")
+    if card.query is not None and not _is_object(card.query):
+        yield Fault(f"{place}/query", "must be a JSON object, as a string")
+
+
+def _id_faults(item: Item, place: str) -> Iterator[Fault]:
+    for name, value in content_of(item).items():
+        if isinstance(value, str) and not value.strip():
+            yield Fault(f"{place}/{name}", _BLANK)
+
+
+def _is_object(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def text_of(item: Item) -> str | None:
+    """What people read first in it: the text, or the title of a card."""
+    match item:
+        case TextReply(text=text) | QuestionCardReply(title=text):
+            return text
+    return None
+
+
+def content_of(item: Item) -> dict[str, Any]:
+    """What belongs to the kind, as JSON values; what is not set is left out."""
+    content = {name: value for name, value in asdict(item).items() if value is not None}
+    del content["kind"]
+    return content
+
+
+def wording(item: Item) -> str:
+    """How the item travels: a text as it is, anything else as a JSON object."""
+    return item.text if isinstance(item, TextReply) else json.dumps(content_of(item))
+
+
+def dump_item(item: Item) -> dict[str, Any]:
+    """One item as JSON values, tagged with its kind."""
+    return {"kind": item.kind, **content_of(item)}
+
+
+def load_item(record: Mapping[str, Any]) -> Item:
+    """The item that `dump_item` wrote."""
+    given = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in record.items()
+        if name != "kind"
+    }
+    item: Item = _KINDS[record.get("kind", "text")](**given)
+    return item

@@ -12,7 +12,7 @@ from services.embedded.servers import CannotStart
 from services.embedded.servers.errors import CONFIGURATION_ERROR
 from services.embedded.services import BY_NAME, SERVICES
 from services.embedded.settings import EmbeddedSettings
-from shared.db.migrations import migrate
+from shared.db.migrations import let_clock_move, migrate
 from shared.runtime import Api, Resources, Service
 from shared.runtime.process import Process, serve
 from shared.settings import ProcessSettings
@@ -47,6 +47,8 @@ async def migrate_services(settings: ProcessSettings, services: Sequence[Service
 async def prepare(settings: ProcessSettings) -> None:
     """What embedded mode does before its application starts: schemas, then the demo tenant."""
     await migrate_services(settings, SERVICES)
+    if settings.embedded:
+        await let_clock_move(settings.database_url.get_secret_value())
     resources = Resources(settings, "prepare")
     try:
         await demo.seed(resources, EmbeddedSettings.read())

@@ -34,6 +34,17 @@ GRANT USAGE ON SCHEMA siyu TO PUBLIC;
 GRANT SELECT ON siyu.clock TO PUBLIC;
 GRANT SELECT, INSERT, UPDATE, DELETE ON siyu.heartbeat TO PUBLIC;
 """
+CLOCK_STANDS = "moves_in_embedded_mode_only"
+_LET_CLOCK_STAND = """
+DO $$ BEGIN
+    IF NOT EXISTS (SELECT FROM pg_constraint WHERE conname = 'moves_in_embedded_mode_only') THEN
+        ALTER TABLE siyu.clock ADD COLUMN movable boolean NOT NULL DEFAULT false;
+        UPDATE siyu.clock SET movable = true WHERE ahead <> '0';
+        ALTER TABLE siyu.clock ADD CONSTRAINT moves_in_embedded_mode_only
+            CHECK (movable OR ahead = '0');
+    END IF;
+END $$
+"""
 
 
 def _alembic(service: str, metadata: sa.MetaData, connection: Connection) -> Config:
@@ -113,6 +124,7 @@ def _secure(connection: Connection, metadata: sa.MetaData) -> None:
 def _upgrade(connection: Connection, service: str, metadata: sa.MetaData, password: str) -> None:
     for statement in filter(str.strip, _BOOTSTRAP.split(";\n")):
         connection.exec_driver_sql(statement)
+    connection.exec_driver_sql(_LET_CLOCK_STAND)
     exists = connection.execute(
         sa.text("SELECT 1 FROM pg_roles WHERE rolname = :r"), {"r": service}
     ).first()
@@ -141,6 +153,14 @@ async def migrate(owner_url: str, service: str, metadata: sa.MetaData, password:
     """Bring the schema of `service` to the newest version; run again, it changes nothing."""
     async with _upgraded(owner_url, service, metadata, password) as connection:
         await connection.run_sync(_secure, metadata)
+
+
+async def let_clock_move(owner_url: str) -> None:
+    """Allow this database's business clock to be moved: for embedded mode and tests, and nobody else."""
+    engine = create_async_engine(owner_url, poolclass=NullPool)
+    async with engine.begin() as connection:
+        await connection.exec_driver_sql("UPDATE siyu.clock SET movable = true WHERE NOT movable")
+    await engine.dispose()
 
 
 async def check(owner_url: str, service: str, metadata: sa.MetaData, password: str) -> None:

@@ -15,7 +15,7 @@ from shared.contracts.envelope import Envelope
 from shared.contracts.routing import ROUTES
 from shared.db import ALL_TENANTS
 from shared.db.engine import Delivery
-from shared.db.migrations import migrate
+from shared.db.migrations import let_clock_move, migrate
 from shared.http.principal import Principal
 from shared.runtime import Api, Resources, Service
 from shared.runtime.apis import ByRoute, build_apis, running_apis
@@ -64,6 +64,7 @@ async def migrate_all(owner_url: str, services: Sequence[Service]) -> None:
         await migrate(
             owner_url, service.name, service.metadata, resources.role_password(service.name)
         )
+    await let_clock_move(owner_url)
     await resources.close()
 
 

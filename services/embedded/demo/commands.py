@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from services.embedded.data_directory import DataDirectory
@@ -17,6 +18,7 @@ from services.embedded.demo.story import tell
 from services.embedded.servers import CannotStart
 from services.embedded.servers.choice import choose_servers
 from services.embedded.settings import EmbeddedSettings
+from shared.db.migrations import CLOCK_STANDS
 from shared.errors import NeighbourAway
 from shared.http.client import JsonClient
 
@@ -64,10 +66,16 @@ async def advance_clock(by: timedelta) -> None:
     simulator = JsonClient(demo["simulator_url"])
     try:
         body = json.dumps({"advance_ms": round(by.total_seconds() * 1000)}).encode()
-        await simulator.post("/_simulator/clock", body, token="-")
         async with engine.begin() as connection:
             await connection.execute(_ADVANCE, {"by": by})
             now = (await connection.execute(text("SELECT siyu.business_now()"))).scalar_one()
+            await simulator.post("/_simulator/clock", body, token="-")  # both move, or neither
+    except IntegrityError as refused:
+        if CLOCK_STANDS not in str(refused):
+            raise
+        raise CannotStart(
+            "the business clock of this database stands: `siyu up` did not prepare it."
+        ) from None
     except (NeighbourAway, OSError):
         raise CannotStart(
             "the simulator or PostgreSQL gave no answer: is `make run` running?"

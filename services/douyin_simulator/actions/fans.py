@@ -226,14 +226,15 @@ def _lines(world: World, account: Account, change: FanChange) -> list[Record]:
         traits = shelf.get(change.open_id, FanTraits(change.open_id))
         lines.append(kept(replace(traits, **change.traits)))
     if change.follows is not None:
-        follow = follow_record(account.open_id, change.open_id, follows=change.follows)
-        lines.append(follow | {"at_ms": world.now_ms()})
+        pair, now_ms = (account.open_id, change.open_id), world.now_ms()
+        lines.append(follow_record(pair, now_ms, follows=change.follows))
     return lines
 
 
-def follow_record(account: str, fan: str, *, follows: bool) -> Record:
-    """The record of a fan's follow state at an account."""
-    return {"t": "follow", "account": account, "fan": fan, "follows": follows}
+def follow_record(pair: tuple[str, str], at_ms: int, *, follows: bool) -> Record:
+    """The record that from now on a fan follows an account, or does not."""
+    account, fan = pair
+    return {"t": "follow", "account": account, "fan": fan, "follows": follows, "at_ms": at_ms}
 
 
 def _context(one: Registration, opened_at_ms: int | None) -> Record:

@@ -55,7 +55,8 @@ def _check_card(world: World, call: Call, part: contents.Part) -> int:
     return _check_review(world, card)
 
 
-def _check_template(world: World, call: Call, part: contents.Part) -> int:
+def check_template(world: World, call: Call, part: contents.Part) -> int:
+    """0, or why the app may not send this mini-program card."""
     if not world.store.state.apps[call.client_key].may("im.microapp_card"):
         return codes.MISSING_CAPABILITY
     template_id = part.get("card_template_id")
@@ -77,5 +78,5 @@ _CHECKS: Final[dict[int, Callable[[World, Call, contents.Part], int]]] = {
     contents.VIDEO: _check_video,
     contents.LEAD_CARD: _check_card,
     contents.GROUP_INVITATION: _check_group,
-    contents.APPLET_CARD: _check_template,
+    contents.APPLET_CARD: check_template,
 }

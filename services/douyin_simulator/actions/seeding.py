@@ -30,7 +30,8 @@ def prepare(world: World) -> None:
             for fan, _ in fans
         ]
         follows = [
-            follow_record(world.demo.account, fan.open_id, follows=follows) for fan, follows in fans
+            follow_record((world.demo.account, fan.open_id), world.now_ms(), follows=follows)
+            for fan, follows in fans
         ]
         first: Record = {"t": "world", "id": secrets.token_hex(8)}
         world.store.append(*[first, *people, *follows])

@@ -12,7 +12,7 @@ from starlette.routing import Route
 from services.douyin_simulator.actions import controls
 from services.douyin_simulator.actions.fans import UnknownAccountError
 from services.douyin_simulator.actions.world import World
-from services.douyin_simulator.api import doings, owners, people, switches, tuning
+from services.douyin_simulator.api import doings, groups, owners, people, switches, tuning
 from services.douyin_simulator.api.problems import ControlError, answer_json, problem
 
 Handler = Callable[[World, Request], Awaitable[Response]]
@@ -28,6 +28,12 @@ _ROUTES: Final[dict[str, dict[str, Handler]]] = {
     "/_simulator/grants": {"POST": doings.grant},
     "/_simulator/events": {"POST": doings.post_event},
     "/_simulator/media/{key}": {"GET": doings.media},
+    "/_simulator/groups": {"GET": groups.list_groups},
+    "/_simulator/groups/messages": {"GET": groups.list_messages, "POST": groups.say},
+    "/_simulator/groups/join": {"POST": groups.join},
+    "/_simulator/groups/leave": {"POST": groups.leave},
+    "/_simulator/videos": {"POST": groups.publish_video},
+    "/_simulator/live": {"POST": groups.go_live},
     "/_simulator/fans": {"GET": people.list_fans, "POST": people.change_fans},
     "/_simulator/clock": {"GET": switches.show_clock, "POST": switches.move_clock},
     "/_simulator/failures": {

@@ -6,14 +6,19 @@ from typing import Final, NamedTuple
 from services.douyin_simulator.actions import (
     applet_templates,
     business_tokens,
+    fan_data,
     grants,
+    groups,
+    interactions,
     lead_cards,
+    live,
     profiles,
     recalling,
     sending,
     subscriptions,
     tokens,
     uploads,
+    videos,
 )
 from services.douyin_simulator.actions.calling import Answer, Call, Needs
 from services.douyin_simulator.actions.world import World
@@ -103,4 +108,38 @@ _CARDS: Final = {
     ),
 }
 
-ENDPOINTS: Final[dict[tuple[str, str], Endpoint]] = _OAUTH | _WEBHOOKS | _MESSAGES | _CARDS
+_VIDEO: Final = (Needs.ACCOUNT, "video.list.bind")
+_DATA: Final = {
+    ("GET", "/fans/check/"): Endpoint(fan_data.check_fan, Shape.E1, Needs.ACCOUNT, "fans.check"),
+    ("GET", "/fans/list/"): Endpoint(fan_data.list_fans, Shape.E1, Needs.ACCOUNT, "fans.list"),
+    ("GET", "/api/douyin/v1/user/fans_data/"): Endpoint(
+        fan_data.fans_data, Shape.E1, Needs.ACCOUNT, "fans.data.bind"
+    ),
+    ("GET", "/api/douyin/v1/video/video_list/"): Endpoint(videos.list_videos, Shape.E1, *_VIDEO),
+    ("POST", "/api/douyin/v1/video/video_data/"): Endpoint(videos.video_data, Shape.E1, *_VIDEO),
+    ("GET", "/room/data/room_id/get/"): Endpoint(live.room_ids, Shape.E2_FLAT, Needs.ACCOUNT),
+    **{
+        ("GET", f"/room/data/{kind}/get/"): Endpoint(live.room_data(kind), Shape.E2, Needs.ACCOUNT)
+        for kind in ("base", "interactive", "audience")
+    },
+    ("GET", "/api/douyin/v1/interactive/intention/log/list/"): Endpoint(
+        interactions.interaction_log, Shape.E2, Needs.ACCOUNT, "user.intention"
+    ),
+}
+_MANAGE: Final = (Needs.ACCOUNT, "im.group_fans.create_list")
+_GROUPS: Final = {
+    ("GET", "/im/group/count/"): Endpoint(groups.left_count, Shape.E1_FLAT, *_MANAGE),
+    ("POST", "/im/group/fans/create/"): Endpoint(groups.create_group, Shape.E1_FLAT, *_MANAGE),
+    ("GET", "/im/group/fans/list/"): Endpoint(groups.list_groups, Shape.E1_FLAT, *_MANAGE),
+    ("GET", "/im/group/enter/audit/get/"): Endpoint(groups.pending_joins, Shape.E1_FLAT, *_MANAGE),
+    ("POST", "/im/group/enter/audit/set/"): Endpoint(groups.decide_join, Shape.E1_FLAT, *_MANAGE),
+    ("POST", "/im/group/setting/set/"): Endpoint(groups.set_up, Shape.E2, *_MANAGE),
+    ("POST", "/im/group/setting/disable/"): Endpoint(groups.disable, Shape.E2, *_MANAGE),
+    ("POST", "/im/send/msg/group/"): Endpoint(
+        groups.send_to_group, Shape.E1_FLAT, Needs.ACCOUNT, "im.group_message"
+    ),
+}
+
+ENDPOINTS: Final[dict[tuple[str, str], Endpoint]] = (
+    _OAUTH | _WEBHOOKS | _MESSAGES | _CARDS | _DATA | _GROUPS
+)

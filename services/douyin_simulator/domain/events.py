@@ -173,7 +173,7 @@ def sent_content(
 
 def message_fields(content: Fields) -> Fields:
     """Type and fields of a message object as events show them."""
-    kind = content["msg_type"]
+    kind = content.get("msg_type")
     if kind not in _NAMED:
         return {"message_type": "other"}
     shown = {} if kind == contents.IMAGE else contents.part_of(content)

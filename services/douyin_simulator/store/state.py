@@ -14,7 +14,7 @@ from services.douyin_simulator.domain.platform import (
     ReplyContext,
     platform_day,
 )
-from services.douyin_simulator.domain.sends import GRANT_SCENE
+from services.douyin_simulator.domain.sends import GRANT_SCENE, GROUP_SCENE
 from services.douyin_simulator.domain.tokens import CLIENT_TOKEN_LIFE_S, Token, TokenKind
 from services.douyin_simulator.store.shelves import Shelves
 
@@ -76,6 +76,7 @@ class State:
     called: dict[tuple[str, str, int], int] = field(default_factory=dict)
     sent: list[bytes] = field(default_factory=list)
     sent_ids: dict[str, int] = field(default_factory=dict)
+    group_posts: dict[tuple[str, int], int] = field(default_factory=dict)
     # Times of proactive sends by account and day, then by fan.
     reached: dict[tuple[str, int], dict[str, set[int]]] = field(default_factory=dict)
     tokens: dict[str, Token] = field(default_factory=dict)
@@ -100,6 +101,9 @@ class State:
         self.calls[call] = self.calls.get(call, 0) + 1
         if message.reply_to_msg_id:
             self._spend(message.open_id, message.reply_to_msg_id, message.accepted_at_ms)
+        elif message.scene == GROUP_SCENE:
+            post = (message.conversation_id, day)
+            self.group_posts[post] = self.group_posts.get(post, 0) + 1
         elif message.scene == GRANT_SCENE:
             reached = self.reached.setdefault((message.open_id, day), {})
             reached.setdefault(message.to_user_id, set()).add(message.accepted_at_ms)

@@ -43,6 +43,25 @@ async def test_a_restart_keeps_everything(start: Start) -> None:
         assert code_of(await platform.send(msg_id)) == 28003070
 
 
+async def test_a_restart_keeps_everything_that_has_an_id(start: Start) -> None:
+    places = ("groups", "groups/messages", "accounts", "apps", "limits", "caps", "manners")
+    async with start() as platform:
+        await platform.call("/_simulator/groups/join", {"group_id": "@group001==", "fan": FAN})
+        speech = {"group_id": "@group001==", "from": FAN, "text": "在"}
+        await platform.call("/_simulator/groups/messages", speech)
+        account = {"open_id": "biz-open-id-0001", "client_key": "awtest0123456789"}
+        await platform.call("/_simulator/accounts", {**account, "phone": "13800138000"})
+        await platform.call("/_simulator/limits", {"path": "/fans/check/", "per_second": 5})
+        await platform.call("/_simulator/manners", {"card_review_s": 9})
+        review = {"id": "@card001==", "status": "rejected"}
+        await platform.call("/_simulator/reviews", review)
+        before = [await platform.get(f"/_simulator/{place}") for place in places]
+    async with start() as platform:
+        assert [await platform.get(f"/_simulator/{place}") for place in places] == before
+        card = {"msg_type": 8, "retain_consult_card": {"card_id": "@card001=="}}
+        assert code_of(await platform.send(content=card)) == 28001038
+
+
 async def test_an_echo_that_was_not_delivered_goes_out_after_the_restart(
     start: Start, receiver: Receiver
 ) -> None:

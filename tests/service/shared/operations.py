@@ -1,0 +1,163 @@
+"""One organization with something of everything, and a valid request for each operation of the public API.
+
+The operations come from the OpenAPI document: one that this table cannot ask fails the tests that walk it.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx2
+
+from services.embedded.openapi.documents import every_service, public_document, service_documents
+from services.open_platform.actions import accounts
+from services.open_platform.service import deps_of
+from tests.service.douyin.conftest import FAN, KEY, OPEN_ID, SECRET, Connector
+from tests.service.douyin.platform import ScriptedPlatform
+from tests.support.world import World
+
+VERBS = frozenset({"get", "put", "post", "patch", "delete"})
+CANARY = "canary-tenant-93d2"
+RULE = {
+    "name": f"{CANARY} rule",
+    "trigger": "message",
+    "match": "contains",
+    "keywords": ["多少钱"],
+    "replies": [{"kind": "text", "text": f"{CANARY} 99 元"}],
+}
+BODIES: dict[str, dict[str, Any]] = {
+    "add_rule": RULE,
+    "change_account": {"name": "x"},
+    "change_rule": RULE,
+    "create_account": {"name": "x"},
+    "create_api_key": {"name": "x", "scopes": ["dm:read"]},
+    "create_douyin_authorisation_link": {"client_key": KEY},
+    "import_fans": {"fans": [{"open_id": "somebody"}]},
+    "note_follow_state": {"follows": True},
+    "override_policy": {"value": 100},
+    "put_douyin_app": {"client_secrets": [SECRET]},
+    "put_douyin_binding": {"client_key": KEY, "open_id": "another-open-id"},
+    "send_message": {"text": "x"},
+    "set_conversation_owner": {"owner": "person"},
+}
+HEADERS = {"idempotency-key": "a-key-of-this-test", "if-match": "*"}
+POLICY_KEY = "dm.rules.max_per_account"
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation of the public API, as its document describes it."""
+
+    id: str
+    verb: str
+    path: str
+    in_path: frozenset[str]
+    in_query: frozenset[str]
+    headers: frozenset[str]
+    has_body: bool
+
+    @property
+    def is_read(self) -> bool:
+        """Whether asking changes nothing."""
+        return self.verb == "GET"
+
+
+def every_operation(world: World) -> list[Operation]:
+    """What the running APIs offer, reads first and deletions last."""
+    document = public_document(service_documents(every_service(), world.resources))
+    found = [
+        _operation(verb.upper(), path, described)
+        for path, item in document["paths"].items()
+        for verb, described in item.items()
+        if verb in VERBS
+    ]
+    order = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+    return sorted(found, key=lambda operation: order.index(operation.verb))
+
+
+def _operation(verb: str, path: str, described: dict[str, Any]) -> Operation:
+    def named(place: str) -> frozenset[str]:
+        parameters = described.get("parameters", [])
+        return frozenset(p["name"].lower() for p in parameters if p["in"] == place)
+
+    return Operation(
+        *(described["operationId"], verb, path),
+        *(named("path"), named("query"), named("header")),
+        "requestBody" in described,
+    )
+
+
+@dataclass
+class Tenant:
+    """An organization and the ids of what it has, by the name of the parameter that takes them."""
+
+    world: World
+    organization: str
+    ids: dict[str, str] = field(default_factory=dict)
+
+    async def ask(
+        self, operation: Operation, *, by: str | None = None, ids: dict[str, str] | None = None
+    ) -> httpx2.Response:
+        """A valid request for the operation on what this tenant has, by itself or by a stranger."""
+        headers = self.world.caller(by or self.organization)
+        headers |= {name: HEADERS[name] for name in operation.headers & set(HEADERS)}
+        path = operation.path.format(**(ids or self.ids))
+        body = BODIES[operation.id] if operation.has_body else None
+        return await self.world.http.request(operation.verb, path, json=body, headers=headers)
+
+
+async def a_tenant(world: World) -> Tenant:
+    """An organization whose every name and text is a canary, with a conversation that was answered."""
+    made = await accounts.create_organization(deps_of(world.resources), f"{CANARY} 有限公司")
+    tenant = Tenant(world, made.id, {"key": POLICY_KEY, "client_key": KEY})
+    account = await _made(tenant, "/v1/accounts", {"name": f"{CANARY} 旗舰店"})
+    tenant.ids["account_id"] = account["id"]
+    await world.drain()
+    place = f"/v1/accounts/{account['id']}"
+    connector = Connector(world, ScriptedPlatform())
+    await connector.put_app(organization=made.id)
+    await connector.bind(account["id"], organization=made.id)
+    tenant.ids["rule_id"] = (await _made(tenant, f"{place}/rules", RULE))["id"]
+    fans = {"fans": [{"open_id": FAN, "nickname": f"{CANARY} 小雨"}]}
+    tenant.ids["fan_id"] = (await _made(tenant, f"{place}/fans", fans))["results"][0]["id"]
+    key = {"name": f"{CANARY} key", "scopes": ["dm:read"]}
+    tenant.ids["key_id"] = (await _made(tenant, "/v1/api-keys", key))["id"]
+    await world.drain()
+    await _say(connector, f"{CANARY} 多少钱")
+    conversations = await _read(tenant, f"{place}/conversations")
+    tenant.ids["conversation_id"] = conversations["data"][0]["id"]
+    timeline = f"/v1/conversations/{tenant.ids['conversation_id']}/timeline"
+    moments = (await _read(tenant, timeline))["data"]
+    tenant.ids["message_id"] = next(m["id"] for m in moments if m["direction"] == "in")
+    return tenant
+
+
+async def _say(connector: Connector, text: str) -> None:
+    content = {
+        "conversation_short_id": "@conv001==",
+        "server_message_id": "@m1==",
+        "conversation_type": 1,
+        "create_time": 1681799848725,
+        "message_type": "text",
+        "source": "",
+        "text": text,
+    }
+    event = {"event": "im_receive_msg", "client_key": KEY, "from_user_id": FAN}
+    answer = await connector.post({**event, "to_user_id": OPEN_ID, "content": content})
+    assert answer.status_code == 200, answer.text
+    await connector.world.drain()
+
+
+async def _made(tenant: Tenant, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    headers = tenant.world.caller(tenant.organization)
+    answer = await tenant.world.http.post(path, json=body, headers=headers)
+    assert answer.is_success, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def _read(tenant: Tenant, path: str) -> dict[str, Any]:
+    headers = tenant.world.caller(tenant.organization)
+    answer = await tenant.world.http.get(path, headers=headers)
+    assert answer.is_success, answer.text
+    found: dict[str, Any] = answer.json()
+    return found

@@ -10,7 +10,13 @@ from services.douyin import store
 from services.douyin.actions.directory import Account, Directory
 from services.douyin.actions.settling import count, tell
 from services.douyin.domain.accounts import EXPIRING
-from services.douyin.domain.authorisations import RESTORED_BY_CONTRACT, Report, Revoked, lapse
+from services.douyin.domain.authorisations import (
+    RESTORED_BY_CONTRACT,
+    Report,
+    Revoked,
+    lapse,
+    withdrawal,
+)
 from shared import ids, inbox
 from shared.contracts.envelope import Envelope, Event, Origin
 from shared.contracts.events.douyin import (
@@ -23,11 +29,6 @@ from shared.db import ALL_TENANTS, Database, Tx
 from shared.errors import NeighbourAway
 
 log = structlog.get_logger()
-
-_REASONS = {
-    Report.WITHDREW: Revoked.WITHDRAWN,
-    Report.CONTRACT_WITHDREW: Revoked.CONTRACT_WITHDRAWN,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +55,14 @@ async def _act(tx: Tx, envelope: Envelope, event: AuthorisationReported) -> None
         return  # bound to another Douyin account since
     report = Report(event.report)
     log.info("authorisation_reported", account=row.account_id, report=report.value)
-    if report in _REASONS:
-        await revoke(tx, row, _REASONS[report], envelope.origin)
+    reason = withdrawal(report, row.scopes, event.scopes)
+    if reason is not None:
+        await revoke(tx, row, reason, envelope.origin)
         return
-    await store.add_scopes(tx, row.organization_id, row.account_id, event.scopes)
+    given, taken = event.scopes, list[str]()
+    if report in {Report.WITHDREW, Report.CONTRACT_WITHDREW}:
+        given, taken = taken, given
+    await store.change_scopes(tx, (row.organization_id, row.account_id), given, taken)
     if report is Report.CONTRACT_AUTHORISED:
         told = await store.restore(tx, row.organization_id, row.account_id, RESTORED_BY_CONTRACT)
         if told is not None:
@@ -112,6 +117,8 @@ async def revoke(tx: Tx, row: store.BindingRow, reason: Revoked, origin: Origin)
     keeps = reason is not Revoked.WITHDRAWN
     told = await store.revoke(tx, *tenant, reason, keeps_tokens=keeps)
     if told is None:
+        if not keeps:
+            await store.drop_tokens(tx, *tenant, reason)
         return
     place = store.Place(*tenant, row.client_key, row.open_id)
     event = AccountRevoked(

@@ -2,6 +2,7 @@
 
 import base64
 import hmac
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -44,6 +45,23 @@ class Revoked(StrEnum):
 
 
 RESTORED_BY_CONTRACT: Final = (Revoked.CONTRACT_WITHDRAWN, Revoked.REFUSED_BY_PLATFORM)
+
+
+_DIRECT_MESSAGES: Final = "im.direct_message"
+
+
+def withdrawal(report: Report, held: Collection[str], named: Collection[str]) -> Revoked | None:
+    """Why the account must stop when its owner withdrew what is named; None when it may go on.
+
+    Nothing named means everything. Scopes of direct messages are never among those that we hold.
+    """
+    if report is Report.CONTRACT_WITHDREW:
+        concerns = not named or any(scope.startswith(_DIRECT_MESSAGES) for scope in named)
+        return Revoked.CONTRACT_WITHDRAWN if concerns else None
+    if report is Report.WITHDREW:
+        is_left = bool(named) and not set(held) <= set(named)
+        return None if is_left else Revoked.WITHDRAWN
+    return None
 
 
 class Need(StrEnum):

@@ -34,9 +34,14 @@ _RESTORE = sa.text(
     f"{_MINE} AND revoked_reason = ANY(CAST(:reasons AS text[])) AND access_token IS NOT NULL"
     " RETURNING told"
 )
-_ADD_SCOPES = sa.text(
+_DROP_TOKENS = sa.text(
+    "UPDATE binding SET revoked_reason = :reason, access_token = NULL, refresh_token = NULL,"
+    f" updated_at = now(){_MINE} AND revoked_at IS NOT NULL"
+)
+_CHANGE_SCOPES = sa.text(
     "UPDATE binding SET scopes = ARRAY(SELECT DISTINCT s FROM"
-    f" unnest(scopes || CAST(:scopes AS text[])) AS s ORDER BY s){_MINE}"
+    " unnest(scopes || CAST(:given AS text[])) AS s WHERE s <> ALL(CAST(:taken AS text[]))"
+    f" ORDER BY s), updated_at = now(){_MINE}"
 )
 _NEED = sa.text(
     "UPDATE binding SET needed_reason = :reason, needed_since = :now, usable_until = :until,"
@@ -132,9 +137,17 @@ async def restore(
     return told
 
 
-async def add_scopes(tx: Tx, organization_id: str, account_id: str, scopes: Sequence[str]) -> None:
-    """The owner granted these too."""
-    await tx.execute(_ADD_SCOPES, {**_mine(organization_id, account_id), "scopes": list(scopes)})
+async def drop_tokens(tx: Tx, organization_id: str, account_id: str, reason: str) -> None:
+    """The account was stopped already, and its tokens died after that, for this reason."""
+    await tx.execute(_DROP_TOKENS, {**_mine(organization_id, account_id), "reason": reason})
+
+
+async def change_scopes(
+    tx: Tx, tenant: tuple[str, str], given: Sequence[str], taken: Sequence[str]
+) -> None:
+    """The owner of the account of (organization, account) granted some scopes, or took some back."""
+    values = {**_mine(*tenant), "given": list(given), "taken": list(taken)}
+    await tx.execute(_CHANGE_SCOPES, values)
 
 
 async def need(tx: Tx, place: Place, reason: str, until: datetime) -> int | None:

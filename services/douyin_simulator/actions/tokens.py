@@ -9,9 +9,7 @@ from services.douyin_simulator.actions.world import World
 from services.douyin_simulator.domain import codes
 from services.douyin_simulator.domain.platform import App
 from services.douyin_simulator.domain.tokens import (
-    ACCESS_TOKEN_LIFE_S,
     CLIENT_TOKEN_LIFE_S,
-    REFRESH_TOKEN_LIFE_S,
     Token,
     TokenKind,
     after_new_client_token,
@@ -70,8 +68,10 @@ def access_token(world: World, call: Call) -> Answer:
     refused = check_code(code, app.client_key, now_ms)
     if refused or code is None:
         return refused
-    access = new_token(world, TokenKind.ACCESS, Owner.of(code), ACCESS_TOKEN_LIFE_S)
-    refresh = new_token(world, TokenKind.REFRESH, Owner.of(code), REFRESH_TOKEN_LIFE_S)
+    access = new_token(world, TokenKind.ACCESS, Owner.of(code), world.manners.access_token_life_s)
+    refresh = new_token(
+        world, TokenKind.REFRESH, Owner.of(code), world.manners.refresh_token_life_s
+    )
     world.store.append(*map(token_record, (code.killed_by(now_ms), access, refresh)))
     return _pair(access, refresh, now_ms)
 
@@ -87,7 +87,9 @@ def refresh_token(world: World, call: Call) -> Answer:
     refused = check_refresh(refresh, call.text("client_key"), now_ms)
     if refused or refresh is None:
         return refused
-    access = new_token(world, TokenKind.ACCESS, Owner.of(refresh), ACCESS_TOKEN_LIFE_S)
+    access = new_token(
+        world, TokenKind.ACCESS, Owner.of(refresh), world.manners.access_token_life_s
+    )
     ends_ms = now_ms + world.manners.previous_access_token_life_s * 1000
     previous = [token.killed_by(ends_ms) for token in _access_tokens(world, refresh)]
     world.store.append(*map(token_record, (*previous, access)))
@@ -109,11 +111,11 @@ def renew_refresh_token(world: World, call: Call) -> Answer:
         world,
         TokenKind.REFRESH,
         Owner.of(refresh),
-        REFRESH_TOKEN_LIFE_S,
+        world.manners.refresh_token_life_s,
         renewals=refresh.renewals + 1,
     )
     world.store.append(token_record(refresh.killed_by(now_ms)), token_record(fresh))
-    return {"refresh_token": fresh.value, "expires_in": REFRESH_TOKEN_LIFE_S}
+    return {"refresh_token": fresh.value, "expires_in": world.manners.refresh_token_life_s}
 
 
 def given_token(kind: TokenKind, client_key: str, open_id: str, value: str, until: int) -> Record:

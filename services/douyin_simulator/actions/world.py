@@ -10,6 +10,7 @@ from services.douyin_simulator.domain.failures import Failure, Match, choose
 from services.douyin_simulator.domain.identifiers import opaque_id
 from services.douyin_simulator.domain.platform import App
 from services.douyin_simulator.domain.sends import Caps
+from services.douyin_simulator.domain.tokens import ACCESS_TOKEN_LIFE_S, REFRESH_TOKEN_LIFE_S
 from services.douyin_simulator.store import Store
 
 
@@ -29,6 +30,8 @@ class Manners:
     content_encoding: str = "catalogue"
     group_sender: str = "speaker"
     cancel_after_failures: int = 0
+    access_token_life_s: int = ACCESS_TOKEN_LIFE_S
+    refresh_token_life_s: int = REFRESH_TOKEN_LIFE_S
     previous_access_token_life_s: int = 300
     card_review_s: int = 0
     live_data_lag_s: int = 60

@@ -39,7 +39,7 @@ async def test_an_owner_who_withdraws_stops_the_account_and_what_waits(
     quiet: Connector, event: str, reason: str, keeps: bool
 ) -> None:
     await quiet.request("op_1", "one", "two")
-    await report(quiet, event, scopes=["user_info"])
+    await report(quiet, event, scopes=["user_info", "im.direct_message.bind"])
     await quiet.request("op_2", "three")
     shown = await quiet.binding()
     assert (shown["state"], shown["revoked_reason"]) == ("revoked", reason)
@@ -87,6 +87,17 @@ async def test_an_authorisation_alone_does_not_undo_a_withdrawal(quiet: Connecto
     await report(quiet, "authorize", scopes=["fans.list"])
     await report(quiet, "contract_authorize")
     assert (await quiet.binding())["state"] == "revoked"
+
+
+async def test_a_withdrawal_of_everything_after_one_of_messages_cannot_be_undone(
+    quiet: Connector,
+) -> None:
+    await report(quiet, "contract_unauthorize")
+    await report(quiet, "unauthorize")
+    await report(quiet, "contract_authorize")
+    shown = await quiet.binding()
+    assert (shown["state"], shown["revoked_reason"]) == ("revoked", "withdrawn")
+    assert len(await told(quiet, "account_revoked")) == len(await needs(quiet)) == 1
 
 
 async def test_a_withdrawal_that_is_told_twice_is_one(quiet: Connector) -> None:

@@ -94,6 +94,8 @@ class MannersBody(Body):
     content_encoding: Literal["catalogue", "flipped"] = "catalogue"
     group_sender: Literal["speaker", "owner"] = "speaker"
     cancel_after_failures: Count = 0
+    access_token_life_s: Count = 0
+    refresh_token_life_s: Count = 0
     previous_access_token_life_s: Count = 0
     card_review_s: Count = 0
     live_data_lag_s: Count = 0

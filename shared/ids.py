@@ -3,6 +3,8 @@
 import os
 import time
 
+from opentelemetry import trace
+
 
 class _Ticks:
     """Microseconds that never repeat or go back within this process."""
@@ -24,6 +26,9 @@ def new(prefix: str) -> str:
 
 
 def trace_parent() -> str:
-    """A fresh W3C `traceparent`: what comes from outside starts a trace of its own."""
+    """The W3C `traceparent` of the span that is under way here, else of a trace that begins."""
+    found = trace.get_current_span().get_span_context()
+    if found.is_valid:
+        return f"00-{found.trace_id:032x}-{found.span_id:016x}-{found.trace_flags:02x}"
     raw = os.urandom(24).hex()
     return f"00-{raw[:32]}-{raw[32:]}-01"

@@ -13,6 +13,7 @@ from services.embedded.servers.errors import CONFIGURATION_ERROR
 from services.embedded.services import BY_NAME, SERVICES
 from services.embedded.settings import EmbeddedSettings
 from shared.db.migrations import let_clock_move, migrate
+from shared.observability.tracing import TracesUnavailable
 from shared.runtime import Api, Resources, Service
 from shared.runtime.process import Process, serve
 from shared.settings import ProcessSettings
@@ -60,13 +61,21 @@ def run_application(settings: ProcessSettings) -> None:
     """Every API, consumer, relay and clock in one loop, on the public port."""
     listening = EmbeddedSettings.read()
     process = Process(SERVICES, pages=_pages)
-    serve(process, Resources(settings, "embedded"), listening.host, listening.port)
+    _serve(process, Resources(settings, "embedded"), listening.host, listening.port)
 
 
 def run_role(settings: ProcessSettings, service: str, role: str, host: str, port: int) -> None:
     """The API or the worker of one service, as a container runs it."""
     process = Process([BY_NAME[service]], api=role == "api", worker=role == "worker")
-    serve(process, Resources(settings, f"{service}-{role}"), host, port)
+    _serve(process, Resources(settings, f"{service}-{role}"), host, port)
+
+
+def _serve(process: Process, resources: Resources, host: str, port: int) -> None:
+    try:
+        serve(process, resources, host, port)
+    except TracesUnavailable as missing:
+        sentence = f"SIYU_TRACES_URL is set, and what sends traces is not installed: {missing}."
+        raise CannotStart(sentence, exit_code=CONFIGURATION_ERROR) from None
 
 
 def _pages(apis: Sequence[Api]) -> dict[str, ASGIApp]:

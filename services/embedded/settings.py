@@ -23,6 +23,7 @@ OTHERS = [
     "SIYU_LOG_*",
     "SIYU_MASTER_KEY",
     "SIYU_SIMULATOR_*",
+    "SIYU_TRACES_*",
     "SIYU_WEBHOOK_*",
 ]
 """Patterns of variables with our prefix that other parts read; a part may append its own."""

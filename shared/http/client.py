@@ -11,11 +11,13 @@ from typing import Any, Self
 
 import aiohttp
 import httpx2
+from opentelemetry.trace import SpanKind
 
 from shared.errors import NeighbourAway
 from shared.failpoints import failpoint
-from shared.observability import metrics
+from shared.observability import metrics, semantics, tracing
 
+_POSTED = {semantics.HTTP_METHOD: "POST"}
 _MOST = 256 * 1024  # bytes of an answer that we are willing to read
 
 
@@ -36,7 +38,9 @@ class JsonClient:
         """The answer's body. Raises NeighbourAway for anything but a 200."""
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         try:
-            answer = await self._client.post(path, content=body, headers=headers)
+            with tracing.span(f"POST {path}", SpanKind.CLIENT, _POSTED):
+                headers |= tracing.headers()
+                answer = await self._client.post(path, content=body, headers=headers)
         except (httpx2.HTTPError, OSError) as error:
             raise NeighbourAway("a service gave no answer", neighbour=path) from error
         if answer.status_code != httpx2.codes.OK:

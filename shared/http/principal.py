@@ -83,6 +83,13 @@ class Authenticator:
         self._exchange = exchange  # API key → token, or None when unknown
         self._known: dict[str, tuple[float, Principal]] = {}
 
+    def is_ours(self, header: str) -> bool:
+        """Whether `Authorization: Bearer …` is that of one of our own services."""
+        try:
+            return _INTERNAL in self._tokens.verify(header.partition(" ")[2]).scopes
+        except Unauthenticated:
+            return False
+
     async def authenticate(self, header: str) -> Principal:
         """The principal of `Authorization: Bearer …`. Raises Unauthenticated, NeighbourAway."""
         scheme, _, credential = header.partition(" ")

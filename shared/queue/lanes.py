@@ -9,16 +9,18 @@ import random
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import structlog
+from opentelemetry.trace import Span, SpanKind
 
 from shared.contracts.envelope import Envelope
 from shared.contracts.routing import pace_of
 from shared.errors import NeighbourAway
 from shared.inbox import MAX_ATTEMPTS, Quarantine
-from shared.observability import metrics
-from shared.queue.streams import CarrierAway, Entry, Streams
+from shared.observability import metrics, semantics, tracing
+from shared.queue.streams import CarrierAway, Entry, Streams, stream_key
 
 log = structlog.get_logger()
 
@@ -64,6 +66,7 @@ class Lane:
         self._handlers, self._streams, self._quarantine = handlers, streams, quarantine
         self._patience = patience
         self._reader = streams.reader(service, lane)
+        self._destination = stream_key(service, lane)
         self._later: list[tuple[float, Taken]] = []
         self._swept = 0.0
         self._began = 0.0
@@ -199,9 +202,21 @@ class Lane:
 
     async def _handle(self, kind: str, envelopes: list[Envelope]) -> None:
         self.alive_at = time.monotonic()
-        with metrics.handled(self.service, kind, len(envelopes)):
+        with metrics.handled(self.service, kind, len(envelopes)), self._span(envelopes):
             async with asyncio.timeout(self._patience.handler_seconds):
                 await self._handlers[kind](envelopes)
+
+    def _span(self, envelopes: Sequence[Envelope]) -> AbstractContextManager[Span]:
+        """A batch has many origins: it is a trace of its own that links theirs."""
+        facts = {
+            semantics.MESSAGING_SYSTEM: semantics.OUR_STREAMS,
+            semantics.MESSAGING_OPERATION: "process",
+            semantics.MESSAGING_OPERATION_TYPE: "process",
+            semantics.MESSAGING_DESTINATION: self._destination,
+            semantics.MESSAGING_BATCH: len(envelopes),
+        }
+        name, links = f"process {self._destination}", (e.trace for e in envelopes)
+        return tracing.span(name, SpanKind.CONSUMER, facts, continues="", links=links)
 
     async def _finish(self, group: Sequence[Taken]) -> None:
         heard: dict[str, list[str]] = defaultdict(list)

@@ -18,7 +18,7 @@ class ByRoute:
 
     def __init__(self, apis: Sequence[Api], pages: Mapping[str, ASGIApp] | None = None) -> None:
         self._doors = [
-            (prefix, Observed(door, service_of(api.app), f"{prefix}*"))
+            (prefix, _observed(door, api.app, f"{prefix}*"))
             for api in apis
             for prefix, door in api.doors.items()
         ]
@@ -46,8 +46,11 @@ class ByRoute:
 
 def kept(app: FastAPI) -> ASGIApp:
     """The app behind its doorkeeper, observed."""
-    service = service_of(app)
-    return Observed(Doorkeeper(app, service), service)
+    return _observed(Doorkeeper(app, service_of(app)), app)
+
+
+def _observed(served: ASGIApp, app: FastAPI, route: str = "") -> Observed:
+    return Observed(served, service_of(app), app.state.authenticator.is_ours, route)
 
 
 def service_of(app: FastAPI) -> str:

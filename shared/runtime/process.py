@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import uvicorn
 from starlette.types import ASGIApp
 
-from shared.observability import configure_logs
+from shared.observability import configure_logs, tracing
 from shared.runtime.apis import ByRoute, build_apis, running_apis
 from shared.runtime.health import Health
 from shared.runtime.resources import Resources
@@ -48,9 +48,13 @@ async def running(process: Process, resources: Resources) -> AsyncIterator[Healt
 
 def serve(process: Process, resources: Resources, host: str, port: int) -> None:
     """Run until SIGTERM or Ctrl-C. A loop of ours that dies takes the process with it."""
-    configure_logs(resources.settings.log_level, resources.process)
+    settings = resources.settings
+    configure_logs(settings.log_level, resources.process)
+    if settings.traces_url:
+        tracing.export_traces(settings.traces_url, settings.traces_ratio, resources.process)
     with asyncio.Runner(loop_factory=_loop) as runner:
         runner.run(_serve(process, resources, host, port))
+    tracing.end_traces()
 
 
 def _loop() -> asyncio.AbstractEventLoop:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import structlog
+from opentelemetry.trace import SpanKind
 
 from services.douyin import store
 from services.douyin.actions.directory import Account, Directory
@@ -21,6 +22,7 @@ from shared.db import ALL_TENANTS, Database
 from shared.errors import NeighbourAway
 from shared.failpoints import failpoint
 from shared.http.client import MaybeSent, NotSent
+from shared.observability import semantics, tracing
 from shared.sealing import SealBroken, Sealer
 
 log = structlog.get_logger()
@@ -182,9 +184,12 @@ class Dispatcher:
         if left < SEND_SECONDS:  # the lease must outlive the try: it waited for its turn too long
             return _untried(claimed, 0.0, claimed.reason)
         try:
-            answer = await self._platform.send(
-                account.open_id, account.access_token, message, seconds=SEND_SECONDS
-            )
+            with tracing.span(
+                "send douyin", SpanKind.CLIENT, _facts(claimed), continues=claimed.trace
+            ):
+                answer = await self._platform.send(
+                    account.open_id, account.access_token, message, seconds=SEND_SECONDS
+                )
             verdict = classify(answer.status, answer.body)
         except NotSent:
             return _again(claimed, "unreachable", 0.0)
@@ -254,6 +259,16 @@ class Dispatcher:
             await self._settle([replace(one, msg_id=None, reason="msg_id_repeated")])
         else:
             self._claimed -= 1  # its lease runs out and makes it unknown
+
+
+def _facts(claimed: store.Claimed) -> dict[str, str]:
+    return {
+        semantics.MESSAGING_SYSTEM: semantics.DOUYIN,
+        semantics.MESSAGING_OPERATION: "send",
+        semantics.MESSAGING_OPERATION_TYPE: "send",
+        semantics.MESSAGING_MESSAGE_ID: f"{claimed.operation_id}:{claimed.item}",
+        semantics.CAUSE: claimed.cause,
+    }
 
 
 def _untried(claimed: store.Claimed, pause: float, reason: str | None) -> store.Settlement:

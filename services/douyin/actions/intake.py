@@ -49,6 +49,7 @@ class Delivery:
     reading: Reading
     body: bytes
     msg_id_header: str | None
+    trace: str
 
 
 @dataclass(slots=True)
@@ -83,7 +84,7 @@ class IntakeDesk:
         account = await self.directory.bound(app.client_key, webhook.account_ids)
         open_id = account.open_id if account else ""
         reading = interpret(webhook, app.client_key, open_id)
-        delivery = Delivery(app, account, webhook, reading, body, msg_id_header)
+        delivery = Delivery(app, account, webhook, reading, body, msg_id_header, ids.trace_parent())
         batch = self._open
         if batch is None or len(batch.deliveries) >= MOST_IN_BATCH:
             batch = self._open = _Batch([delivery])
@@ -147,7 +148,7 @@ class IntakeDesk:
         account, fact = delivery.account, delivery.reading.fact
         if account is None or fact is None:
             return
-        origin = Origin(account.organization_id, account.account_id, cause, ids.trace_parent())
+        origin = Origin(account.organization_id, account.account_id, cause, delivery.trace)
         event = self._event(fact, delivery, tx.now)
         seq = fact.at_ms or int(tx.now.timestamp() * 1000)
         tx.publish(Envelope.of(event, origin, subject=fact.subject, seq=seq, at=tx.now))

@@ -59,7 +59,8 @@ _CLAIM = sa.text(
     " FROM next n WHERE a.organization_id = n.organization_id AND a.account_id = n.account_id"
     " AND a.operation_id = n.operation_id AND a.item = n.item AND a.state = 'queued'"
     " RETURNING a.organization_id, a.account_id, a.operation_id, a.item, a.tries, a.conversation_id,"
-    " a.open_id, a.scene, a.reply_to, a.kind, a.content, a.expires_at, a.reason"
+    " a.open_id, a.scene, a.reply_to, a.kind, a.content, a.expires_at, a.reason,"
+    " a.cause, a.trace"
 )
 MOVED = (
     "a.organization_id, a.account_id, a.operation_id, a.item, a.reservation_id, a.open_id,"
@@ -141,6 +142,8 @@ class Claimed:
     content: str
     expires_at: datetime
     reason: str | None  # of the try before
+    cause: str
+    trace: str
 
     @property
     def conversation(self) -> Conversation:
@@ -226,17 +229,14 @@ async def insert_attempts(tx: Tx, attempts: Sequence[NewAttempt]) -> None:
 
 async def free_content(tx: Tx, attempts: Sequence[NewAttempt]) -> list[str]:
     """Let the texts of unknown attempts go again: why each, `window_ended` or `superseded` by a person."""
-    freed = await tx.execute(
-        _FREE,
-        {
-            "organizations": [a.organization_id for a in attempts],
-            "accounts": [a.account_id for a in attempts],
-            "conversations": [a.conversation_id for a in attempts],
-            "window_opened": [a.window_opened_at for a in attempts],
-            "supersedes": [a.supersedes for a in attempts],
-        },
-    )
-    return [row[0] for row in freed]
+    wanted = {
+        "organizations": [a.organization_id for a in attempts],
+        "accounts": [a.account_id for a in attempts],
+        "conversations": [a.conversation_id for a in attempts],
+        "window_opened": [a.window_opened_at for a in attempts],
+        "supersedes": [a.supersedes for a in attempts],
+    }
+    return [row[0] for row in await tx.execute(_FREE, wanted)]
 
 
 async def claim_next(

@@ -35,7 +35,7 @@ async def serve(method: str, matched: str | None, route: str = "") -> None:
         raise AssertionError
 
     scope = {"type": "http", "method": method, "path": "/v1/fans/fan_1"}
-    await Observed(app, "observed", route)(scope, nothing, nothing)
+    await Observed(app, "observed", lambda _: False, route)(scope, nothing, nothing)
 
 
 async def test_a_route_is_named_by_its_template() -> None:

@@ -1,13 +1,14 @@
 """Events on their way to the app: signed, and struck by the failures that were ordered."""
 
 import asyncio
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
 import orjson
 
-from services.douyin_simulator.actions.world import World
+from services.douyin_simulator.actions.world import Manners, World
 from services.douyin_simulator.clients import Attempt, Event
 from services.douyin_simulator.domain import demo, events
 from services.douyin_simulator.domain.failures import Failure, FailureKind, Match
@@ -21,14 +22,18 @@ _OVERTAKEN_AT_LATEST_S: Final = 1.0
 _OVERTAKEN_BY_S: Final = 0.05
 
 
-def encode(event: events.Event, *, flipped: bool = False) -> bytes:
+def encode(event: events.Event, manners: Manners) -> bytes:
     """The bytes of an event: compact JSON, raw UTF-8, `content` as object or string.
 
-    Flipped, an event has its content in the form in which the catalogue does not show it.
+    Manners may flip the form of the content, or escape everything that is not ASCII.
     """
+    flipped = manners.content_encoding == "flipped"
+    content: events.Fields | str = event.content
     if (event.name in events.CONTENT_IS_STRING) != flipped:
-        return orjson.dumps(event.outer(orjson.dumps(event.content).decode()))
-    return orjson.dumps(event.outer(event.content))
+        content = orjson.dumps(event.content).decode()
+    if manners.escaped_events:
+        return json.dumps(event.outer(content), separators=(",", ":")).encode()
+    return orjson.dumps(event.outer(content))
 
 
 def publish(world: World, event: events.Event, *, conversation_id: str | None) -> Event | None:
@@ -38,7 +43,7 @@ def publish(world: World, event: events.Event, *, conversation_id: str | None) -
         return None
     msg_id = header_id(state.world_id, "event", state.records)
     subject = _subject(world, event, conversation_id)
-    body = encode(event, flipped=world.manners.content_encoding == "flipped")
+    body = encode(event, world.manners)
     world.store.append(
         {
             "t": "event",
@@ -91,7 +96,7 @@ def echo_body(world: World, message: SentMessage) -> bytes:
             place, echo_id, at_ms, users, message.content, message.client_key
         )
         echo = events.Event(events.SENT, *parties, log, content)
-    return encode(echo, flipped=world.manners.content_encoding == "flipped")
+    return encode(echo, world.manners)
 
 
 def signed_event(world: World, msg_id: str, client_key: str, name: str, body: bytes) -> Event:
@@ -161,9 +166,11 @@ def _strike(world: World, posted: Event, failure: Failure) -> None:
             world.store.settle_soon(posted.msg_id)
         case FailureKind.WEBHOOK_DELAY:
             world.webhooks.deliver(posted, after_s=failure.delay_ms / 1000)
-        case FailureKind.WEBHOOK_DUPLICATE:
+        case FailureKind.WEBHOOK_DUPLICATE | FailureKind.WEBHOOK_REDELIVERED:
             world.webhooks.deliver(posted)
             again = replace(posted, tries=0, first_try=None)
+            if failure.kind is FailureKind.WEBHOOK_REDELIVERED:
+                again.msg_id = header_id(posted.msg_id, "again")
             world.webhooks.deliver(again, after_s=failure.delay_ms / 1000)
         case _:
             _hold_back(world, posted)

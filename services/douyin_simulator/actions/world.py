@@ -28,6 +28,7 @@ class Manners:
     now_unit: str = "ms"
     sparse_extra: bool = False
     content_encoding: str = "catalogue"
+    escaped_events: bool = False
     group_sender: str = "speaker"
     cancel_after_failures: int = 0
     access_token_life_s: int = ACCESS_TOKEN_LIFE_S

@@ -12,7 +12,15 @@ from starlette.routing import Route
 from services.douyin_simulator.actions import controls
 from services.douyin_simulator.actions.fans import UnknownAccountError
 from services.douyin_simulator.actions.world import World
-from services.douyin_simulator.api import doings, groups, owners, people, switches, tuning
+from services.douyin_simulator.api import (
+    doings,
+    groups,
+    owners,
+    people,
+    product2021,
+    switches,
+    tuning,
+)
 from services.douyin_simulator.api.problems import ControlError, answer_json, problem
 
 Handler = Callable[[World, Request], Awaitable[Response]]
@@ -34,6 +42,18 @@ _ROUTES: Final[dict[str, dict[str, Handler]]] = {
     "/_simulator/groups/leave": {"POST": groups.leave},
     "/_simulator/videos": {"POST": groups.publish_video},
     "/_simulator/live": {"POST": groups.go_live},
+    "/_simulator/product2021/pushes": {"GET": product2021.list_pushes, "POST": product2021.push},
+    "/_simulator/product2021/red-packets": {
+        "GET": product2021.list_red_packets,
+        "POST": product2021.give_red_packet,
+    },
+    "/_simulator/product2021/red-packets/claim": {"POST": product2021.claim},
+    "/_simulator/product2021/lotteries": {
+        "GET": product2021.list_lotteries,
+        "POST": product2021.open_lottery,
+    },
+    "/_simulator/product2021/lotteries/enter": {"POST": product2021.enter},
+    "/_simulator/product2021/lotteries/draw": {"POST": product2021.draw},
     "/_simulator/fans": {"GET": people.list_fans, "POST": people.change_fans},
     "/_simulator/clock": {"GET": switches.show_clock, "POST": switches.move_clock},
     "/_simulator/failures": {

@@ -3,10 +3,10 @@
 from typing import Any, Final
 
 from services.douyin_simulator.actions.calling import Answer, Call, admit
-from services.douyin_simulator.actions.world import World
+from services.douyin_simulator.actions.world import Manners, World
 from services.douyin_simulator.api.consent import CONSENT_PATHS, consent_page
 from services.douyin_simulator.api.endpoints import ENDPOINTS, Endpoint
-from services.douyin_simulator.api.envelopes import Oddities, Reply, Shape, wrap
+from services.douyin_simulator.api.envelopes import PLAIN, Oddities, Reply, Shape, wrap
 from services.douyin_simulator.api.failing import fail
 from services.douyin_simulator.api.http import (
     HTML,
@@ -32,6 +32,7 @@ class PlatformApi:
         """Serve this world."""
         self._world = world
         self._number = 0
+        self._shown: tuple[Manners | None, Oddities] = (None, PLAIN)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -85,7 +86,10 @@ class PlatformApi:
 
     def _oddities(self) -> Oddities:
         manners = self._world.manners
-        return Oddities(manners.error_envelope, manners.now_unit, manners.sparse_extra)
+        if self._shown[0] is not manners:
+            odd = Oddities(manners.error_envelope, manners.now_unit, manners.sparse_extra)
+            self._shown = (manners, odd)
+        return self._shown[1]
 
 
 def _act(world: World, endpoint: Endpoint, call: Call) -> Answer:

@@ -1,5 +1,6 @@
 """What a caller of the platform sent: query, form or JSON, and where its token is."""
 
+import re
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -9,8 +10,7 @@ from services.douyin_simulator.actions.calling import Call
 from services.douyin_simulator.api.http import Scope
 
 _FORM: Final = "application/x-www-form-urlencoded"
-# % & + make a query more than one plain pair.
-_SPECIAL: Final = frozenset(b"%&+")
+_ONE_PLAIN_PAIR: Final = re.compile(rb"open_id=([^%&+]+)")
 
 
 def read_call(scope: Scope, body: bytes) -> Call:
@@ -38,8 +38,9 @@ def read_call(scope: Scope, body: bytes) -> Call:
 
 
 def _query(query: bytes) -> dict[str, Any]:
-    if query.startswith(b"open_id=") and not _SPECIAL.intersection(query):
-        return {"open_id": query[8:].decode("latin-1")}
+    plain = _ONE_PLAIN_PAIR.fullmatch(query)
+    if plain:
+        return {"open_id": plain[1].decode("latin-1")}
     return dict(parse_qsl(query.decode("latin-1")))
 
 

@@ -49,7 +49,8 @@ def check_content(content: object, text_max_chars: int) -> int:
         return codes.ILLEGAL_PARAMETER
     name, fits = _KINDS[kind]
     part = content.get(name)
-    others = _NAMES.intersection(content) - {name}
+    # Type and part are two keys: only a content of more can hold a second part.
+    others = len(content) > 2 and _NAMES.intersection(content) - {name}  # noqa: PLR2004
     if others or not isinstance(part, dict) or not fits(part):
         return codes.ILLEGAL_PARAMETER
     if kind == TEXT and (len(part["text"]) > text_max_chars or _LINK.search(part["text"])):

@@ -78,15 +78,17 @@ class Event:
     msg_id: str = ""
 
     def outer(self, content: Fields | str) -> Fields:
-        """The body around a content, in the platform's order of keys."""
-        body = {
+        """The body around a content, in the platform's order of keys for either encoding."""
+        body: Fields = {
             "event": self.name,
             "client_key": self.client_key,
             "from_user_id": self.from_user_id,
             "to_user_id": self.to_user_id,
-            "log_id": self.log_id,
-            "content": content,
         }
+        if isinstance(content, str):
+            body |= {"content": content, "log_id": self.log_id}
+        else:
+            body |= {"log_id": self.log_id, "content": content}
         return body | {"msg_id": self.msg_id} if self.msg_id else body
 
 

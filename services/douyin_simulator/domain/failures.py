@@ -24,6 +24,7 @@ class FailureKind(StrEnum):
     HUGE_BODY = "huge_body"
     WRONG_ENVELOPE = "wrong_envelope"
     WEBHOOK_DUPLICATE = "webhook_duplicate"
+    WEBHOOK_REDELIVERED = "webhook_redelivered"
     WEBHOOK_REORDER = "webhook_reorder"
     WEBHOOK_DELAY = "webhook_delay"
     WEBHOOK_LOST_ECHO = "webhook_lost_echo"

@@ -43,6 +43,7 @@ class Caps:
     group_max_members: int = 500
     group_messages_per_day: int = 0
     member_recall_s: int = 120
+    pushes_per_month: int = 8
 
 
 class SendRequest(NamedTuple):

@@ -1,7 +1,7 @@
 """Things that are kept by kind and id: cards, pictures, groups, and what else has no rule of its own."""
 
 from dataclasses import asdict
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar
 
 from pydantic import TypeAdapter
 
@@ -9,7 +9,7 @@ from services.douyin_simulator.domain.kept import KEPT
 from services.douyin_simulator.domain.things import Thing
 
 Kind = TypeVar("Kind", bound=Thing)
-_READ: dict[str, TypeAdapter[Any]] = {kind.__name__: TypeAdapter(kind) for kind in KEPT}
+_READ: Final[dict[str, TypeAdapter[Any]]] = {kind.__name__: TypeAdapter(kind) for kind in KEPT}
 
 
 class Shelves:
@@ -17,20 +17,22 @@ class Shelves:
 
     def __init__(self) -> None:
         """All shelves are empty."""
-        self._shelves: dict[str, dict[str, Thing]] = {kind.__name__: {} for kind in KEPT}
+        self._by_kind: dict[type[Thing], Any] = {kind: {} for kind in KEPT}
+        self._by_name = {kind.__name__: self._by_kind[kind] for kind in KEPT}
 
     def of(self, kind: type[Kind]) -> dict[str, Kind]:
         """All things of a kind by id, oldest first; to be read only."""
-        return cast("dict[str, Kind]", self._shelves[kind.__name__])
+        shelf: dict[str, Kind] = self._by_kind[kind]
+        return shelf
 
     def put(self, kind: str, value: object) -> None:
         """Keep a thing that a journal record describes."""
         thing: Thing = _READ[kind].validate_python(value)
-        self._shelves[kind][thing.id] = thing
+        self._by_name[kind][thing.id] = thing
 
     def take(self, kind: str, number: str) -> None:
         """Remove a thing; it may be gone already."""
-        self._shelves[kind].pop(number, None)
+        self._by_name[kind].pop(number, None)
 
 
 def kept(thing: Thing) -> dict[str, Any]:

@@ -6,6 +6,10 @@ from typing import Any
 import orjson
 import pytest
 
+from services.douyin_simulator.actions.publishing import encode
+from services.douyin_simulator.actions.world import Manners
+from services.douyin_simulator.domain.events import Event
+from services.douyin_simulator.domain.phones import encrypt_phone
 from services.douyin_simulator.domain.signature import sign
 from tests.service.douyin_simulator.conftest import (
     ACCOUNT,
@@ -19,12 +23,115 @@ from tests.service.douyin_simulator.conftest import (
 VECTORS: dict[str, Any] = orjson.loads(
     (Path(__file__).parents[2] / "contract/douyin/vectors.json").read_bytes()
 )
+BODIES = {one["name"]: one["body"] for one in VECTORS["vectors"]}
 TIMELINES = {one["name"]: one for one in VECTORS["timelines"]}
 
 
 @pytest.mark.parametrize("vector", VECTORS["vectors"], ids=lambda one: one["name"])
 def test_every_vector_is_signed_as_the_platform_signs(vector: dict[str, Any]) -> None:
     assert sign(VECTORS["client_secret"], vector["body"].encode()) == vector["signature"]
+
+
+@pytest.mark.parametrize("negative", VECTORS["negatives"], ids=lambda one: one["name"])
+def test_no_negative_is_what_the_platform_signs(negative: dict[str, Any]) -> None:
+    own = sign(VECTORS["client_secret"], negative["body"].encode())
+    assert (own == negative["signature"]) == negative["expect"]["signature_valid"]
+    other_body = negative.get("valid_only_for_body")
+    if other_body is not None:
+        assert len(other_body.encode()) == negative["valid_only_for_bytes"]
+        assert sign(VECTORS["client_secret"], other_body.encode()) == negative["signature"]
+
+
+async def test_v1_the_handshake_is_posted_byte_for_byte(
+    platform: Platform, receiver: Receiver
+) -> None:
+    await platform.call("/_simulator/webhooks/verify", {})
+    (posted,) = receiver.deliveries
+    challenge = posted.json["content"]["challenge"]
+    assert posted.body.decode() == BODIES["V1"].replace(":12345}", f":{challenge}}}")
+    assert posted.headers["X-Douyin-Signature"] == sign(VECTORS["client_secret"], posted.body)
+
+
+ENCODED = {"V2": False, "V3": True, "V4": False, "V5": False, "V6": False, "V7": False}
+
+
+@pytest.mark.parametrize("name", ENCODED)
+def test_v2_to_v7_events_are_encoded_byte_for_byte(name: str) -> None:
+    outer = orjson.loads(BODIES[name])
+    content = outer["content"]
+    event = Event(
+        outer["event"],
+        outer["client_key"],
+        outer["from_user_id"],
+        outer["to_user_id"],
+        outer["log_id"],
+        orjson.loads(content) if isinstance(content, str) else content,
+    )
+    encoded = encode(event, Manners("", escaped_events=ENCODED[name]))
+    assert encoded.decode() == BODIES[name]
+
+
+async def test_v6_and_v7_are_what_fans_do(platform: Platform, receiver: Receiver) -> None:
+    await platform.call("/_simulator/groups/join", {"group_id": "@group001==", "fan": FAN})
+    values = {"姓名": "张三", "手机号": "138****8000", "城市": "北京市"}
+    filled = {"from": FAN, "to": ACCOUNT, "card_id": "@card001==", "values": values}
+    await platform.call("/_simulator/cards/fill", filled)
+    joined, answered = await receiver.gets(2)
+    example = orjson.loads(orjson.loads(BODIES["V6"])["content"])
+    assert joined.content.keys() == example.keys()
+    changing = ("create_time", "create_group_type")
+    for key in example.keys() - set(changing):
+        assert joined.content[key] == example[key]
+    example = orjson.loads(BODIES["V7"])["content"]
+    assert example.keys() <= answered.content.keys()
+    for key in ("message_type", "card_id", "card_status", "card_data"):
+        assert answered.content[key] == example[key]
+
+
+async def test_v10_a_retry_has_the_same_id_and_a_redelivery_another(
+    platform: Platform, receiver: Receiver
+) -> None:
+    first, second = TIMELINES["V10"]["steps"]
+    await platform.fails("webhook_redelivered", delay_ms=300)
+    receiver.statuses = [500] * (first["times"] - 1)
+    await platform.says()
+    deliveries = await receiver.gets(first["times"] + second["times"])
+    ids = [one.headers["Msg-Id"] for one in deliveries]
+    assert [ids.count(one) for one in dict.fromkeys(ids)] == [first["times"], second["times"]]
+    assert len({one.body for one in deliveries}) == 1
+
+
+@pytest.mark.parametrize("step", TIMELINES["V12"]["steps"], ids=lambda one: one["expect"]["effect"])
+async def test_v12_the_source_tells_who_sent(
+    platform: Platform, receiver: Receiver, step: dict[str, Any]
+) -> None:
+    if step["expect"]["effect"] == "human_takeover":
+        typed = {"from": ACCOUNT, "to": FAN, "text": "亲"}
+        await platform.call("/_simulator/messages", typed)
+    else:
+        await platform.send()
+    (event,) = await receiver.gets(1)
+    assert event.json["event"] == step["event"]
+    assert event.content["source"] == step["content"]["source"]
+
+
+def test_v8_a_phone_is_encrypted_as_the_platform_does() -> None:
+    vector = VECTORS["decrypt"]
+    assert encrypt_phone(vector["plaintext"], vector["key_utf8"]) == vector["ciphertext_base64"]
+
+
+async def test_v9_a_proactive_message_may_succeed_in_part(platform: Platform) -> None:
+    (example,) = (one for one in VECTORS["send"]["failures"] if one["name"] == "partial")
+    await platform.call("/_simulator/grants", {"from": FAN, "to": ACCOUNT})
+    card = {"msg_type": 12, "auth_private_message_card": {"app_info": {"app_id": "tt1"}}}
+    link = {"msg_type": 1, "text": {"text": "https://shop.example/"}}
+    body = {"scene": "im_authorize_message", "to_user_id": FAN, "content_list": [card, link]}
+    answer = await platform.send_raw(orjson.dumps(body))
+    shown = orjson.loads(example["body"])
+    assert answer.keys() >= shown.keys()
+    assert answer["all_send_success"] is shown["all_send_success"]
+    codes = [one["error_code"] for one in answer["send_msg_status_list"]]
+    assert codes == [one["error_code"] for one in shown["send_msg_status_list"]]
 
 
 async def test_v9_the_reply_is_accepted_as_it_stands(platform: Platform) -> None:

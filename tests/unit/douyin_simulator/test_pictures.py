@@ -1,4 +1,4 @@
-"""Pictures are measured, parts of a body found, phones encrypted."""
+"""Pictures are measured, and parts of a body found."""
 
 import struct
 import zlib
@@ -6,7 +6,6 @@ import zlib
 import pytest
 
 from services.douyin_simulator.domain.multipart import part_of
-from services.douyin_simulator.domain.phones import encrypt_phone
 from services.douyin_simulator.domain.pictures import size_of
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\x00\x00\x00\rIHDR" + struct.pack(">II", 263, 120) + b"\x08\x02"
@@ -65,8 +64,3 @@ def test_a_part_keeps_its_bytes() -> None:
     assert part_of(body[:-8], kind, "image") is None
     assert part_of(body, "multipart/form-data", "image") is None
     assert part_of(body, "application/json; boundary=b1", "image") is None
-
-
-def test_v8_a_phone_is_encrypted_with_the_secret() -> None:
-    secret = "0123456789abcdef0123456789abcdef"
-    assert encrypt_phone("13800138000", secret) == "RJRBlQT3IEhRh6PPOsIyEw=="

@@ -81,6 +81,7 @@ class CapsBody(Body):
     group_max_members: Count = 0
     group_messages_per_day: Count = 0
     member_recall_s: Count = 0
+    pushes_per_month: Count = 0
 
 
 class MannersBody(Body):
@@ -92,6 +93,7 @@ class MannersBody(Body):
     now_unit: Literal["ms", "s"] = "ms"
     sparse_extra: bool = False
     content_encoding: Literal["catalogue", "flipped"] = "catalogue"
+    escaped_events: bool = False
     group_sender: Literal["speaker", "owner"] = "speaker"
     cancel_after_failures: Count = 0
     access_token_life_s: Count = 0

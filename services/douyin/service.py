@@ -9,14 +9,15 @@ from fastapi import FastAPI
 
 from services.douyin import store
 from services.douyin.actions import authorisations, authorising
+from services.douyin.actions.asking import AskDeps
 from services.douyin.actions.configuration import Deps
 from services.douyin.actions.directory import Directory
 from services.douyin.actions.dispatch import Dispatcher
 from services.douyin.actions.intake import IntakeDesk
 from services.douyin.actions.sending import SendDeps, measure
 from services.douyin.actions.tokens import TokenKeeper
-from services.douyin.api import RETURNS_TO, Door, router
-from services.douyin.clients import OAuth, Platform
+from services.douyin.api import LARGER, RETURNS_TO, Door, router
+from services.douyin.clients import Asking, OAuth, Platform
 from services.douyin.consumers import handlers
 from services.douyin.jobs import alarms, ticks
 from shared.http.client import OneTry
@@ -38,16 +39,21 @@ def build_api(resources: Resources) -> Api:
 
     app = new_api(resources, _NAME, "Douyin apps, bindings, and the door for webhooks.", lifespan)
     app.state.deps = Deps(database, sealer, directory, is_embedded=settings.embedded)
+    oauth = OAuth(settings.douyin_api_url, http)
     app.state.authorising = authorising.Deps(
         database,
         sealer,
         directory,
-        OAuth(settings.douyin_api_url, http),
+        oauth,
         sealer.derive("douyin-authorisation-links"),
         settings.public_url.rstrip("/") + RETURNS_TO,
     )
+    tokens = TokenKeeper(database, sealer, directory, oauth)
+    asking = Asking(settings.douyin_api_url, http)
+    app.state.asking = AskDeps(database, sealer, directory, tokens, asking)
     app.include_router(router)
-    return Api(app, doors={"/douyin/webhooks/": Door(IntakeDesk(database, directory, sealer))})
+    door = Door(IntakeDesk(database, directory, sealer))
+    return Api(app, doors={"/douyin/webhooks/": door}, larger=LARGER)
 
 
 def build_worker(resources: Resources) -> Worker:

@@ -4,6 +4,7 @@ The only place that imports httpx2 and aiohttp.
 """
 
 import asyncio
+import io
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from shared.failpoints import failpoint
 from shared.observability import metrics, semantics, tracing
 
 _POSTED = {semantics.HTTP_METHOD: "POST"}
+_LARGE = 256 * 1024  # bytes of a request that are written at once
 _MOST = 256 * 1024  # bytes of an answer that we are willing to read
 
 
@@ -104,14 +106,25 @@ class OneTry:
         self, url: str, body: bytes, headers: Mapping[str, str], *, seconds: float
     ) -> Answer:
         """One POST within `seconds`. Raises NotSent or MaybeSent; any HTTP status is an answer."""
+        return await self._request("POST", url, body, headers, seconds)
+
+    async def get(self, url: str, headers: Mapping[str, str], *, seconds: float) -> Answer:
+        """One GET within `seconds`. Raises NotSent or MaybeSent; any HTTP status is an answer."""
+        return await self._request("GET", url, None, headers, seconds)
+
+    async def _request(
+        self, method: str, url: str, body: bytes | None, headers: Mapping[str, str], seconds: float
+    ) -> Answer:
         if self._session is None:
             raise NotSent("the client is closed")
+        # a large body is written in parts, or the event loop would stand still
+        data = io.BytesIO(body) if body is not None and len(body) > _LARGE else body
         limits = aiohttp.ClientTimeout(total=seconds, connect=min(2.0, seconds), sock_connect=2.0)
         await failpoint("send.before_write")
         began = time.perf_counter()
         try:
-            async with self._session.post(
-                url, data=body, headers=headers, timeout=limits, allow_redirects=False
+            async with self._session.request(
+                method, url, data=data, headers=headers, timeout=limits, allow_redirects=False
             ) as response:
                 await failpoint("send.after_write")
                 content = await response.content.read(_MOST)

@@ -4,6 +4,7 @@ What was read is answered with its ETag, or with 304 when the caller has it alre
 """
 
 import hashlib
+from collections.abc import Mapping
 from contextlib import suppress
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -27,8 +28,12 @@ class _TooLarge(Exception):
 class Doorkeeper:
     """Counts bytes (declared and received), names the request, counts the answers."""
 
-    def __init__(self, app: ASGIApp, service: str, most: int = MOST_BYTES) -> None:
-        self._app, self._service, self._most = app, service, most
+    def __init__(self, app: ASGIApp, service: str, larger: Mapping[str, int] | None = None) -> None:
+        self._app, self._service = app, service
+        self._larger = dict(larger or {})  # how a path ends → how many bytes it takes
+
+    def _most(self, path: str) -> int:
+        return next((n for ending, n in self._larger.items() if path.endswith(ending)), MOST_BYTES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -36,17 +41,18 @@ class Doorkeeper:
             await self._app(scope, receive, send)
             return
         answer = _Answer(scope, send, self._service)
+        most = self._most(scope["path"])
         declared = dict(scope["headers"]).get(b"content-length", b"0")
         if b"%00" in scope["query_string"] or "\0" in scope["path"]:
             await answer.refuse(BadRequest("an address must not contain NUL"), receive)
             return
-        if declared.isdigit() and int(declared) <= self._most:
+        if declared.isdigit() and int(declared) <= most:
             with suppress(_TooLarge):
-                await self._app(scope, answer.counted(receive, self._most), answer.send)
+                await self._app(scope, answer.counted(receive, most), answer.send)
         else:
             answer.is_too_large = True
         if answer.is_too_large and not answer.started:
-            await answer.refuse(TooLarge(f"at most {self._most} bytes"), receive)
+            await answer.refuse(TooLarge(f"at most {most} bytes"), receive)
 
 
 class _Answer:

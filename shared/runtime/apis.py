@@ -23,7 +23,7 @@ class ByRoute:
             for prefix, door in api.doors.items()
         ]
         self._apps = [api.app for api in apis]
-        self._kept = {id(app): kept(app) for app in self._apps}
+        self._kept = {id(api.app): kept(api) for api in apis}
         self._pages = dict(pages or {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -44,9 +44,10 @@ class ByRoute:
         return self._apps[0]  # answers 404 like any other
 
 
-def kept(app: FastAPI) -> ASGIApp:
+def kept(api: Api) -> ASGIApp:
     """The app behind its doorkeeper, observed."""
-    return _observed(Doorkeeper(app, service_of(app)), app)
+    guarded = Doorkeeper(api.app, service_of(api.app), api.larger)
+    return _observed(guarded, api.app)
 
 
 def _observed(served: ASGIApp, app: FastAPI, route: str = "") -> Observed:
@@ -72,6 +73,6 @@ def build_apis(services: Sequence[Service], resources: Resources) -> list[Api]:
     apis = []
     for service in services:
         api = service.build_api(resources)
-        resources.local_apis[service.name] = kept(api.app)
+        resources.local_apis[service.name] = kept(api)
         apis.append(api)
     return apis

@@ -16,10 +16,15 @@ from shared.runtime.resources import Resources
 
 @dataclass(frozen=True)
 class Api:
-    """A service's HTTP side. `doors`: path prefix → bare ASGI route, asked before the app."""
+    """A service's HTTP side.
+
+    `doors`: path prefix → bare ASGI route, asked before the app. `larger`: how a path ends → how
+    many bytes it takes, where that is more than elsewhere.
+    """
 
     app: FastAPI
     doors: Mapping[str, ASGIApp] = field(default_factory=dict)
+    larger: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

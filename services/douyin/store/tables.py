@@ -113,6 +113,58 @@ inbound = sa.Table(
     sa.Index("ix_inbound_body_kept", "received_at", postgresql_where=sa.text("body IS NOT NULL")),
 )
 
+image = sa.Table(
+    "image",  # uploaded once an app; the platform's ids are good for that app only
+    metadata,
+    sa.Column("organization_id", sa.Text, primary_key=True),
+    sa.Column("client_key", sa.Text, primary_key=True),
+    sa.Column("sha256", sa.Text, primary_key=True),
+    sa.Column("id", sa.Text, nullable=False),
+    sa.Column("image_id", sa.Text, nullable=False),
+    sa.Column("media_type", sa.Text, nullable=False),
+    sa.Column("width", sa.Integer),
+    sa.Column("height", sa.Integer),
+    sa.Column("bytes", sa.Integer, nullable=False),
+    sa.Column("created_at", _TIME, nullable=False, server_default=_NOW),
+)
+
+lead_card = sa.Table(
+    "lead_card",  # our copy of what the platform keeps for an account
+    metadata,
+    sa.Column("organization_id", sa.Text, primary_key=True),
+    sa.Column("account_id", sa.Text, primary_key=True),
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("card_id", sa.Text, nullable=False),  # the platform's
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("image_id", sa.Text, nullable=False),
+    sa.Column("components", sa.ARRAY(sa.Text), nullable=False),
+    sa.Column("status", sa.Integer),  # the platform's word for the review
+    sa.Column("version", sa.Integer, nullable=False, server_default="1"),
+    sa.Column("updated_at", _TIME, nullable=False, server_default=_NOW),
+    sa.UniqueConstraint("organization_id", "account_id", "card_id", name="uq_lead_card_card_id"),
+)
+
+recall = sa.Table(
+    "recall",  # a message to be taken back; asked again until the platform says yes or no
+    metadata,
+    sa.Column("organization_id", sa.Text, primary_key=True),
+    sa.Column("account_id", sa.Text, primary_key=True),
+    sa.Column("message_id", sa.Text, primary_key=True),  # the platform's
+    sa.Column("conversation_id", sa.Text, nullable=False),
+    sa.Column("open_id", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False, server_default="asked"),
+    sa.Column("tries", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("next_try_at", _TIME, nullable=False, server_default=_NOW),  # PostgreSQL's clock
+    sa.Column("reason", sa.Text),
+    sa.Column("code", sa.Integer),
+    sa.Column("log_id", sa.Text),
+    sa.Column("cause", sa.Text, nullable=False),
+    sa.Column("trace", sa.Text, nullable=False),
+    sa.Column("asked_at", _TIME, nullable=False, server_default=_NOW),
+    sa.CheckConstraint("state IN ('asked', 'recalled', 'refused')", name="state"),
+    sa.Index("ix_recall_next_try_at", "next_try_at", postgresql_where=sa.text("state = 'asked'")),
+)
+
 attempt = sa.Table(
     "attempt",  # one item of an operation: a message that leaves once, or not at all
     metadata,

@@ -1,7 +1,7 @@
 """A platform that answers what a test tells it to: for answers that the simulator cannot be scripted to give."""
 
 import asyncio
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -31,6 +31,25 @@ class Sent:
 
 
 @dataclass
+class Asked:
+    """One other call, as it came."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    token: str
+    body: bytes
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        found: dict[str, Any] = orjson.loads(self.body)
+        return found
+
+
+Reply = dict[str, Any] | bytes | None  # JSON, whatever bytes, or a line that goes dead
+
+
+@dataclass
 class ScriptedPlatform:
     """Takes every message unless a script says otherwise; remembers all calls."""
 
@@ -51,6 +70,8 @@ class ScriptedPlatform:
     token_seconds: float = 0.05  # how long it thinks about a token
     refreshing: int = 0
     most_refreshing: int = 0
+    asked: list[Asked] = field(default_factory=list)
+    answers: dict[str, deque[Reply]] = field(default_factory=lambda: defaultdict(deque))
     _number: int = 0
 
     def texts(self) -> list[str]:
@@ -78,6 +99,27 @@ class ScriptedPlatform:
             return response
         finally:
             sent.ended = loop.time()
+
+    def will(self, path: str, *answers: Reply) -> None:
+        """Answer calls to that path with these, one after the other; the last one stays."""
+        self.answers[path] = deque(answers)
+
+    async def ask(self, request: web.Request) -> web.StreamResponse:
+        """Any other question."""
+        body = await request.read()
+        token = request.headers.get("access-token", "")
+        self.asked.append(Asked(request.method, request.path, dict(request.query), token, body))
+        script = self.answers[request.path]
+        if not script:
+            return _json({"data": {"error_code": 28001017}, "extra": {"error_code": 28001017}})
+        answer = script.popleft() if len(script) > 1 else script[0]
+        if answer is None:
+            assert request.transport is not None
+            request.transport.close()
+            return web.Response()
+        if isinstance(answer, bytes):
+            return web.Response(body=answer, content_type="text/html")
+        return _json(answer)
 
     async def refresh(self, request: web.Request) -> web.Response:
         self.refreshes.append({k: str(v) for k, v in (await request.post()).items()})
@@ -166,12 +208,13 @@ def after(seconds: float, then: Answer = accept) -> Answer:
 async def scripted_platform() -> AsyncIterator[ScriptedPlatform]:
     """A platform on a free port."""
     platform = ScriptedPlatform()
-    app = web.Application()
+    app = web.Application(client_max_size=20 * 1024 * 1024)
     app.router.add_post("/im/send/msg/", platform.send)
     app.router.add_post("/oauth/refresh_token/", platform.refresh)
     app.router.add_post("/oauth/renew_refresh_token/", platform.renew)
     app.router.add_post("/oauth/access_token/", platform.exchange)
     app.router.add_post("/oauth/client_token/", platform.client_token)
+    app.router.add_route("*", "/{path:.*}", platform.ask)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -1,0 +1,135 @@
+"""Lead cards: the platform keeps them; we know which of them are an account's, and under which id of ours."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+from services.douyin import store
+from services.douyin.actions.asking import AskDeps, Fields, ask, usable_account
+from services.douyin.actions.directory import Account
+from services.douyin.domain.answers import number
+from services.douyin.domain.refusals import PlatformBusy
+from services.douyin.store import CardRow
+from shared import ids
+from shared.errors import NotFound
+from shared.http.versions import Precondition, etag
+
+__all__ = ["CardRow", "Draft", "add_card", "change_card", "delete_card", "find_card", "list_cards"]
+
+_SAVE, _LIST = "/im/save/retain_consult_card/", "/im/get/retain_consult_card/"
+_DELETE = "/im/del/retain_consult_card/"
+# how the platform counts what a fan may leave
+COMPONENTS: Final = {"name": 1, "phone": 2, "city": 3}
+_NAMES: Final = {code: name for name, code in COMPONENTS.items()}
+_MOST = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A card as somebody wants it."""
+
+    title: str
+    image_id: str
+    components: tuple[str, ...]
+
+
+async def add_card(deps: AskDeps, organization_id: str, account_id: str, draft: Draft) -> CardRow:
+    """Create a card; the platform reviews it first. Raises as `ask` does."""
+    account = await usable_account(deps, organization_id, account_id)
+    return await _save(deps, account, None, draft)
+
+
+async def change_card(
+    deps: AskDeps, account_key: tuple[str, str], card_id: str, expected: Precondition, draft: Draft
+) -> CardRow:
+    """Change the card of (organization, account) and this id of ours; its review begins anew.
+
+    Raises NotFound, PreconditionFailed, and as `ask` does.
+    """
+    account = await usable_account(deps, *account_key)
+    known = await find_card(deps, *account_key, card_id)
+    expected.check(etag(known.version))
+    return await _save(deps, account, known, draft)
+
+
+async def _save(deps: AskDeps, account: Account, known: CardRow | None, draft: Draft) -> CardRow:
+    body: dict[str, Any] = {
+        "title": draft.title,
+        "media_id": draft.image_id,
+        "components": [COMPONENTS[name] for name in draft.components],
+    }
+    if known is not None:
+        body["card_id"] = known.card_id
+    post = partial(deps.asking.post, _SAVE)
+    fields = await ask(deps, account, lambda token: post(token, body, open_id=account.open_id))
+    platform_id = fields.get("card_id") or (known and known.card_id)
+    if not isinstance(platform_id, str):
+        raise PlatformBusy("Douyin named no card", reason="no_card_id")
+    row = CardRow(
+        account.organization_id,
+        account.account_id,
+        known.id if known else ids.new("card"),
+        platform_id,
+        draft.title,
+        draft.image_id,
+        list(draft.components),
+        None,
+    )
+    async with deps.database.transaction(account.organization_id) as tx:
+        return (await store.keep_cards(tx, [row]))[0]
+
+
+async def find_card(deps: AskDeps, organization_id: str, account_id: str, card_id: str) -> CardRow:
+    """The card as it was when we saw it last. Raises NotFound."""
+    async with deps.database.transaction(organization_id) as tx:
+        found = await store.find_card(tx, organization_id, account_id, card_id)
+    if found is None:
+        raise NotFound(f"no card {card_id}")
+    return found
+
+
+async def list_cards(deps: AskDeps, organization_id: str, account_id: str) -> list[CardRow]:
+    """The account's cards as the platform has them now. Raises as `ask` does."""
+    account = await usable_account(deps, organization_id, account_id)
+    get = partial(deps.asking.get, _LIST)
+    fields = await ask(deps, account, lambda token: get(token, open_id=account.open_id))
+    listed = fields.get("cards")
+    found = [
+        row
+        for card in (listed if isinstance(listed, list) else [])[:_MOST]
+        if isinstance(card, dict) and (row := _listed(account, card)) is not None
+    ]
+    async with deps.database.transaction(organization_id) as tx:
+        return await store.keep_cards(tx, found) if found else []
+
+
+async def delete_card(
+    deps: AskDeps, account_key: tuple[str, str], card_id: str, expected: Precondition
+) -> None:
+    """The card is gone; messages that carried it stay. Raises as `change_card` does."""
+    account = await usable_account(deps, *account_key)
+    known = await find_card(deps, *account_key, card_id)
+    expected.check(etag(known.version))
+    get = partial(deps.asking.get, _DELETE)
+    question = {"open_id": account.open_id, "card_id": known.card_id}
+    await ask(deps, account, lambda token: get(token, **question))
+    async with deps.database.transaction(account.organization_id) as tx:
+        await store.drop_card(tx, *account_key, card_id)
+
+
+def _listed(account: Account, card: Fields) -> CardRow | None:
+    platform_id, title, media_id = card.get("card_id"), card.get("title"), card.get("media_id")
+    if not isinstance(platform_id, str) or not platform_id:
+        return None
+    codes = card.get("components")
+    names = [_NAMES.get(number(c) or 0) for c in (codes if isinstance(codes, list) else [])]
+    return CardRow(
+        account.organization_id,
+        account.account_id,
+        ids.new("card"),
+        platform_id,
+        title if isinstance(title, str) else "",
+        media_id if isinstance(media_id, str) else "",
+        [name for name in names if name is not None],
+        number(card.get("status")),
+    )

@@ -28,19 +28,22 @@ _GIVE_UP = sa.text(
     " ON CONFLICT (id) DO UPDATE SET reason = :reason, quarantined_at = now(), updated_at = now()"
 )
 _FORGET = sa.text("DELETE FROM quarantine WHERE id = :id AND quarantined_at IS NULL")
-_LIST = sa.text(
-    "SELECT id, lane, envelope, attempts, reason, quarantined_at FROM quarantine"
-    " WHERE quarantined_at IS NOT NULL ORDER BY quarantined_at LIMIT :most"
-)
+# A row that was released stays, and stays in the list, until its effect is in the inbox. If nobody took
+# it for a minute (Redis lost it), it may be released again.
+_FIELDS = "SELECT id, lane, envelope, attempts, reason, quarantined_at, updated_at FROM quarantine"
+_LISTED = "(quarantined_at IS NOT NULL OR reason = 'redriven')"
+_LIST = sa.text(f"{_FIELDS} WHERE {_LISTED} AND id > :after ORDER BY id LIMIT :most")
+_ONE = sa.text(f"{_FIELDS} WHERE {_LISTED} AND id = :id")
 _SIZE = sa.text("SELECT count(*) FROM quarantine WHERE quarantined_at IS NOT NULL")
 _RELEASE = sa.text(
-    "UPDATE quarantine SET quarantined_at = NULL, attempts = 0, reason = '' WHERE id = :id"
-    " AND quarantined_at IS NOT NULL RETURNING lane, envelope"
+    "UPDATE quarantine SET quarantined_at = NULL, attempts = 0, reason = 'redriven',"
+    " updated_at = now() WHERE id = :id AND (quarantined_at IS NOT NULL"
+    " OR reason = 'redriven' AND updated_at < now() - interval '1 minute') RETURNING id"
 )
-_HANDLED = sa.text(
-    "DELETE FROM quarantine q USING inbox i WHERE q.id = :id AND i.id = q.id RETURNING q.id"
+_SETTLE = sa.text(
+    "DELETE FROM quarantine q USING inbox i WHERE q.quarantined_at IS NULL"
+    " AND q.reason = 'redriven' AND i.id = q.id"
 )
-_STATE = sa.text("SELECT quarantined_at IS NOT NULL, reason FROM quarantine WHERE id = :id")
 _PURGE = sa.text(
     "DELETE FROM inbox WHERE ctid = ANY(ARRAY(SELECT ctid FROM inbox"
     " WHERE received_at < now() - CAST(:kept AS interval) LIMIT 10000))"
@@ -67,7 +70,8 @@ class Quarantined:
     envelope: bytes
     attempts: int
     reason: str
-    quarantined_at: datetime
+    quarantined_at: datetime | None  # None: handed over again, not handled yet
+    updated_at: datetime
 
 
 class Quarantine:
@@ -99,26 +103,29 @@ class Quarantine:
         async with self._database.transaction(ALL_TENANTS) as tx:
             await tx.execute(_FORGET, {"id": event_id})
 
-    async def waiting(self, most: int = 100) -> list[Quarantined]:
-        """The oldest envelopes in quarantine."""
+    async def waiting(self, *, after: str = "", most: int = 100) -> list[Quarantined]:
+        """Envelopes behind the id `after` that wait for a person, or were handed over again."""
         async with self._database.transaction(ALL_TENANTS) as tx:
-            return [Quarantined(*row) for row in await tx.execute(_LIST, {"most": most})]
+            await tx.change(_SETTLE)
+            rows = await tx.execute(_LIST, {"after": after, "most": most})
+            return [Quarantined(*row) for row in rows]
 
-    async def release(self, event_id: str) -> tuple[str, bytes] | None:
-        """Let it be tried again: (lane, envelope). The row stays until it is handled."""
+    async def find(self, event_id: str) -> Quarantined | None:
+        """One of them; None: it was handled, or never put aside."""
         async with self._database.transaction(ALL_TENANTS) as tx:
-            row = (await tx.execute(_RELEASE, {"id": event_id})).first()
-            return (row[0], bytes(row[1])) if row else None
+            await tx.change(_SETTLE)
+            row = (await tx.execute(_ONE, {"id": event_id})).first()
+            return Quarantined(*row) if row else None
 
-    async def outcome(self, event_id: str) -> str | None:
-        """After `release`: "handled", why it failed again, or None while nobody knows."""
+    async def release(self, event_id: str) -> bool:
+        """Let it be tried again; False: it is not waiting. The row stays until it is handled."""
         async with self._database.transaction(ALL_TENANTS) as tx:
-            if (await tx.execute(_HANDLED, {"id": event_id})).first():
-                return "handled"
-            row = (await tx.execute(_STATE, {"id": event_id})).first()
-            if row is None:
-                return "handled"
-            return f"failed again: {row[1]}" if row[0] else None
+            return (await tx.execute(_RELEASE, {"id": event_id})).first() is not None
+
+    async def size(self) -> int:
+        """How many wait for a person."""
+        async with self._database.transaction(ALL_TENANTS) as tx:
+            return await quarantined(tx)
 
 
 async def quarantined(tx: Tx) -> int:

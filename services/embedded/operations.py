@@ -4,18 +4,22 @@ import asyncio
 import tempfile
 from pathlib import Path
 
-import orjson
-
 from services.douyin.actions.bodies import read_webhook
+from services.embedded.console.dead_letters import DeadLetters, since
 from services.embedded.servers import CannotStart, PostgresServer
 from services.embedded.services import BY_NAME, SERVICES
-from shared.db import migrations
-from shared.db.engine import Delivery
-from shared.inbox import Quarantine
+from shared.db import ALL_TENANTS, migrations
 from shared.runtime import Resources
 from shared.settings import ProcessSettings
 
-_PATIENCE = 90  # seconds for five attempts
+_PATIENCE = 90.0  # seconds for five attempts
+_FIRST, _AT_ONCE = ("", ""), 1000
+_SAID = {
+    "handled": "handled",
+    "failed_again": "failed again: {reason}",
+    "retrying": "was not taken by its consumer; it stays in the list",
+    "not_found": "is not in quarantine",
+}
 _PASSWORD = "only-for-this-minute"
 
 
@@ -38,36 +42,25 @@ def new_migration(service: str, message: str) -> None:
 async def list_quarantine(settings: ProcessSettings) -> None:
     """Print a line for every envelope that was put aside; texts in it stay sealed."""
     resources = Resources(settings, "operator")
-    for service in SERVICES:
-        for kept in await Quarantine(resources.database(service.name)).waiting():
-            at = f"{kept.quarantined_at:%Y-%m-%d %H:%M:%S}"
-            print(service.name, kept.id, _type_of(kept.envelope), kept.reason, at)
+    letters = DeadLetters(resources, SERVICES)
+    for letter in await letters.listed(ALL_TENANTS, None, _FIRST, _AT_ONCE):
+        kind = letter.envelope.type if letter.envelope else "undecodable"
+        at = f"{since(letter):%Y-%m-%d %H:%M:%S}"
+        print(letter.service, letter.kept.id, kind, letter.kept.reason, at)
     await resources.close()
 
 
 async def redrive(settings: ProcessSettings, service: str, event_id: str) -> None:
     """Hand envelopes to their lane again and say what became of each; none is forgotten before."""
     resources = Resources(settings, "operator")
-    quarantine = Quarantine(resources.database(service))
-    chosen = [event_id] if event_id else [kept.id for kept in await quarantine.waiting()]
-    for chosen_id in chosen:
-        released = await quarantine.release(chosen_id)
-        if released is None:
-            print(chosen_id, "is not in quarantine")
-            continue
-        lane, raw = released
-        await resources.streams.send([Delivery(chosen_id, service, lane, raw)])
-        print(chosen_id, await _awaited(quarantine, chosen_id, lane, raw))
+    letters = DeadLetters(resources, [BY_NAME[service]])
+    chosen = [(service, event_id)]
+    if not event_id:
+        found = await letters.listed(ALL_TENANTS, service, _FIRST, _AT_ONCE)
+        chosen = [(service, letter.kept.id) for letter in found]
+    for done in await letters.redrive(ALL_TENANTS, chosen, seconds=_PATIENCE):
+        print(done.id, _SAID[done.result].format(reason=done.reason))
     await resources.close()
-
-
-async def _awaited(quarantine: Quarantine, event_id: str, lane: str, raw: bytes) -> str:
-    for _ in range(_PATIENCE * 10):
-        if (outcome := await quarantine.outcome(event_id)) is not None:
-            return outcome
-        await asyncio.sleep(0.1)
-    await quarantine.give_up(event_id, lane, raw, "not_taken")
-    return "was not taken by its consumer and is in quarantine again"
 
 
 async def show_webhook(settings: ProcessSettings, inbound_id: str) -> None:
@@ -81,10 +74,3 @@ async def show_webhook(settings: ProcessSettings, inbound_id: str) -> None:
     at = f"{webhook.received_at:%Y-%m-%d %H:%M:%S}"
     print(webhook.event, webhook.state, webhook.reason or "-", at)
     print("(forgotten)" if found.body is None else found.body.decode("utf-8"))
-
-
-def _type_of(raw: bytes) -> str:
-    try:
-        return str(orjson.loads(raw)["type"])
-    except (ValueError, KeyError, TypeError):
-        return "undecodable"

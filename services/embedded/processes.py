@@ -3,18 +3,16 @@
 from collections.abc import Sequence
 
 from pydantic import ValidationError
-from starlette.responses import Response
-from starlette.types import ASGIApp
 
 from services.embedded import demo
-from services.embedded.openapi.documents import public_document, rendered
+from services.embedded.console.front import build_console
 from services.embedded.servers import CannotStart
 from services.embedded.servers.errors import CONFIGURATION_ERROR
 from services.embedded.services import BY_NAME, SERVICES
 from services.embedded.settings import EmbeddedSettings
 from shared.db.migrations import let_clock_move, migrate
 from shared.observability.tracing import TracesUnavailable
-from shared.runtime import Api, Resources, Service
+from shared.runtime import Resources, Service
 from shared.runtime.process import Process, serve
 from shared.settings import ProcessSettings
 
@@ -60,7 +58,7 @@ async def prepare(settings: ProcessSettings) -> None:
 def run_application(settings: ProcessSettings) -> None:
     """Every API, consumer, relay and clock in one loop, on the public port."""
     listening = EmbeddedSettings.read()
-    process = Process(SERVICES, pages=_pages)
+    process = Process(SERVICES, front=build_console)
     _serve(process, Resources(settings, "embedded"), listening.host, listening.port)
 
 
@@ -76,8 +74,3 @@ def _serve(process: Process, resources: Resources, host: str, port: int) -> None
     except TracesUnavailable as missing:
         sentence = f"SIYU_TRACES_URL is set, and what sends traces is not installed: {missing}."
         raise CannotStart(sentence, exit_code=CONFIGURATION_ERROR) from None
-
-
-def _pages(apis: Sequence[Api]) -> dict[str, ASGIApp]:
-    document = rendered(public_document({api.app.title: api.app.openapi() for api in apis}))
-    return {"/openapi.json": Response(document, media_type="application/json")}

@@ -88,6 +88,7 @@ def _welcome(data: Path) -> None:
         f"""
 Siyu is ready.
 
+  Console     {demo["base_url"]}/console#key={demo["api_key"]}
   API         {demo["base_url"]}  (OpenAPI: {demo["base_url"]}/openapi.json)
   Simulator   {demo["simulator_url"]}  (what reached the platform: {demo["simulator_url"]}/_simulator/sent)
   API key     {demo["api_key"]}

@@ -1,10 +1,9 @@
 """HTTP in: the fans of an account."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Depends, Query, Request
-from pydantic import AfterValidator, Field, PlainSerializer
+from pydantic import AfterValidator, Field
 
 from services.fans import actions
 from services.fans.actions import Deps, Imported, Result
@@ -17,7 +16,7 @@ from shared.http.idempotency import (
     Once,
     OptionalKey,
 )
-from shared.http.models import Id, RequestModel, ResponseModel, ShortText, Text
+from shared.http.models import Id, RequestModel, ResponseModel, ShortText, Text, Timestamp
 from shared.http.pages import AskedPage, Cursors
 from shared.http.principal import Principal, caller_with
 from shared.http.routing import Router
@@ -35,10 +34,6 @@ def _cursors(request: Request) -> Cursors:
     return cursors
 
 
-def _rfc3339(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def _filter(
     *,
     follows: Annotated[bool | None, Query(description="only those who do, or do not")] = None,
@@ -52,7 +47,6 @@ Manager = Annotated[Principal, caller_with("account:manage")]
 FanDeps = Annotated[Deps, Depends(_deps)]
 FanCursors = Annotated[Cursors, Depends(_cursors)]
 Asked = Annotated[Filter, Depends(_filter)]
-Timestamp = Annotated[datetime, PlainSerializer(_rfc3339, return_type=str)]
 _AT_ONCE = 250
 
 

@@ -95,6 +95,8 @@ class Envelope:
         fields = orjson.loads(raw)
         if not (isinstance(fields["id"], str) and isinstance(fields["type"], str)):
             raise TypeError("id and type must be text")
+        if not isinstance(fields["data"], dict):
+            raise TypeError("data must be an object")
         return cls(
             id=fields["id"],
             type=fields["type"],

@@ -1,6 +1,7 @@
 """Base models of requests and responses."""
 
 import re
+from datetime import UTC, datetime
 from typing import Annotated
 
 from pydantic import (
@@ -10,6 +11,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainSerializer,
     StringConstraints,
 )
 
@@ -42,6 +44,11 @@ FROM_TEXT = Field(strict=False)  # for what JSON can only write as a string: an 
 AskedTime = Annotated[AwareDatetime, FROM_TEXT, BeforeValidator(_is_rfc3339)]
 
 
+def _rfc3339(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+Timestamp = Annotated[datetime, PlainSerializer(_rfc3339, return_type=str)]  # UTC, milliseconds
 Id = Text  # in an address: one that nobody has, however it looks, is not found
 
 

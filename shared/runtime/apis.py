@@ -1,6 +1,6 @@
 """Several APIs on one port: each keeps its own paths, a request goes to the one whose route matches."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from fastapi import FastAPI
@@ -16,7 +16,7 @@ from shared.runtime.service import Api, Service
 class ByRoute:
     """Asks the bare doors first, then hands the request to the API that knows its path."""
 
-    def __init__(self, apis: Sequence[Api], pages: Mapping[str, ASGIApp] | None = None) -> None:
+    def __init__(self, apis: Sequence[Api]) -> None:
         self._doors = [
             (prefix, _observed(door, api.app, f"{prefix}*"))
             for api in apis
@@ -24,7 +24,6 @@ class ByRoute:
         ]
         self._apps = [api.app for api in apis]
         self._kept = {id(api.app): kept(api) for api in apis}
-        self._pages = dict(pages or {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -33,8 +32,7 @@ class ByRoute:
             if path.startswith(prefix):
                 await door(scope, receive, send)
                 return
-        served = self._pages.get(path) or self._kept[id(self._app_of(scope))]
-        await served(scope, receive, send)
+        await self._kept[id(self._app_of(scope))](scope, receive, send)
 
     def _app_of(self, scope: Scope) -> FastAPI:
         for wanted in (Match.FULL, Match.PARTIAL):  # PARTIAL: the path is known, the method is not

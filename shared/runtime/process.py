@@ -3,12 +3,11 @@
 import asyncio
 import gc
 import signal
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import uvicorn
-from starlette.types import ASGIApp
 
 from shared.observability import configure_logs, tracing
 from shared.runtime.apis import ByRoute, build_apis, running_apis
@@ -19,7 +18,7 @@ from shared.runtime.worker import running_offers, running_workers
 
 _GRACE = 20  # seconds for requests under way when asked to stop
 
-Pages = Callable[[Sequence[Api]], Mapping[str, ASGIApp]]
+Front = Callable[[Resources, Sequence[Service], Sequence[Api]], Api]
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class Process:
     services: Sequence[Service]
     api: bool = True
     worker: bool = True
-    pages: Pages = lambda _: {}
+    front: Front | None = None  # what else is shown where all APIs are: pages, the whole contract
 
 
 @asynccontextmanager
@@ -38,7 +37,9 @@ async def running(process: Process, resources: Resources) -> AsyncIterator[Healt
     apis = build_apis(process.services, resources) if process.api else []
     workers = running_workers if process.worker else running_offers
     databases = [resources.database(service.name) for service in process.services]
-    app = ByRoute(apis, process.pages(apis)) if apis else None
+    if apis and process.front:
+        apis = [*apis, process.front(resources, process.services, apis)]
+    app = ByRoute(apis) if apis else None
     try:
         async with running_apis(apis), workers(process.services, resources) as standing_still:
             yield Health(app, databases, resources.streams, standing_still)

@@ -41,6 +41,7 @@ ALL_SCOPES = frozenset(
         "webhook:manage",
         "account:manage",
         "isv_app:manage",
+        "operations:manage",
     ]
 )
 

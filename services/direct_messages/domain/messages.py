@@ -1,9 +1,10 @@
 """A message in a conversation and the states that it may go through."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 
 class State(StrEnum):
@@ -108,3 +109,16 @@ class OwnerChange:
     reason: str
     message_id: str | None  # what brought it about
     created_at: datetime
+
+
+_AUTOMATIC: Final = re.compile(r"op_([0-9a-z]+)_\d+")
+_DECIDED_ON: Final = frozenset(
+    {"douyin.message_received", "douyin.page_entered", "fans.follow_changed"}
+)
+
+
+def decided_message(event_type: str, event_id: str, operation_id: str) -> str | None:
+    """The message on which was decided what led to an event, as far as its ids say so."""
+    if found := _AUTOMATIC.fullmatch(operation_id):
+        return f"dm_{found[1]}"
+    return f"dm_{event_id.partition('_')[2]}" if event_type in _DECIDED_ON else None

@@ -27,7 +27,7 @@ from shared.http.models import RequestModel, ResponseModel, ShortText, Text
 from shared.http.routing import Router
 
 log = structlog.get_logger()
-router = Router()
+router = Router(tags=["douyin"])
 
 RETURNS_TO = "/douyin/authorisation"
 Scope = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_.]{0,99}$")]

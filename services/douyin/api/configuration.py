@@ -21,7 +21,7 @@ from shared.http.models import AskedTime, RequestModel, ResponseModel, ShortText
 from shared.http.principal import Principal, caller_with
 from shared.http.routing import Router
 
-router = Router()
+router = Router(tags=["douyin"])
 
 Manager = Annotated[Principal, caller_with("account:manage")]
 ClientKey = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$")]

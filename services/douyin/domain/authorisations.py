@@ -128,6 +128,9 @@ class LinkNotValid(AppError):
     status = 400
     title = "This authorisation link is not valid, has expired, or was used already"
     title_zh = "授权链接无效、已过期或已使用"
+    meaning_zh = "授权链接不是本系统生成的、已过期或已经用过；具体是哪一种不会说明。"
+    to_do = "Ask for a new link, and follow it once, soon."
+    to_do_zh = "请重新获取授权链接，并尽快使用一次。"
 
 
 class OwnerDeclined(AppError):
@@ -137,6 +140,9 @@ class OwnerDeclined(AppError):
     status = 400
     title = "The authorisation was not granted"
     title_zh = "未同意授权"
+    meaning_zh = "账号所有者返回时没有带来授权码。"
+    to_do = "Make a new link, and let the owner agree on Douyin's page."
+    to_do_zh = "请重新生成链接，并让账号所有者在抖音页面上同意授权。"
 
 
 class CodeRefused(Conflict):
@@ -145,6 +151,9 @@ class CodeRefused(Conflict):
     code = "douyin.code_refused"
     title = "Douyin did not accept the authorisation"
     title_zh = "抖音未接受本次授权"
+    meaning_zh = "平台没有用该授权码换出令牌。"
+    to_do = "Start anew with a fresh link; a code is good once and for minutes."
+    to_do_zh = "请用新链接重新开始；授权码只能用一次，且几分钟内有效。"
 
 
 class OtherDouyinAccount(Conflict):
@@ -153,3 +162,6 @@ class OtherDouyinAccount(Conflict):
     code = "douyin.other_douyin_account"
     title = "A different Douyin account was authorised"
     title_zh = "授权的抖音账号与已绑定账号不一致"
+    meaning_zh = "授权用的抖音账号与已绑定的不是同一个。"
+    to_do = "Authorise with the Douyin account that is bound, or bind the other one."
+    to_do_zh = "请用已绑定的抖音账号授权，或改为绑定另一个账号。"

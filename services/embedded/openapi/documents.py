@@ -10,6 +10,8 @@ from typing import Any
 from pydantic import SecretStr
 
 import services
+from services.embedded.console.operations_app import NAME as OPERATIONS
+from services.embedded.console.operations_app import build_operations
 from services.embedded.openapi.events import events_document
 from services.embedded.openapi.merge import merge
 from shared.runtime import Resources, Service
@@ -53,7 +55,9 @@ def public_document(documents: dict[str, dict[str, Any]]) -> dict[str, Any]:
 
 def every_document() -> dict[str, dict[str, Any]]:
     """File name without `.json` → document, for everything in openapi/."""
-    documents = service_documents(every_service(), unconnected())
+    resources, every = unconnected(), every_service()
+    documents = service_documents(every, resources)
+    documents[OPERATIONS] = build_operations(resources, every).openapi()
     return {**documents, "siyu": public_document(documents), "events": events_document()}
 
 

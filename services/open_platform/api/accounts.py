@@ -12,7 +12,6 @@ from services.open_platform.api.shapes import (
     Manager,
     PlatformCursors,
     PlatformDeps,
-    Timestamp,
 )
 from services.open_platform.domain.accounts import Account
 from shared.errors import NotFound, PreconditionFailed, PreconditionRequired
@@ -23,7 +22,7 @@ from shared.http.idempotency import (
     Once,
     OptionalKey,
 )
-from shared.http.models import Id, RequestModel, ResponseModel, ShortText, Text
+from shared.http.models import Id, RequestModel, ResponseModel, ShortText, Text, Timestamp
 from shared.http.pages import AskedPage
 from shared.http.routing import Router
 from shared.http.versions import RequiredVersion, etag

@@ -12,7 +12,6 @@ from services.open_platform.api.shapes import (
     Manager,
     PlatformCursors,
     PlatformDeps,
-    Timestamp,
 )
 from services.open_platform.domain.api_keys import ApiKey, KeyMode, Scope
 from shared.errors import NotFound
@@ -23,7 +22,15 @@ from shared.http.idempotency import (
     Once,
     OptionalKey,
 )
-from shared.http.models import FROM_TEXT, AskedTime, Id, RequestModel, ResponseModel, ShortText
+from shared.http.models import (
+    FROM_TEXT,
+    AskedTime,
+    Id,
+    RequestModel,
+    ResponseModel,
+    ShortText,
+    Timestamp,
+)
 from shared.http.pages import AskedPage
 from shared.http.routing import Router
 

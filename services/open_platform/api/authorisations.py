@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 from fastapi import Query
 
 from services.open_platform.actions import authorisations as actions
-from services.open_platform.api.shapes import Manager, PlatformCursors, PlatformDeps, Timestamp
+from services.open_platform.api.shapes import Manager, PlatformCursors, PlatformDeps
 from shared.http.errors import errors
-from shared.http.models import ResponseModel
+from shared.http.models import ResponseModel, Timestamp
 from shared.http.pages import AskedPage
 from shared.http.routing import Router
 
@@ -58,4 +58,4 @@ async def list_authorisations(
         )
         for one in found
     ]
-    return AuthorisationPage(data=data, next_cursor=more)
+    return AuthorisationPage(data=data, next_cursor=page.then(more))

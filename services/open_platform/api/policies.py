@@ -9,12 +9,11 @@ from services.open_platform.actions import policies as actions
 from services.open_platform.api.shapes import (
     Manager,
     PlatformDeps,
-    Timestamp,
 )
 from services.open_platform.domain.accounts import Account
 from shared.errors import NotFound, PreconditionFailed, PreconditionRequired
 from shared.http.errors import errors
-from shared.http.models import Id, RequestModel, ResponseModel, ShortText, Text
+from shared.http.models import Id, RequestModel, ResponseModel, ShortText, Text, Timestamp
 from shared.http.routing import Router
 from shared.http.versions import RequiredVersion, etag
 

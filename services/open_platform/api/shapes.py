@@ -1,10 +1,8 @@
 """What all endpoints of the open platform have in common: the caller, the tools, times."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Depends, Request
-from pydantic import PlainSerializer
 
 from services.open_platform.actions.deps import Deps
 from shared.http.pages import Cursors
@@ -27,12 +25,7 @@ def _sealer(request: Request) -> Sealer:
     return sealer
 
 
-def _rfc3339(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 Manager = Annotated[Principal, caller_with("account:manage")]
 PlatformDeps = Annotated[Deps, Depends(_deps)]
 AppSealer = Annotated[Sealer, Depends(_sealer)]
 PlatformCursors = Annotated[Cursors, Depends(_cursors)]
-Timestamp = Annotated[datetime, PlainSerializer(_rfc3339, return_type=str)]

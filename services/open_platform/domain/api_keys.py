@@ -32,6 +32,7 @@ class Scope(StrEnum):
     WEBHOOK_MANAGE = "webhook:manage"
     ACCOUNT_MANAGE = "account:manage"
     ISV_APP_MANAGE = "isv_app:manage"
+    OPERATIONS_MANAGE = "operations:manage"  # for whoever runs Siyu: health, queues, dead letters
 
 
 class KeyMode(StrEnum):

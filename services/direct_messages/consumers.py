@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from services.direct_messages import actions
-from services.direct_messages.actions import Answered, Deps, Heard
+from services.direct_messages.actions import Answered, Deps, Heard, Recalled, RefusedRecall
 from services.direct_messages.domain.decisions import FanFacts, Inbound
 from services.direct_messages.domain.messages import Settlement, State
 from services.direct_messages.domain.rules import Trigger
@@ -13,9 +13,11 @@ from services.direct_messages.domain.texts import clean
 from shared.contracts.envelope import Envelope
 from shared.contracts.events.douyin import (
     AttemptSettled,
+    MessageRecalled,
     MessageReceived,
     PageEntered,
     PersonAnswered,
+    RecallSettled,
 )
 from shared.contracts.events.fans import FollowChanged
 from shared.contracts.events.open_platform import PolicyChanged
@@ -32,6 +34,8 @@ def handlers(deps: Deps) -> dict[str, Handler]:
         PolicyChanged.type: partial(on_policy_changed, deps),
         PersonAnswered.type: partial(on_person_answered, deps),
         AttemptSettled.type: partial(on_attempt_settled, deps),
+        MessageRecalled.type: partial(on_message_recalled, deps),
+        RecallSettled.type: partial(on_recall_settled, deps),
         ReservationOverdue.type: partial(on_reservation_overdue, deps),
     }
 
@@ -66,6 +70,27 @@ async def on_person_answered(deps: Deps, envelopes: list[Envelope]) -> None:
 async def on_attempt_settled(deps: Deps, envelopes: list[Envelope]) -> None:
     """One item was sent, was not, or nobody knows."""
     await actions.settle(deps, envelopes, [_settlement(e) for e in envelopes])
+
+
+async def on_message_recalled(deps: Deps, envelopes: list[Envelope]) -> None:
+    """The fan or the account took a message back."""
+    told = [MessageRecalled.model_validate(e.data) for e in envelopes]
+    gone = [_recalled(e, t) for e, t in zip(envelopes, told, strict=True)]
+    await actions.note_recalls(deps, envelopes, gone)
+
+
+async def on_recall_settled(deps: Deps, envelopes: list[Envelope]) -> None:
+    """What we wanted back is gone, or the platform refused."""
+    told = [(e, RecallSettled.model_validate(e.data)) for e in envelopes]
+    gone = [(e, t) for e, t in told if t.recalled]
+    kept = [(e, t) for e, t in told if not t.recalled]
+    await actions.note_recalls(deps, [e for e, _ in gone], [_recalled(e, t) for e, t in gone])
+    refused = [RefusedRecall(_recalled(e, t), t.reason, t.code, t.log_id) for e, t in kept]
+    await actions.note_refusals(deps, [e for e, _ in kept], refused)
+
+
+def _recalled(envelope: Envelope, event: MessageRecalled | RecallSettled) -> Recalled:
+    return Recalled(envelope.organization_id, envelope.account_id, event.message_id, event.open_id)
 
 
 async def on_reservation_overdue(deps: Deps, envelopes: list[Envelope]) -> None:

@@ -1,6 +1,6 @@
 """What the direct message service hands to whoever runs it. The only place that builds things."""
 
-from services.direct_messages import api, consumers, store
+from services.direct_messages import api, consumers, jobs, store
 from services.direct_messages.actions import Deps
 from services.direct_messages.clients import Quota
 from shared.http.pages import Cursors
@@ -24,8 +24,9 @@ def build_api(resources: Resources) -> Api:
 
 
 def build_worker(resources: Resources) -> Worker:
-    """The event side."""
-    return Worker(handlers=consumers.handlers(deps_of(resources)))
+    """The event side, and what runs by time."""
+    deps = deps_of(resources)
+    return Worker(handlers=consumers.handlers(deps), ticks=jobs.ticks(deps))
 
 
 SERVICE = Service(_NAME, store.metadata, build_api, build_worker)

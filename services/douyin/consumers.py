@@ -3,14 +3,16 @@
 from functools import partial
 
 from services.douyin.actions import accounts, authorisations, echoes, sending
+from services.douyin.actions.recalls import Recaller
 from services.douyin.actions.sending import SendDeps
 from shared.queue import Handler
 
 
-def handlers(deps: SendDeps, watch: authorisations.Deps) -> dict[str, Handler]:
+def handlers(deps: SendDeps, watch: authorisations.Deps, recaller: Recaller) -> dict[str, Handler]:
     """One action for each event type."""
     return {
         "direct_messages.send_requested": partial(sending.take_requests, deps),
+        "direct_messages.recall_requested": recaller.take,
         "douyin.message_echoed": partial(echoes.bind_echoes, deps),
         "quota.reservation_overdue": partial(sending.answer_overdue, deps),
         "douyin.authorisation_reported": partial(authorisations.hear_reports, watch),

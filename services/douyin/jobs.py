@@ -4,6 +4,7 @@ from datetime import timedelta
 from functools import partial
 
 from services.douyin.actions import bodies, sending
+from services.douyin.actions.recalls import Recaller
 from services.douyin.actions.sending import SendDeps
 from services.douyin.actions.tokens import TokenKeeper
 from shared.queue import Alarm, Tick
@@ -34,7 +35,7 @@ class Sweeper:
         return self._due
 
 
-def alarms(deps: SendDeps, tokens: TokenKeeper) -> list[Alarm]:
+def alarms(deps: SendDeps, tokens: TokenKeeper, recaller: Recaller) -> list[Alarm]:
     """What PostgreSQL knows the time of."""
     sweeper = Sweeper(deps)
 
@@ -44,4 +45,6 @@ def alarms(deps: SendDeps, tokens: TokenKeeper) -> list[Alarm]:
     refresh = Alarm("douyin.tokens", nothing_nearer, tokens.refresh_due, longest=_TOKEN_SECONDS)
     tokens.wake = refresh.poke
     sweep = Alarm("douyin.sweep", sweeper.next_due, sweeper.run, longest=_SWEEP_SECONDS)
-    return [sweep, refresh]
+    recalls = Alarm("douyin.recalls", recaller.next_due, recaller.run_due)
+    recaller.wake = recalls.poke
+    return [sweep, refresh, recalls]

@@ -14,6 +14,7 @@ from services.douyin.actions.configuration import Deps
 from services.douyin.actions.directory import Directory
 from services.douyin.actions.dispatch import Dispatcher
 from services.douyin.actions.intake import IntakeDesk
+from services.douyin.actions.recalls import Recaller
 from services.douyin.actions.sending import SendDeps, measure
 from services.douyin.actions.tokens import TokenKeeper
 from services.douyin.api import LARGER, RETURNS_TO, Door, router
@@ -57,20 +58,19 @@ def build_api(resources: Resources) -> Api:
 
 
 def build_worker(resources: Resources) -> Worker:
-    """Sending, settling, echoes, tokens."""
+    """Sending, settling, echoes, recalls, tokens."""
     database, sealer = resources.database(_NAME), resources.sealer
     directory = Directory(database, sealer)
-    http = OneTry()
-    platform = Platform(resources.settings.douyin_api_url, http)
-    tokens = TokenKeeper(
-        database, sealer, directory, OAuth(resources.settings.douyin_api_url, http)
-    )
+    http, url = OneTry(), resources.settings.douyin_api_url
+    platform = Platform(url, http)
+    tokens = TokenKeeper(database, sealer, directory, OAuth(url, http))
+    recaller = Recaller(AskDeps(database, sealer, directory, tokens, Asking(url, http)))
     dispatcher = Dispatcher(database, sealer, directory, platform, tokens)
     deps = SendDeps(database, sealer, dispatcher)
     return Worker(
         ticks=ticks(deps, timedelta(days=resources.settings.webhook_body_days)),
-        handlers=handlers(deps, authorisations.Deps(database, directory)),
-        alarms=alarms(deps, tokens),
+        handlers=handlers(deps, authorisations.Deps(database, directory), recaller),
+        alarms=alarms(deps, tokens, recaller),
         running=lambda: http,
         background=[dispatcher.run],
         measures=[partial(measure, deps)],

@@ -26,8 +26,9 @@ ROUTES: dict[str, tuple[Hearer, ...]] = {
     "douyin.account_revoked": (Hearer("douyin", "echoes"), Hearer("open_platform", "facts")),
     "douyin.authorisation_needed": (Hearer("open_platform", "facts"),),
     "douyin.authorisation_reported": (Hearer("douyin", "echoes"),),
+    "douyin.message_recalled": (Hearer("direct_messages", "settled"),),
+    "douyin.recall_settled": (Hearer("direct_messages", "settled"),),
     # nobody hears these yet: the connector keeps them with their reading
-    "douyin.message_recalled": (),
     "douyin.messages_read": (),
     "douyin.group_message_seen": (),
     "douyin.group_application_changed": (),
@@ -39,6 +40,7 @@ ROUTES: dict[str, tuple[Hearer, ...]] = {
     "douyin.identities_linked": (),
     "douyin.contact_made": (),
     "direct_messages.send_requested": (Hearer("douyin", "sends"),),
+    "direct_messages.recall_requested": (Hearer("douyin", "sends"),),
     "direct_messages.send_not_requested": (Hearer("quota", "settled"),),
     "fans.follow_changed": (Hearer("quota", "settled"), Hearer("direct_messages", "live")),
     "open_platform.policy_changed": (

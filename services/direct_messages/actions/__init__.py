@@ -4,6 +4,7 @@ from services.direct_messages.actions.answering import Heard, answer, suffix
 from services.direct_messages.actions.deps import Deps
 from services.direct_messages.actions.errors import (
     NoReplyContext,
+    NotRecallable,
     NotUnknown,
     QuotaExhausted,
     TooManyRules,
@@ -15,6 +16,13 @@ from services.direct_messages.actions.looking import (
     list_conversations,
     read_timeline,
     tell_decision,
+)
+from services.direct_messages.actions.recalling import (
+    RefusedRecall,
+    apply_recalls,
+    ask_back,
+    note_recalls,
+    note_refusals,
 )
 from services.direct_messages.actions.replying import Reply, reply, set_owner
 from services.direct_messages.actions.rules import (
@@ -31,7 +39,7 @@ from services.direct_messages.actions.settling import (
     note_answers,
     settle,
 )
-from services.direct_messages.store import Moment
+from services.direct_messages.store import Moment, Recalled
 
 __all__ = [
     "Answered",
@@ -39,14 +47,19 @@ __all__ = [
     "Heard",
     "Moment",
     "NoReplyContext",
+    "NotRecallable",
     "NotUnknown",
     "QuotaExhausted",
+    "Recalled",
+    "RefusedRecall",
     "Reply",
     "Story",
     "TooManyRules",
     "add_rule",
     "answer",
     "answer_overdue",
+    "apply_recalls",
+    "ask_back",
     "change_rule",
     "delete_rule",
     "find_conversation",
@@ -55,6 +68,8 @@ __all__ = [
     "list_conversations",
     "list_rules",
     "note_answers",
+    "note_recalls",
+    "note_refusals",
     "read_timeline",
     "reply",
     "seed_rules",

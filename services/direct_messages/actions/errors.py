@@ -40,6 +40,18 @@ class NotUnknown(AppError):
     to_do_zh = "请查看时间线：已发送或已失败的不能重发。"
 
 
+class NotRecallable(AppError):
+    """Only a message of ours that was sent can be taken back."""
+
+    code = "direct_messages.not_recallable"
+    status = 409
+    title = "This message cannot be taken back"
+    title_zh = "该消息不能撤回"
+    meaning_zh = "只有我方已发送的消息才能撤回。"
+    to_do = "Look at the message's `state` in the timeline."
+    to_do_zh = "请在时间线中查看该消息的 `state`。"
+
+
 class TooManyRules(AppError):
     """The account has as many rules as its policy allows."""
 

@@ -1,11 +1,12 @@
 """HTTP in: rules, conversations, people's replies, decisions."""
 
-from services.direct_messages.api import conversations, decisions, rules
+from services.direct_messages.api import conversations, decisions, recalling, rules
 from shared.http.routing import Router
 
 router = Router()
 router.include_router(rules.router)
 router.include_router(conversations.router)
 router.include_router(decisions.router)
+router.include_router(recalling.router)
 
 __all__ = ["router"]

@@ -8,13 +8,14 @@ from typing import Any, Final
 
 
 class State(StrEnum):
-    """Where a message is. Outbound: queued → unknown → failed → sent, never back."""
+    """Where a message is. Outbound: queued → unknown → failed → sent, never back; then recalled."""
 
     RECEIVED = "received"
     QUEUED = "queued"
     SENT = "sent"
     FAILED = "failed"
     UNKNOWN = "unknown"
+    RECALLED = "recalled"  # taken back, by either side
 
 
 class Actor(StrEnum):

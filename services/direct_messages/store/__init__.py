@@ -35,17 +35,26 @@ from services.direct_messages.store.reading import (
     superseding,
     timeline,
 )
+from services.direct_messages.store.recalls import (
+    Recalled,
+    add_recalls,
+    apply_recalls,
+    mark_refused_recall,
+)
 from services.direct_messages.store.tables import Account, Fan, metadata
 
 __all__ = [
     "Account",
     "Fan",
     "Moment",
+    "Recalled",
     "StoredDecision",
     "add_decisions",
     "add_messages",
     "add_operations",
     "add_owner_changes",
+    "add_recalls",
+    "apply_recalls",
     "conversation",
     "conversations_of",
     "decision",
@@ -57,6 +66,7 @@ __all__ = [
     "learn_policies",
     "list_conversations",
     "lock_account",
+    "mark_refused_recall",
     "message",
     "metadata",
     "new_rule_set",

@@ -110,7 +110,7 @@ messages = sa.Table(
     sa.CheckConstraint("direction IN ('in', 'out')", name="direction"),
     sa.CheckConstraint("(operation_id IS NULL) = (item IS NULL)", name="item"),
     sa.CheckConstraint(
-        "state IN ('received', 'queued', 'sent', 'failed', 'unknown')", name="state"
+        "state IN ('received', 'queued', 'sent', 'failed', 'unknown', 'recalled')", name="state"
     ),
     sa.Index(
         "uq_message_inbound",
@@ -128,6 +128,16 @@ messages = sa.Table(
         "ix_message_conversation",
         *("organization_id", "account_id", "conversation_id", "created_at", "id"),
     ),
+)
+recalls = sa.Table(
+    "recall",  # told by the platform, perhaps before the message itself
+    metadata,
+    *_tenant(),
+    sa.Column("platform_message_id", sa.Text, primary_key=True),
+    sa.Column("fan_open_id", sa.Text, nullable=False),
+    sa.Column("heard_at", _TIME, nullable=False),
+    sa.Column("applied", sa.Boolean, nullable=False),
+    sa.Index("ix_recall_heard_at", "heard_at", postgresql_where=sa.text("NOT applied")),
 )
 operations = sa.Table(
     "operation",  # one send; two who claim the same operation meet here

@@ -48,6 +48,16 @@ class SendRequested(Event):
     supersedes: str | None  # the unknown operation that a person decided to send again
 
 
+class RecallRequested(Event):
+    """Take this message back (subject: the fan). All ids are the platform's."""
+
+    type = "direct_messages.recall_requested"
+
+    message_id: str
+    conversation_id: str
+    open_id: str
+
+
 class SendNotRequested(Event):
     """A hold is overdue and its send was never requested (subject: the reservation): release it."""
 

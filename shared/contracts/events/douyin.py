@@ -93,6 +93,19 @@ class MessageRecalled(Event):
     recalled_at: datetime
 
 
+class RecallSettled(Event):
+    """A message that we wanted back is gone, or the platform refused (subject: the fan)."""
+
+    type = "douyin.recall_settled"
+
+    message_id: str
+    open_id: str
+    recalled: bool
+    reason: str | None
+    code: int | None
+    log_id: str | None
+
+
 class MessagesRead(Event):
     """Somebody has read a conversation up to an index (subject: the conversation)."""
 

@@ -29,6 +29,7 @@ _WAIT_SECONDS = 2  # for a free connection, and for a new one
 _LOST = (
     OSError,  # TimeoutError is one: no connection became free
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # the server's farewell was read, its hanging up not yet
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
@@ -182,7 +183,8 @@ class Database:
 
 async def _give_up(connection: asyncpg.Connection, error: BaseException) -> None:
     """End the transaction; hang up where the server may not answer any more."""
-    if isinstance(error, OSError | asyncpg.InterfaceError | asyncio.CancelledError):
+    gone = OSError | asyncpg.InterfaceError | asyncpg.InternalClientError
+    if isinstance(error, gone | asyncio.CancelledError):
         connection.terminate()  # whoever gave up had a deadline
         return
     try:

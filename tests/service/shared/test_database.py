@@ -2,8 +2,12 @@
 
 import asyncio
 import io
+import tempfile
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 import sqlalchemy as sa
@@ -77,6 +81,42 @@ async def test_backends_that_died_in_the_pool_cost_one_try_each_at_most(road: Ro
             failures += 1
     assert failures <= 3
     assert await ask(database) == 1
+
+
+@asynccontextmanager
+async def hiding_the_end(server: PostgresServer) -> AsyncIterator[str]:
+    """A folder whose socket leads to the server, and does not tell when the server hangs up."""
+
+    async def pump(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        while data := await source.read(65_536):
+            target.write(data)
+
+    async def lead(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        theirs, ours = await asyncio.open_unix_connection(server.sockets / ".s.PGSQL.5432")
+        await asyncio.gather(pump(reader, ours), pump(theirs, writer))
+        writer.close()
+        ours.close()
+
+    with tempfile.TemporaryDirectory() as folder:
+        async with await asyncio.start_unix_server(lead, f"{folder}/.s.PGSQL.5432"):
+            yield folder
+
+
+async def test_a_connection_that_only_said_farewell_is_a_neighbour_that_is_away(
+    road: Road, postgres: PostgresServer
+) -> None:
+    """The server's last words and its hanging up are two things, and we may come between them."""
+    async with hiding_the_end(postgres) as folder:
+        url = road.database_url.replace(quote(str(postgres.sockets), safe="/"), folder)
+        resources = resources_for(url, "redis://127.0.0.1:1")
+        database = resources.database(HEARER)
+        assert await ask(database) == 1
+        assert await kill_backends(road) == 1
+        await asyncio.sleep(0.2)
+        with pytest.raises(NeighbourAway):
+            await ask(database)
+        assert await ask(database) == 1
+        await resources.close()
 
 
 async def test_a_server_that_stops_is_away_quickly_and_comes_back(tmp_path: Path) -> None:

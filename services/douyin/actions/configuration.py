@@ -37,6 +37,7 @@ class AppView:
     client_key: str
     active_secrets: int
     max_event_age_hours: int | None
+    calls_per_second: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,12 @@ class Tokens:
 
 
 async def put_app(
-    deps: Deps, organization_id: str, client_key: str, secrets: list[str], max_age: timedelta | None
+    deps: Deps,
+    organization_id: str,
+    client_key: str,
+    secrets: list[str],
+    max_age: timedelta | None,
+    calls_per_second: int | None = None,
 ) -> AppView:
     """Create or replace a Douyin app. Raises ClientKeyTaken, DemoSecret."""
     if _DEMO_SECRET in secrets and not deps.is_embedded:
@@ -96,10 +102,10 @@ async def put_app(
     sealed = [deps.sealer.seal_secret(owner, secret) for secret in secrets]
     hours = None if max_age is None else int(max_age.total_seconds() // 3600)
     async with deps.database.transaction(organization_id) as tx:
-        await store.put_app(tx, organization_id, client_key, sealed, hours)
+        await store.put_app(tx, organization_id, client_key, sealed, (hours, calls_per_second))
     deps.directory.forget()
     log.info("douyin_app_configured", organization=organization_id, secrets=len(secrets))
-    return AppView(client_key, len(secrets), hours)
+    return AppView(client_key, len(secrets), hours, calls_per_second)
 
 
 async def get_app(deps: Deps, organization_id: str, client_key: str) -> AppView:
@@ -108,7 +114,7 @@ async def get_app(deps: Deps, organization_id: str, client_key: str) -> AppView:
         row = await store.find_app(tx, organization_id, client_key)
     if row is None:
         raise NotFound
-    return AppView(row.client_key, len(row.secrets), row.max_event_age_hours)
+    return AppView(row.client_key, len(row.secrets), row.max_event_age_hours, row.calls_per_second)
 
 
 async def put_binding(

@@ -4,25 +4,28 @@ import asyncio
 import time
 from collections import Counter, OrderedDict, deque
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 from opentelemetry.trace import SpanKind
 
 from services.douyin import store
 from services.douyin.actions.directory import Account, Directory
+from services.douyin.actions.limits import CallBudget, NotYet
+from services.douyin.actions.outcomes import again, concluded, traced, untried
 from services.douyin.actions.settling import LEASE, Claims, settle
 from services.douyin.actions.tokens import TokenKeeper
 from services.douyin.clients import SEND_SECONDS, Outgoing, Platform
 from services.douyin.domain.answers import Action, Verdict, classify
-from services.douyin.domain.attempts import State, next_try
+from services.douyin.domain.attempts import State
 from services.douyin.domain.codes import Remedy
 from services.douyin.domain.contents import Fields, fields_of, wire
+from services.douyin.domain.limits import Calls
 from shared.db import ALL_TENANTS, Database
 from shared.errors import NeighbourAway
 from shared.failpoints import failpoint
 from shared.http.client import MaybeSent, NotSent
-from shared.observability import semantics, tracing
+from shared.observability import tracing
 from shared.sealing import SealBroken, Sealer
 
 log = structlog.get_logger()
@@ -33,7 +36,6 @@ _MOST_CLAIMED = 192  # what a killed process leaves in doubt is never more than 
 _MARGIN_SECONDS = 1.0  # between the end of a try and the end of its lease
 _LINGER_SECONDS = 0.025
 _SETTLED_AT_ONCE = 256
-_THROTTLED_SECONDS = 5.0
 _TOKEN_SECONDS = 1.0
 _PULL_FROM = 32
 _PAUSE_SECONDS = 0.3
@@ -45,6 +47,10 @@ _Key = tuple[str, str]
 class _Load:
     claimed: store.Claimed
     claims: Claims
+
+    def now(self) -> datetime:
+        """Business time, as it went on since the claim."""
+        return self.claims.now + timedelta(seconds=time.monotonic() - self.claims.at)
 
 
 class Dispatcher:
@@ -58,6 +64,7 @@ class Dispatcher:
         platform: Platform,
         tokens: TokenKeeper,
     ) -> None:
+        self._budget = CallBudget(database)
         self._database, self._sealer = database, sealer
         self._directory, self._platform, self._tokens = directory, platform, tokens
         self._waiting: OrderedDict[_Key, deque[_Load]] = OrderedDict()
@@ -117,11 +124,12 @@ class Dispatcher:
     async def _give_back(self) -> None:
         loads = [load for queue in self._waiting.values() for load in queue]
         self._waiting.clear()
-        left = self._results + [_untried(load.claimed, 0.0, load.claimed.reason) for load in loads]
+        left = self._results + [untried(load.claimed, 0.0, load.claimed.reason) for load in loads]
         try:
             async with asyncio.timeout(2):
                 if left:
                     await settle(self._database, left, 0)
+                await self._budget.give_back()
         except (NeighbourAway, TimeoutError):
             log.warning("claims_not_given_back", count=len(left))
 
@@ -153,18 +161,17 @@ class Dispatcher:
 
     async def _send(self, load: _Load) -> store.Settlement:
         claimed = load.claimed
-        passed = time.monotonic() - load.claims.at
-        now = load.claims.now + timedelta(seconds=passed)
+        now = load.now()
         if claimed.expires_at <= now:
             return store.Settlement(claimed, State.FAILED, "window_expired")
         try:
             account = await self._directory.account(claimed.organization_id, claimed.account_id)
         except NeighbourAway:
-            return _untried(claimed, _TOKEN_SECONDS, claimed.reason)
+            return untried(claimed, _TOKEN_SECONDS, claimed.reason)
         if account is None or not account.is_usable(now):
             return store.Settlement(claimed, State.FAILED, "not_authorised")
         if account.is_refused:
-            return _untried(claimed, _TOKEN_SECONDS, "token_refused")
+            return untried(claimed, _TOKEN_SECONDS, "token_refused")
         try:
             wording = self._sealer.open(claimed.organization_id, claimed.content)
         except SealBroken:
@@ -180,19 +187,19 @@ class Dispatcher:
             claimed.open_id,
             wire(claimed.kind, fields),
         )
-        left = load.claims.at + LEASE.total_seconds() - _MARGIN_SECONDS - time.monotonic()
-        if left < SEND_SECONDS:  # the lease must outlive the try: it waited for its turn too long
-            return _untried(claimed, 0.0, claimed.reason)
+        refused = await self._wait_for_turn(load, account)
+        if refused is not None:
+            return refused
         try:
             with tracing.span(
-                "send douyin", SpanKind.CLIENT, _facts(claimed), continues=claimed.trace
+                "send douyin", SpanKind.CLIENT, traced(claimed), continues=claimed.trace
             ):
                 answer = await self._platform.send(
                     account.open_id, account.access_token, message, seconds=SEND_SECONDS
                 )
             verdict = classify(answer.status, answer.body)
         except NotSent:
-            return _again(claimed, "unreachable", 0.0)
+            return again(claimed, "unreachable", 0.0)
         except MaybeSent:
             return store.Settlement(claimed, State.UNKNOWN, "no_answer")
         except Exception:  # whatever happened, bytes may have left
@@ -200,19 +207,46 @@ class Dispatcher:
             return store.Settlement(claimed, State.UNKNOWN, "broken")
         if verdict.action is Action.REFRESH_TOKEN:
             return await self._refused(claimed, account, verdict)
+        await self._heed(load, account, verdict)
+        return concluded(claimed, verdict)
+
+    async def _wait_for_turn(self, load: _Load, account: Account) -> store.Settlement | None:
+        """Return when the platform allows the call, or why it is not made now."""
+        claimed, app = load.claimed, (account.organization_id, account.client_key)
+        left = load.claims.at + LEASE.total_seconds() - _MARGIN_SECONDS - time.monotonic()
+        if left < SEND_SECONDS:  # the lease must outlive the try: it waited for its turn too long
+            return untried(claimed, 0.0, claimed.reason)
+        patience = left - SEND_SECONDS
+        try:
+            turn = await self._budget.take(app, Calls.DIRECT_MESSAGE, load.now(), patience)
+        except NeighbourAway:
+            return untried(claimed, _TOKEN_SECONDS, claimed.reason)
+        if turn is None:
+            return store.Settlement(claimed, State.FAILED, "daily_quota_used")
+        if isinstance(turn, NotYet):
+            return untried(claimed, turn.seconds, claimed.reason)
+        await asyncio.sleep(turn)
+        return None
+
+    async def _heed(self, load: _Load, account: Account, verdict: Verdict) -> None:
+        """What a refusal says of more than this one message."""
+        app = (account.organization_id, account.client_key)
         if verdict.remedy is Remedy.RE_AUTHORISE:
             await self._tokens.withdrawn(account)
-        return _concluded(claimed, verdict)
+        elif verdict.remedy is Remedy.WAIT_FOR_QUOTA:
+            await self._budget.used_up(app, Calls.DIRECT_MESSAGE, load.now())
+        elif verdict.reason == "throttled":
+            self._budget.throttled(account.client_key)
 
     async def _refused(
         self, claimed: store.Claimed, account: Account, verdict: Verdict
     ) -> store.Settlement:
         if claimed.reason == "token_refused":  # a second time, and with another token
-            return _concluded(
+            return concluded(
                 claimed, replace(verdict, action=Action.FAILED, reason="not_authorised")
             )
         await self._tokens.refused(account)
-        return replace(_untried(claimed, _TOKEN_SECONDS, "token_refused"), code=verdict.code)
+        return replace(untried(claimed, _TOKEN_SECONDS, "token_refused"), code=verdict.code)
 
     async def _settle_for_ever(self) -> None:
         while True:
@@ -259,39 +293,3 @@ class Dispatcher:
             await self._settle([replace(one, msg_id=None, reason="msg_id_repeated")])
         else:
             self._claimed -= 1  # its lease runs out and makes it unknown
-
-
-def _facts(claimed: store.Claimed) -> dict[str, str]:
-    return {
-        semantics.MESSAGING_SYSTEM: semantics.DOUYIN,
-        semantics.MESSAGING_OPERATION: "send",
-        semantics.MESSAGING_OPERATION_TYPE: "send",
-        semantics.MESSAGING_MESSAGE_ID: f"{claimed.operation_id}:{claimed.item}",
-        semantics.CAUSE: claimed.cause,
-    }
-
-
-def _untried(claimed: store.Claimed, pause: float, reason: str | None) -> store.Settlement:
-    return store.Settlement(claimed, State.QUEUED, reason, pause=pause, untried=1)
-
-
-def _again(claimed: store.Claimed, reason: str, at_least: float) -> store.Settlement:
-    pause = next_try(claimed.tries)
-    if pause is None:
-        return store.Settlement(claimed, State.FAILED, reason)
-    seconds = max(pause.total_seconds(), at_least)
-    return store.Settlement(claimed, State.QUEUED, reason, pause=seconds)
-
-
-def _concluded(claimed: store.Claimed, verdict: Verdict) -> store.Settlement:
-    if verdict.action is Action.TRY_LATER:
-        return _again(claimed, verdict.reason or "try_later", _THROTTLED_SECONDS)
-    return store.Settlement(
-        claimed,
-        State(verdict.action.value),
-        verdict.reason,
-        verdict.code,
-        verdict.message_id,
-        verdict.log_id,
-        verdict.closes_window,
-    )

@@ -1,6 +1,6 @@
 """HTTP in: the door for webhooks, configuration, contents of messages, the page to which owners come back."""
 
-from services.douyin.api import authorising, configuration, contents
+from services.douyin.api import authorising, configuration, contents, limits
 from services.douyin.api.authorising import RETURNS_TO
 from services.douyin.api.contents import LARGER
 from services.douyin.api.door import Door
@@ -10,5 +10,6 @@ router = Router()
 router.include_router(configuration.router)
 router.include_router(authorising.router)
 router.include_router(contents.router)
+router.include_router(limits.router)
 
 __all__ = ["LARGER", "RETURNS_TO", "Door", "router"]

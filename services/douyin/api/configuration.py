@@ -43,6 +43,7 @@ class PutDouyinApp(RequestModel):
 
     client_secrets: Annotated[list[Secret], Field(min_length=1, max_length=2)]
     max_event_age_hours: Annotated[int, Field(ge=1, le=8760)] | None = 72
+    calls_per_second: Annotated[int, Field(ge=1, le=10_000)] | None = None
 
 
 class DouyinApp(ResponseModel):
@@ -51,6 +52,7 @@ class DouyinApp(ResponseModel):
     client_key: str
     active_secrets: int
     max_event_age_hours: int | None
+    calls_per_second: int | None
 
 
 class PutDouyinBinding(RequestModel):
@@ -99,7 +101,9 @@ async def put_douyin_app(
     hours = body.max_event_age_hours
     max_age = None if hours is None else timedelta(hours=hours)
     secrets = list(body.client_secrets)
-    view = await actions.put_app(deps, caller.organization_id, client_key, secrets, max_age)
+    view = await actions.put_app(
+        deps, caller.organization_id, client_key, secrets, max_age, body.calls_per_second
+    )
     return _app(view)
 
 
@@ -152,6 +156,7 @@ def _app(view: AppView) -> DouyinApp:
         client_key=view.client_key,
         active_secrets=view.active_secrets,
         max_event_age_hours=view.max_event_age_hours,
+        calls_per_second=view.calls_per_second,
     )
 
 

@@ -12,10 +12,11 @@ from services.douyin.store.tables import app, binding, known_account
 from shared.db import Conflict, Tx
 
 _PUT_APP = sa.text(
-    "INSERT INTO app (organization_id, client_key, secrets, max_event_age_hours)"
-    " VALUES (:organization, :client_key, CAST(:secrets AS text[]), :hours)"
+    "INSERT INTO app (organization_id, client_key, secrets, max_event_age_hours, calls_per_second)"
+    " VALUES (:organization, :client_key, CAST(:secrets AS text[]), :hours, :per_second)"
     " ON CONFLICT (organization_id, client_key) DO UPDATE SET secrets = excluded.secrets,"
-    " max_event_age_hours = excluded.max_event_age_hours, updated_at = now()"
+    " max_event_age_hours = excluded.max_event_age_hours,"
+    " calls_per_second = excluded.calls_per_second, updated_at = now()"
 )
 _PUT_BINDING = sa.text(
     "INSERT INTO binding (organization_id, account_id, client_key, open_id, access_token,"
@@ -49,6 +50,7 @@ class AppRow:
     client_key: str
     secrets: list[str]
     max_event_age_hours: int | None
+    calls_per_second: int | None
     client_token: str | None
     client_token_expires_at: datetime | None
 
@@ -93,10 +95,19 @@ _BINDING = sa.select(*(binding.c[name] for name in BindingRow.__slots__))
 
 
 async def put_app(
-    tx: Tx, organization_id: str, client_key: str, secrets: Sequence[str], max_age_hours: int | None
+    tx: Tx,
+    organization_id: str,
+    client_key: str,
+    secrets: Sequence[str],
+    settings: tuple[int | None, int | None],
 ) -> None:
-    """Create or replace an app. Raises ClientKeyTaken."""
-    values = {"organization": organization_id, "client_key": client_key, "hours": max_age_hours}
+    """Create or replace an app; `settings`: the maximum age in hours, calls per second.
+
+    Raises ClientKeyTaken.
+    """
+    hours, per_second = settings
+    values = {"organization": organization_id, "client_key": client_key, "hours": hours}
+    values["per_second"] = per_second
     try:
         await tx.execute(_PUT_APP, {**values, "secrets": list(secrets)})
     except Conflict as error:

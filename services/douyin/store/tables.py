@@ -17,12 +17,34 @@ app = sa.Table(
     sa.Column("client_key", sa.Text, primary_key=True),
     sa.Column("secrets", sa.ARRAY(sa.Text), nullable=False),  # sealed; two while one is rotated
     sa.Column("max_event_age_hours", sa.Integer),  # NULL: no limit, and windows open at arrival
+    sa.Column("calls_per_second", sa.Integer),  # NULL: nobody said that there is a limit
     sa.Column("client_token", sa.Text),  # sealed
     sa.Column("client_token_expires_at", _TIME),
     sa.Column("refreshing_until", _TIME),
     sa.Column("updated_at", _TIME, nullable=False, server_default=_NOW),
     sa.UniqueConstraint("client_key", name="uq_app_client_key"),
     sa.CheckConstraint("cardinality(secrets) BETWEEN 1 AND 2", name="secrets"),
+    sa.CheckConstraint("calls_per_second > 0", name="calls_per_second"),
+)
+
+call_day = sa.Table(
+    "call_day",  # calls of an app on one day of Shanghai, as processes took them in advance
+    metadata,
+    sa.Column("organization_id", sa.Text, primary_key=True),
+    sa.Column("client_key", sa.Text, primary_key=True),
+    sa.Column("calls", sa.Text, primary_key=True),
+    sa.Column("day", sa.Date, primary_key=True),
+    sa.Column("taken", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("closed_at", _TIME),  # business time: the platform said that it is used up
+    sa.CheckConstraint("taken >= 0", name="taken"),
+)
+
+call_pace = sa.Table(
+    "call_pace",  # when the next call of an app with a limit a second may leave
+    metadata,
+    sa.Column("organization_id", sa.Text, primary_key=True),
+    sa.Column("client_key", sa.Text, primary_key=True),
+    sa.Column("free_at", _TIME, nullable=False),  # PostgreSQL's clock
 )
 
 binding = sa.Table(

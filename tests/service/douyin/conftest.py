@@ -56,10 +56,11 @@ class Connector:
         *accounts: str,
         organization: str = ORGANIZATION,
         policy: dict[str, Any] | None = None,
+        version: int = 1,
     ) -> None:
         """Let the connector hear that these accounts exist."""
         now = await self.world.now()
-        event = PolicyChanged(profile="seed_2021", policy_version=1, values=policy or {})
+        event = PolicyChanged(profile="seed_2021", policy_version=version, values=policy or {})
         origins = [Origin(organization, a, ids.new("chg"), ids.trace_parent()) for a in accounts]
         heard = [Envelope.of(event, o, subject=o.account_id, seq=1, at=now) for o in origins]
         await self.world.deliver("douyin", *heard)

@@ -10,6 +10,7 @@ from tests.service.douyin.conftest import ACCOUNT, KEY, OPEN_ID, ORGANIZATION, S
 async def test_an_app_is_shown_without_its_secrets(quiet: Connector) -> None:
     answer = await quiet.put_app(client_secrets=[SECRET, "the-next-secret-01"])
     shown = {"client_key": KEY, "active_secrets": 2, "max_event_age_hours": None}
+    shown |= {"calls_per_second": None}
     assert answer.json() == shown
     headers = quiet.world.caller(ORGANIZATION)
     again = await quiet.world.http.get(f"/v1/douyin-apps/{KEY}", headers=headers)

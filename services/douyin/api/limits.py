@@ -1,0 +1,61 @@
+"""What the platform allows a Douyin app, and what of it is taken."""
+
+from pydantic import AwareDatetime
+
+from services.douyin.actions.limits import LimitsView, show_limits
+from services.douyin.api.configuration import ClientKey, Dependencies, Manager
+from services.douyin.domain.limits import Calls
+from shared.errors import NotFound
+from shared.http.errors import errors
+from shared.http.models import ResponseModel
+from shared.http.routing import Router
+
+router = Router()
+
+
+class DailyCalls(ResponseModel):
+    """Calls of one kind. `taken` is at most a little ahead of what left: processes take some in advance.
+
+    `closed_at`: when the platform itself said that the day is used up.
+    """
+
+    calls: Calls
+    limit: int
+    taken: int
+    closed_at: AwareDatetime | None
+
+
+class DouyinAppLimits(ResponseModel):
+    """The limits of a Douyin app on the platform's day, which is one of Shanghai."""
+
+    client_key: str
+    window_start: AwareDatetime
+    window_end: AwareDatetime
+    daily: list[DailyCalls]
+    calls_per_second: int | None
+
+
+@router.get(
+    "/v1/douyin-apps/{client_key}/limits",
+    operation_id="get_douyin_app_limits",
+    responses=errors(NotFound),
+)
+async def get_douyin_app_limits(
+    client_key: ClientKey, caller: Manager, deps: Dependencies
+) -> DouyinAppLimits:
+    """How many calls the platform allows the app, and how many are taken today."""
+    return _limits(await show_limits(deps.database, caller.organization_id, client_key))
+
+
+def _limits(view: LimitsView) -> DouyinAppLimits:
+    daily = [
+        DailyCalls(calls=one.calls, limit=one.limit, taken=one.taken, closed_at=one.closed_at)
+        for one in view.daily
+    ]
+    return DouyinAppLimits(
+        client_key=view.client_key,
+        window_start=view.day.begins_at,
+        window_end=view.day.ends_at,
+        daily=daily,
+        calls_per_second=view.calls_per_second,
+    )

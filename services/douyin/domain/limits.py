@@ -1,0 +1,56 @@
+"""How many calls the platform allows a Douyin app: a day of Shanghai, and a second."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+from typing import Final
+from zoneinfo import ZoneInfo
+
+_SHANGHAI: Final = ZoneInfo("Asia/Shanghai")
+_DAY: Final = timedelta(days=1)
+_MOST_AT_ONCE: Final = 200
+_SHARE: Final = 50  # one process takes at most this part of a day at once
+_PER_SECOND_SHARE: Final = 5
+
+
+class Calls(StrEnum):
+    """What is counted; the policy key `api.daily_calls.…` of the same name says how many."""
+
+    DIRECT_MESSAGE = "direct_message"
+    GROUP_MESSAGE = "group_message"
+    LEAD_CARD = "lead_card"
+
+
+# until the policies of an app's accounts say otherwise
+DAILY: Final = {
+    Calls.DIRECT_MESSAGE: 100_000,
+    Calls.GROUP_MESSAGE: 100_000,
+    Calls.LEAD_CARD: 10_000,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A day of the platform."""
+
+    date: date
+    begins_at: datetime
+    ends_at: datetime
+
+
+def day_of(now: datetime) -> Day:
+    """The platform's day at that time."""
+    local = now.astimezone(_SHANGHAI)
+    begins = local.replace(hour=0, minute=0, second=0, microsecond=0)
+    return Day(local.date(), begins.astimezone(UTC), (begins + _DAY).astimezone(UTC))
+
+
+def taken_at_once(most: int, per_second: int | None) -> int:
+    """How many calls a process takes at a time: few enough that the others get theirs.
+
+    What a process that dies had taken and not used is lost for that day.
+    """
+    at_once = min(_MOST_AT_ONCE, max(1, most // _SHARE))
+    if per_second is not None:
+        at_once = min(at_once, max(1, per_second // _PER_SECOND_SHARE))
+    return at_once

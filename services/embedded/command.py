@@ -4,11 +4,12 @@ import asyncio
 import re
 import sys
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from services.embedded import operations, processes
+from services.embedded import operations, processes, simulating
 from services.embedded.demo import commands as demo_commands
 from services.embedded.demo.starting_anew import start_anew
 from services.embedded.servers import CannotStart
@@ -96,6 +97,15 @@ def demo(*, reset: Annotated[bool, typer.Option("--reset")] = False) -> None:
         print(start_anew())
     else:
         asyncio.run(demo_commands.tell_story())
+
+
+@app.command()
+def simulate(
+    file: Path,
+    simulator: Annotated[str, typer.Option(help="Its URL; the demo's if left out.")] = "",
+) -> None:
+    """Play a scenario file. Exit code 1: an expectation was broken, 2: it cannot be played."""
+    raise typer.Exit(0 if asyncio.run(simulating.simulate(file, simulator)) else 1)
 
 
 @clock.command()

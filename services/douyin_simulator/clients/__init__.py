@@ -1,4 +1,4 @@
-"""Calls out: posting signed webhooks to the apps' callback URLs."""
+"""Calls out: signed webhooks to the apps. `controls` asks a simulator that runs elsewhere."""
 
 from services.douyin_simulator.clients.connections import Answer, Target, UnusableUrlError
 from services.douyin_simulator.clients.webhooks import Attempt, Event, Outcome, Webhooks

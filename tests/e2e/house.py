@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -232,7 +233,8 @@ class House:
             finally:
                 await connection.close()
 
-        return asyncio.run(ask())
+        with ThreadPoolExecutor(1) as apart:  # a browser's loop may be running in this thread
+            return apart.submit(asyncio.run, ask()).result()
 
     def internal_token(self) -> str:
         """What one of our services shows another."""

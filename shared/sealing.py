@@ -5,7 +5,6 @@ received and is kept as it came (`seal_bytes`).
 """
 
 import base64
-import os
 from datetime import date
 from functools import lru_cache
 
@@ -13,6 +12,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from shared.ids import chance
 
 _NONCE = 12
 _BYTES_MARK = b"\x01"  # no JSON begins so: what was kept before there were seals is told apart
@@ -48,13 +49,13 @@ class Sealer:
         return self._seal(owner, plain, "at-rest")
 
     def _seal(self, owner: str, plain: str, key_id: str) -> str:
-        nonce = os.urandom(_NONCE)
+        nonce = chance(_NONCE)
         box = self._cipher(owner, key_id).encrypt(nonce, plain.encode("utf-8"), owner.encode())
         return f"s1.{key_id}.{base64.b64encode(nonce + box).decode()}"
 
     def seal_bytes(self, organization_id: str, plain: bytes, day: date) -> bytes:
         """The same as `seal`, from bytes to bytes; `open_bytes` opens it."""
-        key_id, nonce = day.isoformat(), os.urandom(_NONCE)
+        key_id, nonce = day.isoformat(), chance(_NONCE)
         box = self._cipher(organization_id, key_id).encrypt(nonce, plain, organization_id.encode())
         return b"".join((_BYTES_MARK, key_id.encode(), nonce, box))
 

@@ -76,7 +76,10 @@ class Tokens:
 
 
 class Authenticator:
-    """Turns the Authorization header into a principal; keys are asked for once a minute at most."""
+    """Turns the Authorization header into a principal.
+
+    Keys are asked for and tokens verified once a minute: what ends or is revoked ends within that minute.
+    """
 
     def __init__(self, tokens: Tokens, exchange: Callable[[str], Awaitable[str | None]]) -> None:
         self._tokens = tokens
@@ -95,12 +98,12 @@ class Authenticator:
         scheme, _, credential = header.partition(" ")
         if scheme.lower() != "bearer" or not credential:
             raise Unauthenticated("send Authorization: Bearer <API key>")
-        if not credential.startswith("dyk_"):
-            return self._tokens.verify(credential)
         known = self._known.get(credential)
         if known and known[0] > time.monotonic():
             return known[1]
-        token = await self._exchange(credential)
+        token: str | None = credential
+        if credential.startswith("dyk_"):
+            token = await self._exchange(credential)
         if token is None:
             raise Unauthenticated("the API key is unknown, expired or revoked")
         principal = self._tokens.verify(token)

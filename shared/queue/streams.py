@@ -21,6 +21,7 @@ from shared.observability import metrics
 
 BATCH = 200
 BOUND = 5_000  # envelopes in one stream; the backlog stays in PostgreSQL
+_MEASURED_FROM = BOUND // 4
 _COMMAND_SECONDS = 2.0
 
 
@@ -107,16 +108,16 @@ class Streams:
     async def send(self, deliveries: Sequence[Delivery]) -> None:
         """Add envelopes to the streams of their hearers; full streams are left to the net."""
         pipeline = self._redis.pipeline(transaction=False)
-        keys: dict[str, None] = {}
         added: Counter[str] = Counter()
         for d in deliveries:
             key = stream_key(d.hearer, d.lane)
-            keys[key] = None  # a full one is measured too, or it would stay full for ever
             length = self._length.get(key, 0)
             if length < BOUND:
                 pipeline.xadd(key, {"e": d.envelope})
                 self._length[key] = length + 1
                 added[key] += 1
+        # what others took off is learnt by measuring; a full one is measured too, or it would stay full
+        keys = [key for key, length in self._length.items() if length >= _MEASURED_FROM]
         for key in keys:
             pipeline.xlen(key)
         try:

@@ -25,13 +25,14 @@ async def bind_echoes(deps: SendDeps, envelopes: Sequence[Envelope]) -> None:
     async with deps.database.transaction(ALL_TENANTS) as tx:
         fresh = await inbox.take(tx, envelopes)
         echoes = _once(echo for id_, echo in heard.items() if id_ in fresh)
-        if not echoes:
+        left = await _unbound(tx, echoes)  # mostly none: the platform's answers name the same ids
+        if not left:
             return
-        await store.lock_conversations(tx, {e.conversation for e in echoes})
-        resolved, unbound = await _bind(tx, echoes)
+        await store.lock_conversations(tx, {e.conversation for e in left})
+        resolved, unbound = await _bind(tx, left)
         moved = [r.moved for r in resolved]
         tell(tx, moved)
-        freed = {e.conversation for e in echoes} if moved else set()
+        freed = {e.conversation for e in left} if moved else set()
         claimed = await store.claim_next(tx, freed, LEASE, deps.dispatcher.room())
         now = tx.now
     deps.dispatcher.offer(Claims(claimed, at, now))
@@ -40,15 +41,19 @@ async def bind_echoes(deps: SendDeps, envelopes: Sequence[Envelope]) -> None:
 
 
 async def _bind(tx: Tx, echoes: list[store.Echo]) -> tuple[list[store.Resolved], list[store.Echo]]:
-    bound = await store.already_bound(tx, echoes)
-    left = [e for e in echoes if e.message_id not in bound]
-    for step in (store.bind_by_id, store.bind_sent):
-        if left:
-            bound = await step(tx, left)
-            left = [e for e in left if e.message_id not in bound]
+    left = await _unbound(tx, echoes)  # once more: an answer may have been settled meanwhile
+    bound = await store.bind_sent(tx, left) if left else set()
+    left = [e for e in left if e.message_id not in bound]
     resolved = await store.resolve(tx, left) if left else []
     found = {r.moved.msg_id for r in resolved}
     return resolved, [e for e in left if e.message_id not in found]
+
+
+async def _unbound(tx: Tx, echoes: list[store.Echo]) -> list[store.Echo]:
+    if not echoes:
+        return []
+    bound = await store.already_bound(tx, echoes)
+    return [e for e in echoes if e.message_id not in bound]
 
 
 def _measure(resolved: Sequence[store.Resolved], unbound: Sequence[store.Echo]) -> None:

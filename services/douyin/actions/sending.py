@@ -43,14 +43,30 @@ async def take_requests(deps: SendDeps, envelopes: Sequence[Envelope]) -> None:
             return
         conversations = {a.conversation for a in new}
         await store.lock_conversations(tx, conversations)
-        await store.insert_attempts(tx, new)
-        freed = await store.free_content(tx, [a for a in new if a.item == 0])
-        claimed = await store.claim_next(tx, conversations, LEASE, deps.dispatcher.room())
+        busy = await store.busy(tx, conversations)
+        room = deps.dispatcher.room()
+        going = _first_of_each(new, busy)[:room]
+        claimed = await store.insert_attempts(tx, new, going, LEASE)
+        freed: list[str] = []
+        if busy:
+            freed = await store.free_content(tx, [a for a in new if a.item == 0])
+            claimed += await store.claim_next(tx, busy, LEASE, room - len(claimed))
         now = tx.now
     for how in freed:
         metrics.child(metrics.unknown_resolved, how).inc()
     await failpoint("claim.after_commit")
     deps.dispatcher.offer(Claims(claimed, at, now))
+
+
+def _first_of_each(
+    new: Sequence[store.NewAttempt], busy: set[store.Conversation]
+) -> list[store.NewAttempt]:
+    """What goes at once: the first of each conversation in which nothing else is on its way."""
+    first: dict[store.Conversation, store.NewAttempt] = {}
+    for attempt in new:
+        if attempt.conversation not in busy:
+            first.setdefault(attempt.conversation, attempt)
+    return list(first.values())
 
 
 def _attempts(sealer: Sealer, envelope: Envelope, request: SendRequested) -> list[store.NewAttempt]:

@@ -19,11 +19,8 @@ from services.douyin.store.attempts import (
     Moved,
     NewAttempt,
     Settlement,
-    claim_next,
     drop_rest,
-    free_content,
     insert_attempts,
-    lock_conversations,
     settle,
 )
 from services.douyin.store.authorisations import (
@@ -42,6 +39,13 @@ from services.douyin.store.authorisations import (
     revoke,
     use_link,
 )
+from services.douyin.store.claims import (
+    busy,
+    claim_next,
+    free_content,
+    lock_conversations,
+    lose_leases,
+)
 from services.douyin.store.contents import (
     CardRow,
     ImageRow,
@@ -56,7 +60,6 @@ from services.douyin.store.echoes import (
     Echo,
     Resolved,
     already_bound,
-    bind_by_id,
     bind_sent,
     resolve,
 )
@@ -95,7 +98,6 @@ from services.douyin.store.sweeps import (
     expire_queued,
     free_old_content,
     in_doubt,
-    lose_leases,
     seconds_to_next,
     waiting_conversations,
 )
@@ -148,8 +150,8 @@ __all__ = [
     "all_bindings",
     "already_bound",
     "attempts_of",
-    "bind_by_id",
     "bind_sent",
+    "busy",
     "change_scopes",
     "claim_client_token",
     "claim_next",

@@ -1,7 +1,7 @@
 """Attempts: taken in, claimed, settled. Every statement handles a batch."""
 
 # ruff: noqa: S608  statements are put together from constants of this room only
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -12,55 +12,22 @@ from services.douyin.domain.attempts import State, sources
 from shared.db import Tx
 
 _ARRAYS = "CAST(:organizations AS text[]), CAST(:accounts AS text[])"
-_SAME_CONVERSATION = (
-    "a.organization_id = c.o AND a.account_id = c.a AND a.conversation_id = c.conversation"
-)
-
-# every change of a conversation's attempts takes its lock first: so "nothing else is sending" is
-# seen and used by one transaction at a time, and the unique indexes are only the last wall
-_LOCK = sa.text(
-    "SELECT pg_advisory_xact_lock(k) FROM (SELECT DISTINCT hashtextextended(c, 7461) AS k FROM unnest(CAST(:keys AS text[])) AS c ORDER BY k) locks"
+_NEW = (
+    "o, a, op, item, rsv, conv, fan, scene, reply, kind, content, hash, opened, ends, cause, trace"
 )
 _INSERT = sa.text(
     "INSERT INTO attempt (organization_id, account_id, operation_id, item, reservation_id,"
-    " conversation_id, open_id, scene, reply_to, kind, content, content_hash, window_opened_at, expires_at, cause, trace)"
-    f" SELECT * FROM unnest({_ARRAYS}, CAST(:operations AS text[]), CAST(:items AS integer[]),"
+    " conversation_id, open_id, scene, reply_to, kind, content, content_hash, window_opened_at,"
+    " expires_at, cause, trace, state, tries, lease_until, written_at)"
+    f" SELECT {_NEW}, CASE WHEN goes THEN 'sending' ELSE 'queued' END, goes::int,"
+    " CASE WHEN goes THEN now() + :lease END, CASE WHEN goes THEN CAST(:now AS timestamptz) END"
+    f" FROM unnest({_ARRAYS}, CAST(:operations AS text[]), CAST(:items AS integer[]),"
     " CAST(:reservations AS text[]), CAST(:conversations AS text[]), CAST(:open_ids AS text[]),"
-    " CAST(:scenes AS text[]), CAST(:reply_tos AS text[]), CAST(:kinds AS text[]), CAST(:contents AS text[]),"
-    " CAST(:hashes AS text[]), CAST(:window_opened AS timestamptz[]), CAST(:expires AS timestamptz[]),"
-    " CAST(:causes AS text[]), CAST(:traces AS text[])) ON CONFLICT DO NOTHING"
-)
-_FREE = sa.text(
-    "UPDATE attempt a SET content_freed = true"
-    f" FROM unnest({_ARRAYS}, CAST(:conversations AS text[]), CAST(:window_opened AS timestamptz[]),"
-    " CAST(:supersedes AS text[])) AS c(o, a, conversation, opened, superseded)"
-    f" WHERE {_SAME_CONVERSATION} AND a.state = 'unknown' AND NOT a.content_freed"
-    " AND (a.window_opened_at < c.opened OR a.operation_id = c.superseded)"
-    " RETURNING CASE WHEN a.operation_id = c.superseded THEN 'superseded' ELSE 'window_ended' END"
-)
-_CLAIM = sa.text(
-    "WITH c AS (SELECT DISTINCT o, a, conversation"
-    f" FROM unnest({_ARRAYS}, CAST(:conversations AS text[])) AS v(o, a, conversation)),"
-    " next AS (SELECT n.* FROM c CROSS JOIN LATERAL ("
-    "  SELECT a.organization_id, a.account_id, a.operation_id, a.item, a.next_try_at"
-    f"  FROM attempt a WHERE {_SAME_CONVERSATION} AND a.state = 'queued'"
-    "  AND (a.item = 0 OR EXISTS (SELECT 1 FROM attempt p WHERE"
-    "   p.organization_id = a.organization_id AND p.account_id = a.account_id"
-    "   AND p.operation_id = a.operation_id AND p.item = a.item - 1 AND p.state = 'sent'))"
-    "  AND NOT EXISTS (SELECT 1 FROM attempt u WHERE u.organization_id = a.organization_id"
-    "   AND u.account_id = a.account_id AND u.conversation_id = a.conversation_id"
-    "   AND u.content_hash = a.content_hash AND u.state = 'unknown' AND NOT u.content_freed)"
-    "  ORDER BY a.position LIMIT 1) n"
-    " WHERE n.next_try_at <= now() AND NOT EXISTS (SELECT 1 FROM attempt a"
-    f"  WHERE {_SAME_CONVERSATION} AND a.state = 'sending')"
-    " LIMIT :most)"
-    " UPDATE attempt a SET state = 'sending', lease_until = now() + :lease, tries = a.tries + 1,"
-    " written_at = :now"
-    " FROM next n WHERE a.organization_id = n.organization_id AND a.account_id = n.account_id"
-    " AND a.operation_id = n.operation_id AND a.item = n.item AND a.state = 'queued'"
-    " RETURNING a.organization_id, a.account_id, a.operation_id, a.item, a.tries, a.conversation_id,"
-    " a.open_id, a.scene, a.reply_to, a.kind, a.content, a.expires_at, a.reason,"
-    " a.cause, a.trace"
+    " CAST(:scenes AS text[]), CAST(:reply_tos AS text[]), CAST(:kinds AS text[]),"
+    " CAST(:contents AS text[]), CAST(:hashes AS text[]), CAST(:window_opened AS timestamptz[]),"
+    " CAST(:expires AS timestamptz[]), CAST(:causes AS text[]), CAST(:traces AS text[]),"
+    f" CAST(:goes AS boolean[])) AS v({_NEW}, goes)"
+    " ON CONFLICT DO NOTHING RETURNING organization_id, account_id, operation_id, item"
 )
 MOVED = (
     "a.organization_id, a.account_id, a.operation_id, a.item, a.reservation_id, a.open_id,"
@@ -85,7 +52,9 @@ _DROP_REST = sa.text(
     "UPDATE attempt a SET state = 'failed', reason = 'not_attempted', seq = a.seq + 1, settled_at = :now"
     f" FROM unnest({_ARRAYS}, CAST(:operations AS text[])) AS v(o, a, op)"
     " WHERE a.organization_id = v.o AND a.account_id = v.a AND a.operation_id = v.op"
-    f" AND a.state = 'queued' RETURNING {MOVED}"
+    # the state as a parameter: a planner that knew it would walk through the partial index of such
+    # rows, which it takes for empty, instead of looking up the key
+    f" AND a.state = :queued RETURNING {MOVED}"
 )
 
 
@@ -118,6 +87,11 @@ class NewAttempt:
     cause: str
     trace: str
     supersedes: str | None
+
+    @property
+    def key(self) -> tuple[str, str, str, int]:
+        """What makes it one attempt."""
+        return self.organization_id, self.account_id, self.operation_id, self.item
 
     @property
     def conversation(self) -> Conversation:
@@ -187,70 +161,60 @@ class Moved:
     seq: int
 
 
-def _places(conversations: Iterable[Conversation]) -> dict[str, list[str]]:
-    found = list(dict.fromkeys(conversations))
-    return {
-        "organizations": [c.organization_id for c in found],
-        "accounts": [c.account_id for c in found],
-        "conversations": [c.conversation_id for c in found],
-    }
+_COLUMNS = {
+    "organizations": "organization_id",
+    "accounts": "account_id",
+    "operations": "operation_id",
+    "items": "item",
+    "reservations": "reservation_id",
+    "conversations": "conversation_id",
+    "open_ids": "open_id",
+    "scenes": "scene",
+    "reply_tos": "reply_to",
+    "kinds": "kind",
+    "contents": "content",
+    "hashes": "content_hash",
+    "window_opened": "window_opened_at",
+    "expires": "expires_at",
+    "causes": "cause",
+    "traces": "trace",
+}
 
 
-async def lock_conversations(tx: Tx, conversations: Iterable[Conversation]) -> None:
-    """Until the end of the transaction nobody else moves attempts of these conversations."""
-    keys = sorted({"\n".join(c) for c in conversations})
-    await tx.execute(_LOCK, {"keys": keys})
-
-
-async def insert_attempts(tx: Tx, attempts: Sequence[NewAttempt]) -> None:
-    """Write the intents down as `queued`; those that are there already stay as they are."""
-    names = {
-        "organizations": "organization_id",
-        "accounts": "account_id",
-        "operations": "operation_id",
-        "items": "item",
-        "reservations": "reservation_id",
-        "conversations": "conversation_id",
-        "open_ids": "open_id",
-        "scenes": "scene",
-        "reply_tos": "reply_to",
-        "kinds": "kind",
-        "contents": "content",
-        "hashes": "content_hash",
-        "window_opened": "window_opened_at",
-        "expires": "expires_at",
-        "causes": "cause",
-        "traces": "trace",
-    }
-    await tx.execute(
-        _INSERT, {key: [getattr(a, name) for a in attempts] for key, name in names.items()}
-    )
-
-
-async def free_content(tx: Tx, attempts: Sequence[NewAttempt]) -> list[str]:
-    """Let the texts of unknown attempts go again: why each, `window_ended` or `superseded` by a person."""
-    wanted = {
-        "organizations": [a.organization_id for a in attempts],
-        "accounts": [a.account_id for a in attempts],
-        "conversations": [a.conversation_id for a in attempts],
-        "window_opened": [a.window_opened_at for a in attempts],
-        "supersedes": [a.supersedes for a in attempts],
-    }
-    return [row[0] for row in await tx.execute(_FREE, wanted)]
-
-
-async def claim_next(
-    tx: Tx, conversations: Iterable[Conversation], lease: timedelta, most: int
+async def insert_attempts(
+    tx: Tx, attempts: Sequence[NewAttempt], going: Collection[NewAttempt], lease: timedelta
 ) -> list[Claimed]:
-    """Take the next item of each conversation in which nothing is being sent.
+    """Write the intents down: those `going` as being sent until `lease` ends, the others as queued.
 
-    The conversations must be locked by this transaction.
+    What is there already stays as it is. Returns what goes. Nothing else may be sending or in doubt in
+    the conversations of those that go, and they are locked by this transaction.
     """
-    places = _places(conversations)
-    if most <= 0 or not places["accounts"]:
-        return []
-    rows = await tx.execute(_CLAIM, {**places, "lease": lease, "now": tx.now, "most": most})
-    return [Claimed(*row) for row in rows]
+    columns = {key: [getattr(a, name) for a in attempts] for key, name in _COLUMNS.items()}
+    first = {a.key for a in going}
+    goes = [a.key in first for a in attempts]
+    rows = await tx.execute(_INSERT, {**columns, "goes": goes, "lease": lease, "now": tx.now})
+    written = {tuple(row) for row in rows}
+    return [_claimed(a) for a in going if a.key in written]
+
+
+def _claimed(new: NewAttempt) -> Claimed:
+    return Claimed(
+        new.organization_id,
+        new.account_id,
+        new.operation_id,
+        new.item,
+        1,
+        new.conversation_id,
+        new.open_id,
+        new.scene,
+        new.reply_to,
+        new.kind,
+        new.content,
+        new.expires_at,
+        None,
+        new.cause,
+        new.trace,
+    )
 
 
 async def settle(tx: Tx, settlements: Sequence[Settlement]) -> list[Moved]:
@@ -295,6 +259,7 @@ async def drop_rest(tx: Tx, moved: Sequence[Moved]) -> list[Moved]:
             "organizations": [m.organization_id for m in stopped],
             "accounts": [m.account_id for m in stopped],
             "operations": [m.operation_id for m in stopped],
+            "queued": State.QUEUED.value,
         },
     )
     return [Moved(*row) for row in rows]

@@ -15,28 +15,29 @@ _V = (
     " CAST(:conversations AS text[]), CAST(:hashes AS text[]), CAST(:created AS timestamptz[]),"
     " CAST(:arrived AS timestamptz[])) AS v(o, a, id, conversation, hash, created, arrived)"
 )
-_BOUND = sa.text(
-    f"SELECT v.id FROM {_V} JOIN attempt a ON a.organization_id = v.o AND a.account_id = v.a"
-    " AND a.echo_id = v.id"
-)
-_BY_ID = sa.text(
-    f"UPDATE attempt a SET echo_id = v.id FROM {_V} WHERE a.organization_id = v.o"
-    " AND a.account_id = v.a AND a.msg_id = v.id AND a.echo_id IS NULL RETURNING v.id, v.a"
+# An attempt that was answered with the echo's own id is bound by that id: nothing is written.
+_KNOWN = sa.text(
+    f"SELECT v.id, v.a, a.echo_id IS NULL FROM {_V} JOIN attempt a ON a.organization_id = v.o"
+    " AND a.account_id = v.a AND a.msg_id = v.id"
+    f" UNION ALL SELECT v.id, v.a, false FROM {_V} JOIN attempt a ON a.organization_id = v.o"
+    " AND a.account_id = v.a AND a.echo_id = v.id"
 )
 # where ids were seen to be equal, a sent attempt with another id is another message
 _LEARN = sa.text(
     "UPDATE binding SET echoes_by_id = true WHERE NOT echoes_by_id"
     " AND account_id = ANY(CAST(:accounts AS text[]))"
 )
+# one lookup a conversation and content, whatever the planner believes of states that are soon left
 _PAIRS = (
     f"WITH v AS (SELECT *, row_number() OVER (PARTITION BY o, a, conversation, hash"
     f" ORDER BY created, id) AS n FROM {_V}),"
-    " candidates AS (SELECT a.*, row_number() OVER (PARTITION BY a.organization_id, a.account_id,"
-    "  a.conversation_id, a.content_hash ORDER BY a.content_freed, a.position) AS n"
-    "  FROM (SELECT DISTINCT o, a, conversation, hash FROM v) k JOIN attempt a ON a.organization_id = k.o"
-    "  AND a.account_id = k.a AND a.conversation_id = k.conversation AND a.content_hash = k.hash"
-    "  LEFT JOIN binding b ON b.organization_id = k.o AND b.account_id = k.a"
-    "  WHERE a.echo_id IS NULL AND {which})"
+    " candidates AS MATERIALIZED (SELECT a.*, row_number() OVER (PARTITION BY a.organization_id,"
+    "  a.account_id, a.conversation_id, a.content_hash ORDER BY a.content_freed, a.position) AS n"
+    "  FROM (SELECT DISTINCT o, a, conversation, hash FROM v) k CROSS JOIN LATERAL ("
+    "   SELECT a.* FROM attempt a WHERE a.organization_id = k.o"
+    "   AND a.account_id = k.a AND a.conversation_id = k.conversation AND a.content_hash = k.hash"
+    "   AND a.echo_id IS NULL AND {which} OFFSET 0) a"
+    "  LEFT JOIN binding b ON b.organization_id = k.o AND b.account_id = k.a WHERE {unless})"
 )
 _SAME = (
     " FROM candidates c JOIN v ON v.o = c.organization_id AND v.a = c.account_id"
@@ -46,13 +47,14 @@ _SAME = (
 )
 _BY_CONTENT = sa.text(
     _PAIRS.format(
-        which="a.state = 'sent' AND (a.msg_id IS NULL OR NOT coalesce(b.echoes_by_id, false))"
+        which="a.state = 'sent'",
+        unless="a.msg_id IS NULL OR NOT coalesce(b.echoes_by_id, false)",
     )
     + f" UPDATE attempt a SET echo_id = v.id{_SAME} RETURNING v.id"
 )
 # an app without a maximum age lives by arrival: the platform's clock may be another year
 _BY_DOUBT = sa.text(
-    _PAIRS.format(which="a.state IN ('sending', 'unknown', 'presumed_not_sent')")
+    _PAIRS.format(which="a.state IN ('sending', 'unknown', 'presumed_not_sent')", unless="true")
     + " UPDATE attempt a SET state = 'sent', echo_id = v.id, msg_id = v.id, lease_until = NULL,"
     " reason = CASE a.state WHEN 'sending' THEN NULL ELSE 'echo' END, seq = a.seq + 1,"
     f" settled_at = :now{_SAME}"
@@ -103,15 +105,10 @@ def _arrays(echoes: Sequence[Echo]) -> dict[str, object]:
 
 
 async def already_bound(tx: Tx, echoes: Sequence[Echo]) -> set[str]:
-    """Message ids that some attempt has as its echo."""
-    return {row[0] for row in await tx.execute(_BOUND, _arrays(echoes))}
-
-
-async def bind_by_id(tx: Tx, echoes: Sequence[Echo]) -> set[str]:
-    """Bind echoes to the attempts that were answered with the same id."""
-    rows = await tx.execute(_BY_ID, _arrays(echoes))
-    if rows:
-        await tx.execute(_LEARN, {"accounts": sorted({row[1] for row in rows})})
+    """Message ids that some attempt was answered with, or has as its echo."""
+    rows = await tx.execute(_KNOWN, _arrays(echoes))
+    if answered := sorted({account for _, account, is_answer in rows if is_answer}):
+        await tx.change(_LEARN, {"accounts": answered})
     return {row[0] for row in rows}
 
 

@@ -15,23 +15,17 @@ _DEAD = sa.text(
     "SELECT DISTINCT organization_id, account_id, conversation_id FROM (SELECT * FROM attempt"
     f" WHERE state = 'sending' AND lease_until < now() ORDER BY lease_until LIMIT {_MOST}) d"
 )
-_LOSE = sa.text(
-    "UPDATE attempt a SET state = 'unknown', lease_until = NULL, reason = 'lease_expired',"
-    " seq = a.seq + 1, settled_at = :now"
-    " FROM unnest(CAST(:organizations AS text[]), CAST(:accounts AS text[]),"
-    " CAST(:conversations AS text[])) AS c(o, a, conversation)"
-    " WHERE a.organization_id = c.o AND a.account_id = c.a AND a.conversation_id = c.conversation"
-    f" AND a.state = 'sending' AND a.lease_until < now(){_RETURNING}"
-)
 _EXPIRE = sa.text(
     "UPDATE attempt a SET state = 'failed', reason = 'window_expired', seq = a.seq + 1,"
     " settled_at = :now WHERE a.ctid = ANY(ARRAY("
     " SELECT ctid FROM attempt WHERE state = 'queued' AND expires_at <= :now"
+    " AND expires_at > '-infinity'"
     f" ORDER BY expires_at LIMIT {_MOST} FOR UPDATE SKIP LOCKED)){_RETURNING}"
 )
 _FREE_OLD = sa.text(
     "UPDATE attempt SET content_freed = true WHERE ctid = ANY(ARRAY(SELECT ctid FROM attempt"
     "  WHERE state = 'unknown' AND NOT content_freed AND (expires_at <= :now OR written_at <= :before)"
+    "  AND expires_at > '-infinity'"
     f"  LIMIT {_MOST} FOR UPDATE SKIP LOCKED)) RETURNING 1"
 )
 _WAITING = sa.text(
@@ -40,7 +34,7 @@ _WAITING = sa.text(
     " conversation_id, turn, position FROM ("
     "  SELECT *, row_number() OVER (PARTITION BY organization_id, account_id ORDER BY position) AS turn"
     "  FROM (SELECT organization_id, account_id, conversation_id, position, next_try_at FROM attempt"
-    "   WHERE state = 'queued' ORDER BY position LIMIT 5000) oldest WHERE next_try_at <= now()) fair"
+    "   WHERE state = 'queued' AND position > 0 ORDER BY position LIMIT 5000) oldest WHERE next_try_at <= now()) fair"
     " ORDER BY organization_id, account_id, conversation_id, turn) w"
     " ORDER BY turn, position LIMIT :most"
 )
@@ -48,11 +42,11 @@ _NEXT = sa.text(
     "SELECT extract(epoch FROM least("
     " (SELECT min(lease_until) FROM attempt WHERE state = 'sending'),"
     " (SELECT min(next_try_at) FROM (SELECT next_try_at FROM attempt WHERE state = 'queued'"
-    "  ORDER BY position LIMIT 5000) q WHERE next_try_at > now())) - now())"
+    "  AND position > 0 ORDER BY position LIMIT 5000) q WHERE next_try_at > now())) - now())"
 )
 _IN_DOUBT = sa.text(
     "SELECT count(*), coalesce(extract(epoch FROM CAST(:now AS timestamptz) - min(settled_at)), 0)"
-    " FROM attempt WHERE state = 'unknown' AND NOT content_freed"
+    " FROM attempt WHERE state = 'unknown' AND NOT content_freed AND expires_at > '-infinity'"
 )
 _OPERATIONS = sa.text(
     f"SELECT {MOVED} FROM unnest(CAST(:organizations AS text[]), CAST(:accounts AS text[]),"
@@ -73,16 +67,6 @@ class Operation:
 async def conversations_of_the_dead(tx: Tx) -> list[Conversation]:
     """Where a lease ran out while sending."""
     return [Conversation(*row) for row in await tx.execute(_DEAD)]
-
-
-async def lose_leases(tx: Tx, conversations: list[Conversation]) -> list[Moved]:
-    """What was being sent when its process died may have been sent. The conversations are locked."""
-    places = {
-        "organizations": [c.organization_id for c in conversations],
-        "accounts": [c.account_id for c in conversations],
-        "conversations": [c.conversation_id for c in conversations],
-    }
-    return [Moved(*row) for row in await tx.execute(_LOSE, {**places, "now": tx.now})]
 
 
 async def expire_queued(tx: Tx) -> list[Moved]:

@@ -270,16 +270,31 @@ attempt = sa.Table(
         "position",
         postgresql_where=sa.text("state = 'queued'"),
     ),
-    sa.Index("ix_attempt_waiting", "position", postgresql_where=sa.text("state = 'queued'")),
-    sa.Index("ix_attempt_expires", "expires_at", postgresql_where=sa.text("state = 'queued'")),
-    sa.Index("ix_attempt_lease", "lease_until", postgresql_where=sa.text("state = 'sending'")),
-    sa.Index("ix_attempt_unknown", "expires_at", postgresql_where=sa.text("state = 'unknown'")),
+    # for the sweeps only, which say the second condition, too: who asks for a conversation must not
+    # be sent through all of them
+    sa.Index(
+        "ix_attempt_waiting",
+        "position",
+        postgresql_where=sa.text("state = 'queued' AND position > 0"),
+    ),
+    sa.Index(
+        "ix_attempt_expires",
+        "expires_at",
+        postgresql_where=sa.text("state = 'queued' AND expires_at > '-infinity'"),
+    ),
+    sa.Index(
+        "ix_attempt_unknown",
+        "expires_at",
+        postgresql_where=sa.text("state = 'unknown' AND expires_at > '-infinity'"),
+    ),
     sa.Index(
         "ix_attempt_unechoed",
         "organization_id",
         "account_id",
         "conversation_id",
         "content_hash",
-        postgresql_where=sa.text("echo_id IS NULL AND state IN ('sending', 'sent', 'unknown')"),
+        postgresql_where=sa.text(
+            "echo_id IS NULL AND state IN ('sending', 'sent', 'unknown', 'presumed_not_sent')"
+        ),
     ),
 )

@@ -1,0 +1,52 @@
+"""After PostgreSQL has counted, next to nothing is queued, sending or in doubt: looks still go by key.
+
+Once they did not: a claim walked through every attempt that had been queued since the last vacuum, for
+each conversation of its batch, and replies came fifteen seconds late.
+"""
+
+import re
+
+import pytest
+import sqlalchemy as sa
+
+from services.douyin.store import attempts, claims, echoes, sweeps
+from shared.db import ALL_TENANTS
+from shared.db.statements import ready
+from tests.service.douyin.conftest import Connector
+
+_MANY = """
+INSERT INTO douyin.attempt (organization_id, account_id, operation_id, item, reservation_id,
+  conversation_id, open_id, scene, reply_to, content, content_hash, window_opened_at, expires_at,
+  cause, trace, state, msg_id)
+SELECT 'org_1', 'acc_1', 'op_' || n, 0, 'rsv_' || n, '@c' || n % 500, 'fan', 'im_reply_msg', '@m' || n,
+  'sealed', md5(n::text), now(), now(), 'evt_' || n, '', 'sent', '@out' || n
+FROM generate_series(1, 5000) n
+"""
+_BY_KEY = {
+    f"{room.__name__.rpartition('.')[2]}.{name.strip('_').lower()}": statement
+    for room, names in (
+        (claims, ("_BUSY", "_FREE", "_CLAIM", "_LOSE")),
+        (attempts, ("_SETTLE", "_DROP_REST")),
+        (echoes, ("_KNOWN", "_BY_CONTENT", "_BY_DOUBT")),
+        (sweeps, ("_OPERATIONS",)),
+    )
+    for name in names
+    if isinstance(statement := getattr(room, name), sa.TextClause)
+}
+
+
+@pytest.mark.parametrize("name", sorted(_BY_KEY))
+async def test_attempts_are_found_by_key_whatever_was_counted(quiet: Connector, name: str) -> None:
+    await quiet.world.sql(_MANY)
+    await quiet.world.sql("ANALYZE douyin.attempt")
+    sql = ready(_BY_KEY[name]).sql
+    unknown = ", ".join(["NULL"] * len(set(re.findall(r"\$\d+", sql))))
+    async with quiet.world.resources.database("douyin").transaction(ALL_TENANTS) as tx:
+        await tx.execute(sa.text(f"PREPARE looked_at AS {sql}".replace(":", "\\:")))
+        rows = await tx.execute(sa.text(f"EXPLAIN EXECUTE looked_at({unknown})"))
+    plan = [row[0] for row in rows]
+    looks = [number for number, line in enumerate(plan) if " on attempt" in line and "Scan" in line]
+    assert looks, "the plan looks at attempts"
+    for number in looks:
+        condition = plan[number + 1].strip()
+        assert condition.startswith(("Index Cond: ((organization_id", "TID Cond")), "\n".join(plan)

@@ -38,6 +38,7 @@ class ProcessSettings(BaseSettings):
     api_limit: Annotated[int, Field(ge=0)] = 600  # requests a minute of one credential; 0: no limit
     api_limit_mode: Literal["shadow", "enforce"] = "shadow"
     health_port: int = 8080
+    drain_seconds: Annotated[float, Field(ge=0, le=60)] = 0
     traces_url: str = ""  # of an OTLP collector; without it no span is made
     traces_ratio: Annotated[float, Field(ge=0, le=1)] = 1.0
     log_level: Literal["debug", "info", "warning", "error"] = "info"

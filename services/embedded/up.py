@@ -97,5 +97,9 @@ Siyu is ready.
 Try in another terminal, as a fan who asks for the price:
 
   .venv/bin/siyu send-dm --fan {fan} --text 你好，多少钱
+
+Or watch a whole story, decision by decision:
+
+  .venv/bin/siyu demo
 """
     )

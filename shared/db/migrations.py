@@ -5,8 +5,9 @@ security holds for it. Grants and tenant policies are derived from the metadata 
 so that no migration can forget them.
 """
 
+import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -15,6 +16,8 @@ from alembic.config import Config
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
+
+from shared.db.engine import ALL_TENANTS, Database, StatementFailed
 
 _BOOTSTRAP = """
 CREATE SCHEMA IF NOT EXISTS siyu;
@@ -47,10 +50,17 @@ END $$
 """
 
 
+_NAMED = re.compile(r'^(down_)?revision\b[^=]*= "(\w+)"', re.MULTILINE)
+_REVISION = sa.text("SELECT version_num FROM alembic_version")
+
+
+def _folder(service: str) -> Path:
+    return Path(__file__).resolve().parents[2] / "services" / service / "migrations"
+
+
 def _alembic(service: str, metadata: sa.MetaData, connection: Connection) -> Config:
     config = Config()
-    here = Path(__file__).resolve().parents[2] / "services" / service / "migrations"
-    config.set_main_option("script_location", str(here))
+    config.set_main_option("script_location", str(_folder(service)))
     config.attributes.update(connection=connection, metadata=metadata)
     return config
 
@@ -104,6 +114,7 @@ def _secure(connection: Connection, metadata: sa.MetaData) -> None:
     """Grants to the service's role; row-level security on every table of a tenant."""
     schema = metadata.schema
     connection.exec_driver_sql(f"GRANT USAGE ON SCHEMA {schema} TO {schema}")
+    connection.exec_driver_sql(f"GRANT SELECT ON {schema}.alembic_version TO {schema}")
     for table in metadata.sorted_tables:
         name = f"{schema}.{table.name}"
         connection.exec_driver_sql(f"GRANT SELECT, INSERT, UPDATE, DELETE ON {name} TO {schema}")
@@ -147,6 +158,20 @@ async def _upgraded(
         await connection.run_sync(_upgrade, service, metadata, password)
         yield connection
     await engine.dispose()
+
+
+async def missing_revision(database: Database) -> str | None:
+    """The revision that this code needs and the schema has not reached. One ahead of us misses nothing."""
+    # read, not imported: a revision may need the context of a migration even to be imported
+    files = (_folder(database.schema) / "versions").glob("*.py")
+    named = [found for file in files for found in _NAMED.findall(file.read_text("utf-8"))]
+    known = {revision for is_down, revision in named if not is_down}
+    heads = known - {revision for is_down, revision in named if is_down}
+    found: set[str] = set()
+    with suppress(StatementFailed):  # never migrated
+        async with database.transaction(ALL_TENANTS) as tx:
+            found = {row[0] for row in await tx.execute(_REVISION)}
+    return max(heads) if found <= known and not heads <= found else None
 
 
 async def migrate(owner_url: str, service: str, metadata: sa.MetaData, password: str) -> None:

@@ -40,6 +40,13 @@ process_seconds = Histogram(
 sent = Counter(
     "messaging_client_sent_messages", "Envelopes put on a stream", ["stream"], registry=registry
 )
+operation_seconds = Histogram(
+    "messaging_client_operation_duration_seconds",
+    "One pipeline to Redis: send puts envelopes on streams, settle takes them off",
+    ["operation"],
+    buckets=_SECONDS,
+    registry=registry,
+)
 inbox_oldest = Gauge(
     "inbox_oldest_unprocessed_seconds",
     "Age of the oldest envelope on the stream of a lane, 0 when there is none",
@@ -167,6 +174,16 @@ worst_loop_lag = _Worst(loop_lag, 15)
 def child(metric: _Metric, *labels: str) -> _Metric:
     """`metric.labels(*labels)`, remembered: looking it up for each message would cost more than counting."""
     return metric.labels(*labels)
+
+
+@contextmanager
+def timed(histogram: Histogram) -> Iterator[None]:
+    """Time a block, also one that fails."""
+    began = time.perf_counter()
+    try:
+        yield
+    finally:
+        histogram.observe(time.perf_counter() - began)
 
 
 @contextmanager

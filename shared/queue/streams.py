@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
@@ -120,10 +121,7 @@ class Streams:
         keys = [key for key, length in self._length.items() if length >= _MEASURED_FROM]
         for key in keys:
             pipeline.xlen(key)
-        try:
-            answers = await pipeline.execute()
-        except (RedisError, OSError) as error:
-            raise CarrierAway("Redis is away", neighbour="redis") from error
+        answers = await _executed(pipeline, "send")
         for key, count in added.items():
             metrics.child(metrics.sent, key).inc(count)
         self._length.update(zip(keys, answers[-len(keys) :] if keys else (), strict=True))
@@ -140,10 +138,7 @@ class Streams:
             pipeline.xdel(key, *places)
         for sender, ids in heard.items():
             pipeline.xadd(f"siyu:acks:{sender}", {"a": orjson.dumps([service, ids])}, maxlen=BOUND)
-        try:
-            await pipeline.execute()
-        except (RedisError, OSError) as error:
-            raise CarrierAway("Redis is away", neighbour="redis") from error
+        await _executed(pipeline, "settle")
 
     def reader(self, service: str, lane: str) -> "Reader":
         """A blocking reader with a connection of its own."""
@@ -261,6 +256,14 @@ class Acknowledgements:
             hearer, ids = orjson.loads(entry.raw)
             heard[hearer] += ids
         return heard
+
+
+async def _executed(pipeline: Pipeline, operation: str) -> list[Any]:
+    with metrics.timed(metrics.child(metrics.operation_seconds, operation)):
+        try:
+            return await pipeline.execute()
+        except (RedisError, OSError) as error:
+            raise CarrierAway("Redis is away", neighbour="redis") from error
 
 
 def _age(oldest: Sequence[tuple[bytes, Any]], now: float) -> float:

@@ -1,17 +1,16 @@
 """`/livez`, `/readyz`, `/metrics`: on every process, before any routing."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 import orjson
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.db.engine import ALL_TENANTS, Database
+from shared.db.migrations import missing_revision
 from shared.errors import NeighbourAway
 from shared.observability import metrics
 from shared.queue import Streams
-
-Check = Callable[[], Awaitable[None]]
 
 
 class Health:
@@ -29,6 +28,7 @@ class Health:
     ) -> None:
         self._app, self._databases, self._streams = app, databases, streams
         self._standing_still = standing_still
+        self._unchecked = list(databases)  # whose schema was not seen to be new enough yet
         self.draining = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -47,13 +47,7 @@ class Health:
             await _answer(send, 404, b'{"status":"not found"}')
 
     async def _ready(self) -> tuple[int, dict[str, object]]:
-        checks: dict[str, str] = {}
-        for database in self._databases[:1]:
-            try:
-                async with asyncio.timeout(0.5), database.transaction(ALL_TENANTS):
-                    checks["postgresql"] = "ok"
-            except (NeighbourAway, TimeoutError):
-                checks["postgresql"] = "away"
+        checks = {"postgresql": await self._postgresql()}
         try:
             async with asyncio.timeout(0.5):
                 await self._streams.ping()
@@ -62,11 +56,25 @@ class Health:
         except (NeighbourAway, TimeoutError):
             checks["redis"], still = "away", []
         checks["loops"] = f"standing still: {', '.join(still)}" if still else "ok"
-        ready = checks.get("postgresql", "ok") == "ok" and not still and not self.draining
+        if self.draining:
+            checks["process"] = "draining"
+        ready = checks["postgresql"] == checks["loops"] == "ok" and not self.draining
         state = (
             "ready" if ready and checks["redis"] == "ok" else "degraded" if ready else "not ready"
         )
         return (200 if ready else 503), {"status": state, "checks": checks}
+
+    async def _postgresql(self) -> str:
+        try:
+            async with asyncio.timeout(0.5), self._databases[0].transaction(ALL_TENANTS):
+                pass
+            while self._unchecked:
+                if revision := await missing_revision(self._unchecked[-1]):
+                    return f"{self._unchecked[-1].schema} lacks {revision}: siyu migrate"
+                self._unchecked.pop()
+        except (NeighbourAway, TimeoutError):
+            return "away"
+        return "ok"
 
 
 async def _answer(send: Send, status: int, body: bytes, kind: bytes = b"application/json") -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import signal
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -92,4 +93,20 @@ async def _serve(process: Process, resources: Resources, host: str, port: int) -
             timeout_graceful_shutdown=_GRACE,
             backlog=4096,
         )
-        await uvicorn.Server(config).serve()
+        await _Server(config, health, resources.settings.drain_seconds).serve()
+
+
+class _Server(uvicorn.Server):
+    """Asked to stop, it says for a while that it is not ready, and still serves: nobody is cut off."""
+
+    def __init__(self, config: uvicorn.Config, health: Health, drain_seconds: float) -> None:
+        super().__init__(config)
+        self._health, self._drain_seconds = health, drain_seconds
+        self._asked_at: float | None = None
+
+    async def on_tick(self, counter: int) -> bool:
+        if not await super().on_tick(counter):
+            return False
+        self._health.draining = True
+        self._asked_at = self._asked_at or time.monotonic()
+        return self.force_exit or time.monotonic() - self._asked_at >= self._drain_seconds

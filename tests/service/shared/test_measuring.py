@@ -1,7 +1,6 @@
 """What each process measures every ten seconds, seen on /metrics."""
 
 import re
-from typing import Any
 
 import pytest
 
@@ -9,7 +8,6 @@ from services.embedded.servers import ValkeyServer
 from shared.db import ALL_TENANTS
 from shared.inbox import Quarantine
 from shared.observability import metrics
-from shared.runtime.health import Health
 from shared.runtime.heartbeat import beat
 from shared.runtime.measuring import Gauges
 from tests.service.shared.conftest import HEARER, LANE, TELLER, Road, an_event
@@ -126,38 +124,3 @@ async def test_lent_connections_are_counted_when_somebody_looks(road: Road, gaug
         assert shown("pool_in_use", pool=TELLER) == 1
     assert shown("pool_in_use", pool=TELLER) == 0
     assert shown("pool_limit", pool=TELLER) == 10
-
-
-async def ready(health: Health) -> tuple[int, str]:
-    """Ask /readyz."""
-    told: list[Any] = []
-
-    async def send(message: Any) -> None:
-        told.append(message)
-
-    async def receive() -> Any:
-        raise AssertionError("a question has no body")
-
-    await health({"type": "http", "path": "/readyz"}, receive, send)
-    return told[0]["status"], told[1]["body"].decode()
-
-
-async def test_a_loop_that_stands_still_is_not_ready(road: Road) -> None:
-    still: list[str] = []
-    resources = road.process("both")
-    health = Health(None, [resources.database(HEARER)], resources.streams, lambda: still)
-    assert (await ready(health))[0] == 200
-    still.append("quota.settled")
-    status, body = await ready(health)
-    assert status == 503
-    assert "standing still: quota.settled" in body
-
-
-async def test_loops_may_wait_for_a_carrier_that_is_away(
-    breakable: Road, own_valkey: ValkeyServer
-) -> None:
-    resources = breakable.process("both")
-    health = Health(None, [resources.database(HEARER)], resources.streams, lambda: ["clock"])
-    own_valkey.kill()
-    status, body = await ready(health)
-    assert (status, '"status":"degraded"' in body) == (200, True)

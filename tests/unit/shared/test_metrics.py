@@ -8,7 +8,7 @@ from shared.observability import metrics
 # Labels that may be told apart by anybody who looks: words of ours, never ids.
 LABELS = {
     *("service", "lane", "type", "stream", "process", "neighbour", "pool", "status", "method"),
-    *("route", "result", "outcome", "how", "purpose", "answer"),
+    *("operation", "route", "result", "outcome", "how", "purpose", "answer"),
 }
 PROMISED = {
     "inbox_oldest_unprocessed_seconds",

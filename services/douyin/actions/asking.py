@@ -76,7 +76,10 @@ async def ask_as_app(
         raise PlatformBusy("Douyin gives no token of the app", reason="unreachable") from lost
     if token is None:
         raise PlatformBusy("the app has no token of its own yet", reason="no_client_token")
-    return _fields(await _try(call, token, Group.ASK))
+    end = await _try(call, token, Group.ASK)
+    if end.remedy is Remedy.REFRESH:
+        await deps.tokens.app_refused(client_key, token)
+    return _fields(end)
 
 
 async def _try(call: Callable[[str], Awaitable[Answer]], token: str, group: Group) -> Conclusion:

@@ -35,6 +35,8 @@ _MARGIN_SECONDS = 2.0
 _AT_ONCE = 20
 _CLIENT_TOKEN_AHEAD = timedelta(minutes=10)
 _CLIENT_TOKEN_LEASE = timedelta(seconds=20)
+_CLIENT_TOKEN_LOOKS = 20
+_CLIENT_TOKEN_LOOK_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +200,10 @@ class TokenKeeper:
             await store.pause_refresh(tx, turn.due, turn.refresh_token, pause)
 
     async def client_token(self, client_key: str) -> str | None:
-        """The app's client token, fetched when it ends soon; None while another process fetches it."""
+        """The app's client token, fetched when it ends soon, by one process; the others wait for it.
+
+        None when there is none. Raises NotSent, MaybeSent.
+        """
         async with self.database.transaction(ALL_TENANTS) as tx:
             organization_id = await store.claim_client_token(
                 tx, client_key, _CLIENT_TOKEN_AHEAD, _CLIENT_TOKEN_LEASE
@@ -207,7 +212,18 @@ class TokenKeeper:
         if organization_id is not None and app is not None:
             answer = await self.oauth.client_token(client_key, app.secrets[0].decode())
             await self._keep_client_token(organization_id, client_key, answer)
-        return await self._stored_client_token(client_key)
+        for _ in range(_CLIENT_TOKEN_LOOKS):
+            token = await self._stored_client_token(client_key)
+            if token is not None or organization_id is not None:
+                return token
+            await asyncio.sleep(_CLIENT_TOKEN_LOOK_SECONDS)  # another process is fetching it
+        return None
+
+    async def app_refused(self, client_key: str, token: str) -> None:
+        """The platform refused the app's token: the next who needs one fetches another."""
+        if await self._stored_client_token(client_key) == token:
+            async with self.database.transaction(ALL_TENANTS) as tx:
+                await store.drop_client_token(tx, client_key)
 
     async def _keep_client_token(
         self, organization_id: str, client_key: str, answer: Answer
@@ -229,7 +245,10 @@ class TokenKeeper:
             return None
         async with self.database.transaction(ALL_TENANTS) as tx:
             row = await store.find_app(tx, app.organization_id, client_key)
+            now = tx.now
         if row is None or row.client_token is None:
+            return None
+        if row.client_token_expires_at is None or row.client_token_expires_at <= now:
             return None
         owner = token_owner(app.organization_id, "client_token", client_key)
         return self.sealer.open(owner, row.client_token)

@@ -68,6 +68,12 @@ _CLIENT_TOKEN = sa.text(
 )
 
 
+_DROP_CLIENT_TOKEN = sa.text(
+    "UPDATE app SET client_token = NULL, client_token_expires_at = NULL"
+    " WHERE client_key = :client_key"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class RefreshDue:
     """A binding whose tokens are ours to replace for the time of the lease. The token is sealed."""
@@ -173,6 +179,11 @@ async def save_client_token(tx: Tx, client_key: str, sealed: str, expires_at: da
     await tx.execute(
         _CLIENT_TOKEN, {"client_key": client_key, "token": sealed, "expires": expires_at}
     )
+
+
+async def drop_client_token(tx: Tx, client_key: str) -> None:
+    """The platform does not take it any more."""
+    await tx.execute(_DROP_CLIENT_TOKEN, {"client_key": client_key})
 
 
 def _place(due: RefreshDue, refresh_token: str) -> dict[str, object]:

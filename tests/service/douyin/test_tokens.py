@@ -7,7 +7,7 @@ from services.douyin.actions.directory import Directory
 from services.douyin.actions.tokens import TokenKeeper
 from services.douyin.clients import OAuth
 from shared.http.client import OneTry
-from tests.service.douyin.conftest import Connector
+from tests.service.douyin.conftest import KEY, Connector
 from tests.service.douyin.platform import reply
 
 
@@ -97,6 +97,25 @@ async def test_a_token_that_lives_for_more_than_a_day_is_left_alone(quiet: Conne
         assert await a_keeper(quiet, http).refresh_due() == 0
         await quiet.world.advance(timedelta(hours=2))
         assert await a_keeper(quiet, http).refresh_due() == 1
+
+
+async def test_many_who_need_the_first_client_token_get_the_same_one(quiet: Connector) -> None:
+    async with OneTry() as http:
+        keepers = [a_keeper(quiet, http) for _ in range(6)]
+        found = await asyncio.gather(*(keeper.client_token(KEY) for keeper in keepers))
+    assert found == ["clt.1"] * 6
+    assert quiet.platform.client_tokens == 1
+
+
+async def test_a_client_token_that_is_refused_is_fetched_anew(quiet: Connector) -> None:
+    async with OneTry() as http:
+        keeper = a_keeper(quiet, http)
+        first = await keeper.client_token(KEY)
+        assert first == "clt.1"
+        await keeper.app_refused(KEY, first)
+        assert await keeper.client_token(KEY) == "clt.2"
+        await keeper.app_refused(KEY, first)
+        assert await keeper.client_token(KEY) == "clt.2", "the refusal was of an older one"
 
 
 async def test_the_client_token_is_fetched_by_one_and_kept(quiet: Connector) -> None:

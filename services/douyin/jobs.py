@@ -4,6 +4,7 @@ from datetime import timedelta
 from functools import partial
 
 from services.douyin.actions import bodies, sending
+from services.douyin.actions.business import BusinessKeeper
 from services.douyin.actions.recalls import Recaller
 from services.douyin.actions.sending import SendDeps
 from services.douyin.actions.tokens import TokenKeeper
@@ -11,6 +12,7 @@ from shared.queue import Alarm, Tick
 
 _SWEEP_SECONDS = 2.0
 _TOKEN_SECONDS = 60.0
+_BUSINESS_SECONDS = 10.0  # somebody who wants one waits for it
 
 
 def ticks(deps: SendDeps, bodies_kept: timedelta) -> list[Tick]:
@@ -35,7 +37,9 @@ class Sweeper:
         return self._due
 
 
-def alarms(deps: SendDeps, tokens: TokenKeeper, recaller: Recaller) -> list[Alarm]:
+def alarms(
+    deps: SendDeps, tokens: TokenKeeper, business: BusinessKeeper, recaller: Recaller
+) -> list[Alarm]:
     """What PostgreSQL knows the time of."""
     sweeper = Sweeper(deps)
 
@@ -47,4 +51,7 @@ def alarms(deps: SendDeps, tokens: TokenKeeper, recaller: Recaller) -> list[Alar
     sweep = Alarm("douyin.sweep", sweeper.next_due, sweeper.run, longest=_SWEEP_SECONDS)
     recalls = Alarm("douyin.recalls", recaller.next_due, recaller.run_due)
     recaller.wake = recalls.poke
-    return [sweep, refresh, recalls]
+    relations = Alarm(
+        "douyin.business_tokens", nothing_nearer, business.refresh_due, longest=_BUSINESS_SECONDS
+    )
+    return [sweep, refresh, recalls, relations]

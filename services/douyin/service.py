@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from services.douyin import store
 from services.douyin.actions import authorisations, authorising
 from services.douyin.actions.asking import AskDeps
+from services.douyin.actions.business import BusinessKeeper
 from services.douyin.actions.configuration import Deps
 from services.douyin.actions.directory import Directory
 from services.douyin.actions.dispatch import Dispatcher
@@ -63,14 +64,16 @@ def build_worker(resources: Resources) -> Worker:
     directory = Directory(database, sealer)
     http, url = OneTry(), resources.settings.douyin_api_url
     platform = Platform(url, http)
-    tokens = TokenKeeper(database, sealer, directory, OAuth(url, http))
+    oauth = OAuth(url, http)
+    tokens = TokenKeeper(database, sealer, directory, oauth)
+    business = BusinessKeeper(database, sealer, directory, oauth)
     recaller = Recaller(AskDeps(database, sealer, directory, tokens, Asking(url, http)))
     dispatcher = Dispatcher(database, sealer, directory, platform, tokens)
     deps = SendDeps(database, sealer, dispatcher)
     return Worker(
         ticks=ticks(deps, timedelta(days=resources.settings.webhook_body_days)),
         handlers=handlers(deps, authorisations.Deps(database, directory), recaller),
-        alarms=alarms(deps, tokens, recaller),
+        alarms=alarms(deps, tokens, business, recaller),
         running=lambda: http,
         background=[dispatcher.run],
         measures=[partial(measure, deps)],

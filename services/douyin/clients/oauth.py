@@ -52,6 +52,26 @@ class OAuth:
         fields = {"client_secret": secret, "grant_type": "client_credential"}
         return await self._json("/oauth/client_token/", {"client_key": client_key, **fields})
 
+    async def business_token(
+        self, client_key: str, secret: str, open_id: str, scope: str
+    ) -> Answer:
+        """A token for a business relation of the account with the app."""
+        fields = {"client_secret": secret, "open_id": open_id, "scope": scope}
+        return await self._json("/oauth/business_token/", {"client_key": client_key, **fields})
+
+    async def refresh_business_token(
+        self, client_key: str, secret: str, refresh_token: str
+    ) -> Answer:
+        """A new one in its place."""
+        fields = {"client_secret": secret, "refresh_token": refresh_token}
+        return await self._json("/oauth/refresh_biz_token/", {"client_key": client_key, **fields})
+
+    async def business_scopes(self, token: str) -> Answer:
+        """What a business token grants."""
+        headers = {"Content-Type": _JSON, "access-token": token}
+        url = f"{self._base}/oauth/business_scopes/"
+        return await self._http.post(url, b"{}", headers, seconds=TOKEN_SECONDS)
+
     async def _form(self, path: str, fields: Mapping[str, str]) -> Answer:
         return await self._post(path, urlencode(fields).encode(), _FORM)
 

@@ -56,6 +56,27 @@ def account_state(known: Authorisation, now: datetime) -> AccountState:
     return AccountState.EXPIRING if left <= EXPIRING else AccountState.ACTIVE
 
 
+class BusinessState(StrEnum):
+    """How an account's business token stands."""
+
+    PENDING = "pending"  # wanted, and about to be issued
+    ACTIVE = "active"
+    EXPIRED = "expired"
+    REFUSED = "refused"  # the platform gives none
+
+
+def business_state(
+    expires_at: datetime | None, now: datetime, *, has_token: bool, is_refused: bool
+) -> BusinessState:
+    """How a business token stands at `now`."""
+    if is_refused:
+        return BusinessState.REFUSED
+    if not has_token:
+        return BusinessState.PENDING
+    is_over = expires_at is not None and expires_at <= now
+    return BusinessState.EXPIRED if is_over else BusinessState.ACTIVE
+
+
 class ClientKeyTaken(Conflict):
     """Another organisation has configured this Douyin app."""
 

@@ -50,6 +50,19 @@ def renewed(fields: dict[str, Any]) -> Renewed | None:
     return None if refresh is None else Renewed(refresh, number(fields.get("expires_in")))
 
 
+def business_granted(fields: dict[str, Any]) -> Granted | None:
+    """A business token and the one that refreshes it; None when there is none."""
+    token = _text(fields.get("biz_token"))
+    if token is None:
+        return None
+    return Granted(
+        token,
+        number(fields.get("biz_expires_in")),
+        _text(fields.get("biz_refresh_token")),
+        number(fields.get("biz_refresh_expires_in")),
+    )
+
+
 def scopes_in(value: object) -> tuple[str, ...]:
     """Scopes, which the platform writes as a list or as a string with commas."""
     given = value.split(",") if isinstance(value, str) else value

@@ -29,6 +29,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "change_account": {"name": "x"},
     "change_rule": RULE,
     "create_account": {"name": "x"},
+    "put_douyin_business_token": {"scopes": ["user_info"]},
     "create_api_key": {"name": "x", "scopes": ["dm:read"]},
     "create_douyin_authorisation_link": {"client_key": KEY},
     "import_fans": {"fans": [{"open_id": "somebody"}]},

@@ -1,118 +1,9 @@
-"""Tables of the schema `douyin`: apps, bindings, what came in, attempts to send."""
+"""Tables of what came in, of attempts to send, and of what messages are made of."""
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
-from shared.db import spine_metadata
-
-metadata = spine_metadata("douyin")
-
-_TIME = sa.DateTime(timezone=True)
-_NOW = sa.text("now()")
-
-app = sa.Table(
-    "app",  # a Douyin app; its webhooks come in under its client key
-    metadata,
-    sa.Column("organization_id", sa.Text, primary_key=True),
-    sa.Column("client_key", sa.Text, primary_key=True),
-    sa.Column("secrets", sa.ARRAY(sa.Text), nullable=False),  # sealed; two while one is rotated
-    sa.Column("max_event_age_hours", sa.Integer),  # NULL: no limit, and windows open at arrival
-    sa.Column("calls_per_second", sa.Integer),  # NULL: nobody said that there is a limit
-    sa.Column("client_token", sa.Text),  # sealed
-    sa.Column("client_token_expires_at", _TIME),
-    sa.Column("refreshing_until", _TIME),
-    sa.Column("updated_at", _TIME, nullable=False, server_default=_NOW),
-    sa.UniqueConstraint("client_key", name="uq_app_client_key"),
-    sa.CheckConstraint("cardinality(secrets) BETWEEN 1 AND 2", name="secrets"),
-    sa.CheckConstraint("calls_per_second > 0", name="calls_per_second"),
-)
-
-call_day = sa.Table(
-    "call_day",  # calls of an app on one day of Shanghai, as processes took them in advance
-    metadata,
-    sa.Column("organization_id", sa.Text, primary_key=True),
-    sa.Column("client_key", sa.Text, primary_key=True),
-    sa.Column("calls", sa.Text, primary_key=True),
-    sa.Column("day", sa.Date, primary_key=True),
-    sa.Column("taken", sa.Integer, nullable=False, server_default="0"),
-    sa.Column("closed_at", _TIME),  # business time: the platform said that it is used up
-    sa.CheckConstraint("taken >= 0", name="taken"),
-)
-
-call_pace = sa.Table(
-    "call_pace",  # when the next call of an app with a limit a second may leave
-    metadata,
-    sa.Column("organization_id", sa.Text, primary_key=True),
-    sa.Column("client_key", sa.Text, primary_key=True),
-    sa.Column("free_at", _TIME, nullable=False),  # PostgreSQL's clock
-)
-
-binding = sa.Table(
-    "binding",  # an account under a Douyin app, and its tokens (sealed)
-    metadata,
-    sa.Column("organization_id", sa.Text, primary_key=True),
-    sa.Column("account_id", sa.Text, primary_key=True),
-    sa.Column("client_key", sa.Text, nullable=False),
-    sa.Column("open_id", sa.Text, nullable=False),
-    sa.Column("access_token", sa.Text),
-    sa.Column("access_token_expires_at", _TIME),
-    sa.Column("refresh_token", sa.Text),
-    sa.Column("refresh_token_expires_at", _TIME),
-    sa.Column("scopes", sa.ARRAY(sa.Text), nullable=False, server_default="{}"),
-    sa.Column("authorised_at", _TIME),  # business time
-    sa.Column("renewals", sa.Integer, nullable=False, server_default="0"),  # of the refresh token
-    sa.Column("revoked_at", _TIME),  # business time
-    sa.Column("revoked_reason", sa.Text),
-    # the owner has to authorise again: told once, until the next authorisation
-    sa.Column("needed_reason", sa.Text),
-    sa.Column("needed_since", _TIME),
-    sa.Column("usable_until", _TIME),
-    sa.Column("told", sa.Integer, nullable=False, server_default="0"),  # facts about it so far
-    sa.Column("token_version", sa.Integer, nullable=False, server_default="1"),
-    sa.Column("refused_version", sa.Integer),  # the token that the platform refused
-    sa.Column("refreshing_until", _TIME),  # whoever set it is talking to the platform, or pauses
-    sa.Column("refresh_failures", sa.Integer, nullable=False, server_default="0"),
-    sa.Column("echoes_by_id", sa.Boolean, nullable=False, server_default=sa.false()),
-    sa.Column("updated_at", _TIME, nullable=False, server_default=_NOW),
-    sa.UniqueConstraint("client_key", "open_id", name="uq_binding_client_key_open_id"),
-    sa.ForeignKeyConstraint(
-        ["organization_id", "client_key"],
-        ["app.organization_id", "app.client_key"],
-        name="fk_binding_app",
-    ),
-    sa.CheckConstraint("(revoked_at IS NULL) = (revoked_reason IS NULL)", name="revoked"),
-    sa.CheckConstraint(
-        "(needed_reason IS NULL) = (usable_until IS NULL)"
-        " AND (needed_reason IS NULL) = (needed_since IS NULL)",
-        name="needed",
-    ),
-)
-
-known_account = sa.Table(
-    "known_account",  # accounts that exist, as heard from their policies
-    metadata,
-    sa.Column("organization_id", sa.Text, primary_key=True),
-    sa.Column("account_id", sa.Text, primary_key=True),
-    sa.Column("policy_version", sa.Integer, nullable=False),
-    sa.Column("policy", JSONB, nullable=False),  # the keys that are used here
-)
-
-authorisation_link = sa.Table(
-    "authorisation_link",  # an owner was asked to authorise; the link works once
-    metadata,
-    sa.Column("organization_id", sa.Text, primary_key=True),
-    sa.Column("account_id", sa.Text, primary_key=True),
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("client_key", sa.Text, nullable=False),
-    sa.Column("expires_at", _TIME, nullable=False),  # business time
-    sa.Column("used_at", _TIME),
-    sa.ForeignKeyConstraint(
-        ["organization_id", "client_key"],
-        ["app.organization_id", "app.client_key"],
-        name="fk_authorisation_link_app",
-    ),
-    sa.Index("ix_authorisation_link_expires_at", "expires_at"),
-)
+from services.douyin.store.tables.schema import NOW, TIME, metadata
 
 inbound = sa.Table(
     "inbound",  # every event that came with a valid signature, as it came
@@ -129,7 +20,7 @@ inbound = sa.Table(
     sa.Column("msg_id_header", sa.Text),  # outside the signature: kept, never trusted
     sa.Column("reading", JSONB),  # our event, sealed as it would travel, when nobody hears it yet
     sa.Column("body", sa.LargeBinary),  # sealed; NULL when its time is over
-    sa.Column("received_at", _TIME, nullable=False),  # business time
+    sa.Column("received_at", TIME, nullable=False),  # business time
     sa.CheckConstraint("state IN ('handled', 'stored', 'ignored', 'quarantined')", name="state"),
     sa.Index("ix_inbound_id", "organization_id", "account_id", "id"),
     sa.Index("ix_inbound_body_kept", "received_at", postgresql_where=sa.text("body IS NOT NULL")),
@@ -147,7 +38,7 @@ image = sa.Table(
     sa.Column("width", sa.Integer),
     sa.Column("height", sa.Integer),
     sa.Column("bytes", sa.Integer, nullable=False),
-    sa.Column("created_at", _TIME, nullable=False, server_default=_NOW),
+    sa.Column("created_at", TIME, nullable=False, server_default=NOW),
 )
 
 lead_card = sa.Table(
@@ -162,7 +53,7 @@ lead_card = sa.Table(
     sa.Column("components", sa.ARRAY(sa.Text), nullable=False),
     sa.Column("status", sa.Integer),  # the platform's word for the review
     sa.Column("version", sa.Integer, nullable=False, server_default="1"),
-    sa.Column("updated_at", _TIME, nullable=False, server_default=_NOW),
+    sa.Column("updated_at", TIME, nullable=False, server_default=NOW),
     sa.UniqueConstraint("organization_id", "account_id", "card_id", name="uq_lead_card_card_id"),
 )
 
@@ -176,13 +67,13 @@ recall = sa.Table(
     sa.Column("open_id", sa.Text, nullable=False),
     sa.Column("state", sa.Text, nullable=False, server_default="asked"),
     sa.Column("tries", sa.Integer, nullable=False, server_default="0"),
-    sa.Column("next_try_at", _TIME, nullable=False, server_default=_NOW),  # PostgreSQL's clock
+    sa.Column("next_try_at", TIME, nullable=False, server_default=NOW),  # PostgreSQL's clock
     sa.Column("reason", sa.Text),
     sa.Column("code", sa.Integer),
     sa.Column("log_id", sa.Text),
     sa.Column("cause", sa.Text, nullable=False),
     sa.Column("trace", sa.Text, nullable=False),
-    sa.Column("asked_at", _TIME, nullable=False, server_default=_NOW),
+    sa.Column("asked_at", TIME, nullable=False, server_default=NOW),
     sa.CheckConstraint("state IN ('asked', 'recalled', 'refused')", name="state"),
     sa.Index("ix_recall_next_try_at", "next_try_at", postgresql_where=sa.text("state = 'asked'")),
 )
@@ -204,15 +95,15 @@ attempt = sa.Table(
     sa.Column("content", sa.Text, nullable=False),  # sealed: the text, or the kind's fields as JSON
     sa.Column("content_hash", sa.Text, nullable=False),
     sa.Column("content_freed", sa.Boolean, nullable=False, server_default=sa.false()),
-    sa.Column("window_opened_at", _TIME, nullable=False),
-    sa.Column("expires_at", _TIME, nullable=False),
+    sa.Column("window_opened_at", TIME, nullable=False),
+    sa.Column("expires_at", TIME, nullable=False),
     sa.Column("cause", sa.Text, nullable=False),
     sa.Column("trace", sa.Text, nullable=False),
     sa.Column("state", sa.Text, nullable=False, server_default="queued"),
     sa.Column("tries", sa.Integer, nullable=False, server_default="0"),
-    sa.Column("next_try_at", _TIME, nullable=False, server_default=_NOW),  # PostgreSQL's clock
-    sa.Column("lease_until", _TIME),  # PostgreSQL's clock
-    sa.Column("written_at", _TIME),  # business time, at or before the first byte
+    sa.Column("next_try_at", TIME, nullable=False, server_default=NOW),  # PostgreSQL's clock
+    sa.Column("lease_until", TIME),  # PostgreSQL's clock
+    sa.Column("written_at", TIME),  # business time, at or before the first byte
     sa.Column("msg_id", sa.Text),
     sa.Column("echo_id", sa.Text),
     sa.Column("code", sa.Integer),
@@ -220,8 +111,8 @@ attempt = sa.Table(
     sa.Column("reason", sa.Text),
     sa.Column("closes_window", sa.Text),
     sa.Column("seq", sa.Integer, nullable=False, server_default="0"),  # of its settlements
-    sa.Column("created_at", _TIME, nullable=False, server_default=_NOW),
-    sa.Column("settled_at", _TIME),  # business time
+    sa.Column("created_at", TIME, nullable=False, server_default=NOW),
+    sa.Column("settled_at", TIME),  # business time
     sa.CheckConstraint(
         "state IN ('queued', 'sending', 'sent', 'failed', 'unknown', 'presumed_not_sent')",
         name="state",

@@ -1,7 +1,7 @@
 """A pretend Douyin: stateful, with a controllable clock and failures on demand.
 
-Owns: its own apps, accounts, fans, conversations, tokens and reply windows, and the record of
-every message that it accepted. That record is the oracle of all tests: what is in it was
+Owns: its own apps, accounts, fans, conversations, tokens, reply windows, cards, groups and videos, and
+the record of every message that it accepted. That record is the oracle of all tests: what is in it was
 delivered to a fan, what is not in it was not.
 
 Promises: the platform's wire format and its rules (windows, caps, error codes, envelopes);

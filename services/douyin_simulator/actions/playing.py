@@ -162,16 +162,15 @@ async def _received(run: Play, open_id: str) -> list[dict[str, Any]]:
 
 def _as_words(expectation: Expectation) -> str:
     wanted = expectation.wanted
+    parts = [f"one with {words!r}" for words in wanted.contains]
+    parts += [f"none with {words!r}" for words in wanted.lacks]
     if wanted.at_most == wanted.at_least:
-        number = str(wanted.at_least)
-    elif wanted.at_most is None:
-        number = f"at least {wanted.at_least}"
-    else:
-        number = f"{wanted.at_least} to {wanted.at_most}"
-    more = [f"one with {words!r}" for words in wanted.contains]
-    more += [f"none with {words!r}" for words in wanted.lacks]
-    rest = "".join(f", {one}" for one in more)
-    return f"{expectation.fan} gets {number} within {expectation.patience_s:g} s{rest}"
+        parts.insert(0, str(wanted.at_least))
+    elif wanted.at_most is not None:
+        parts.insert(0, f"{wanted.at_least} to {wanted.at_most}")
+    elif wanted.at_least:
+        parts.insert(0, f"at least {wanted.at_least}")
+    return f"{expectation.fan} gets {', '.join(parts)} within {expectation.patience_s:g} s"
 
 
 def _undelivered(said: dict[str, Any]) -> str:

@@ -47,7 +47,8 @@ def _query(query: bytes) -> dict[str, Any]:
 def _fields(content_type: str, body: bytes) -> dict[str, Any]:
     if not body or content_type.startswith("multipart/"):
         return {}
-    if content_type.lower().startswith(_FORM):
+    # `curl -d` calls JSON a form, too.
+    if content_type.lower().startswith(_FORM) and not body.startswith(b"{"):
         return dict(parse_qsl(body.decode("utf-8", errors="replace")))
     try:
         parsed = orjson.loads(body)

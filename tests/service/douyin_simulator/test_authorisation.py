@@ -209,3 +209,12 @@ async def test_the_token_may_travel_in_the_query_and_the_body_in_chunks(
         assert code_of(await answer.json()) == 0
     (message,) = await platform.sent()
     assert message["content"]["text"]["text"] == "好"
+
+
+async def test_json_that_calls_itself_a_form_is_read_as_json(platform: Platform) -> None:
+    body = b'{"msg_id":"@msg001==","conversation_id":"@conv001==","to_user_id":"fan-open-id-0001",'
+    body += b'"content":{"msg_type":1,"text":{"text":"x"}}}'
+    url = f"{platform.url}/im/send/msg/?open_id={ACCOUNT}"
+    headers = {"access-token": "act.x", "Content-Type": "application/x-www-form-urlencoded"}
+    async with platform.http.post(url, data=body, headers=headers) as answer:
+        assert code_of(await answer.json()) == 0

@@ -181,7 +181,7 @@ async def test_a_play_tells_each_line_and_puts_everything_back(
     held, lines = await played(platform, read_scenario(written(tmp_path, EVERYTHING)))
     told = "\n".join(lines)
     assert not held
-    assert "held      bo gets 0 within 0.1 s, none with '您好'" in told
+    assert "held      bo gets 0, none with '您好' within 0.1 s" in told
     assert "BROKEN    mei gets at least 1 within 0.1 s: 0 arrived" in told
     assert lines[-1] == "1 of 2 expectations held."
     events = {one.json["event"] for one in receiver.deliveries}

@@ -1,5 +1,6 @@
 """Prometheus metrics, all in one module so that dashboards can be checked against them. No ids in labels."""
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -135,10 +136,10 @@ quota_answers = Counter(
 
 
 class _SinceLast:
-    """Seconds since something happened last in this process, or since it started."""
+    """Seconds since something happened last in this process; no number before the first time."""
 
     def __init__(self, gauge: Gauge) -> None:
-        self._at = time.monotonic()
+        self._at = math.nan
         gauge.set_function(lambda: time.monotonic() - self._at)
 
     def now(self) -> None:
@@ -149,7 +150,7 @@ class _SinceLast:
 webhook_heard = _SinceLast(
     Gauge(
         "webhook_subscription_last_event_seconds",
-        "Since this process stored a webhook that the platform sent",
+        "Since this process stored a webhook, or opened its door; NaN where there is no door",
         registry=registry,
     )
 )

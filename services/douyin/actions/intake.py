@@ -76,6 +76,7 @@ class IntakeDesk:
         self._open: _Batch | None = None
         self._written_at = 0.0
         self._writing = asyncio.Semaphore(_AT_ONCE)
+        metrics.webhook_heard.now()  # silence counts from here, and only where there is a door
 
     async def accept(
         self, app: App, webhook: Webhook, body: bytes, msg_id_header: str | None

@@ -1,5 +1,7 @@
 """Metrics: cheap to count, and a spike is not lost between two looks."""
 
+import math
+
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from prometheus_client.metrics import MetricWrapperBase
 
@@ -23,10 +25,23 @@ PROMISED = {
 }
 
 
+def shown(gauge: Gauge) -> float:
+    (family,) = gauge.collect()
+    return family.samples[0].value
+
+
 def test_every_promised_metric_is_there_and_no_label_holds_an_id() -> None:
     ours = [c for c in metrics.registry._collector_to_names if isinstance(c, MetricWrapperBase)]
     assert {c._name for c in ours} >= PROMISED
     assert {label for c in ours for label in c._labelnames} <= LABELS
+
+
+def test_what_never_happened_here_has_no_age_and_hides_no_other() -> None:
+    gauge = Gauge("silence", "For this test", registry=CollectorRegistry())
+    heard = metrics._SinceLast(gauge)
+    assert math.isnan(shown(gauge))
+    heard.now()
+    assert 0 <= shown(gauge) < 1
 
 
 def test_a_child_is_looked_up_once() -> None:

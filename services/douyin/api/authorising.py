@@ -103,7 +103,7 @@ def _readable(handle: Callable[..., Awaitable[Response]]) -> Callable[..., Await
 async def complete_douyin_authorisation(
     request: Request,
     deps: Dependencies,
-    state: Annotated[str, Query(min_length=1, max_length=1000)],
+    state: Annotated[str, Query(max_length=1000)] = "",
     code: Annotated[str | None, Query(max_length=2000)] = None,
 ) -> Response:
     """Where Douyin sends the owner's browser. Needs no key: the signed state says whose account it is."""

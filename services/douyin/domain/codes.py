@@ -51,7 +51,6 @@ _EVERYWHERE: Final[dict[int, Meaning]] = {
     28001008: Meaning(_REFRESH, "token_refused"),
     2190002: Meaning(_REFRESH, "token_refused"),
     2190008: Meaning(_REFRESH, "token_refused"),
-    10008: Meaning(_REFRESH, "token_refused"),
     28001015: Meaning(_NEVER, "token_mismatch"),
     2190015: Meaning(_NEVER, "token_mismatch"),
     28001012: Meaning(_OWNER, "not_authorised"),
@@ -86,7 +85,10 @@ _EVERYWHERE: Final[dict[int, Meaning]] = {
     2111005: Meaning(_RETRY, "previous_top_pending"),
     2111006: Meaning(_RETRY, "comment_failed", in_doubt=True),
     2111007: Meaning(_RETRY, "fetch_failed"),
-    # OAuth
+}
+# tokens; said of anything else, these codes would say nothing
+_OF_TOKENS: Final[dict[int, Meaning]] = {
+    10008: Meaning(_REFRESH, "token_refused"),
     10001: Meaning(_RETRY, "system_busy", in_doubt=True),
     10002: Meaning(_NEVER, "illegal_parameter"),
     10003: Meaning(_NEVER, "unknown_client_key"),
@@ -118,15 +120,16 @@ _IN_MESSAGES: Final[dict[int, Meaning]] = {
     21103: Meaning(_NEVER, "youth_mode"),
 }
 _IN: Final[dict[Group, dict[int, Meaning]]] = {
-    Group.AUTHORISE: {},
+    Group.AUTHORISE: _OF_TOKENS,
     Group.RENEW: {
+        **_OF_TOKENS,
         10008: Meaning(_OWNER, "refresh_token_expired"),
         10020: Meaning(_OWNER, "renewals_used_up"),
         28001007: Meaning(_OWNER, "refresh_token_expired"),
         28001003: Meaning(_OWNER, "refresh_token_expired"),
         28001008: Meaning(_OWNER, "refresh_token_expired"),
     },
-    Group.CLIENT_TOKEN: {},
+    Group.CLIENT_TOKEN: _OF_TOKENS,
     Group.SEND: {
         **_IN_MESSAGES,
         2100006: Meaning(_NEVER, "not_permitted"),  # no binding of brand or staff

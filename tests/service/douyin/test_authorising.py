@@ -80,7 +80,7 @@ async def test_an_account_that_was_never_bound_is_bound_by_its_owner(quiet: Conn
     assert (await quiet.binding("acc_2"))["open_id"] == "biz-open-id-0002"
 
 
-@pytest.mark.parametrize("kind", ["used", "expired", "foreign", "broken", "nothing"])
+@pytest.mark.parametrize("kind", ["used", "expired", "foreign", "broken", "short", "nothing"])
 async def test_a_link_that_is_not_good_is_one_clear_error_and_nothing_is_asked(
     quiet: Connector, kind: str
 ) -> None:
@@ -92,7 +92,9 @@ async def test_a_link_that_is_not_good_is_one_clear_error_and_nothing_is_asked(
         before, asked = await quiet.binding(), 1
     if kind == "expired":
         await quiet.world.advance(timedelta(minutes=31))
-    wrong = {"foreign": state[:-4] + "AAAA", "broken": "%%%", "nothing": "x"}.get(kind, state)
+    wrong = {"foreign": state[:-4] + "AAAA", "broken": "%%%", "short": "x", "nothing": ""}.get(
+        kind, state
+    )
     refused = await come_back(quiet, wrong)
     assert (refused.status_code, refused.json()["code"]) == (400, "douyin.link_not_valid")
     page = await come_back(quiet, wrong, **BROWSER)

@@ -47,11 +47,16 @@ def alarms(
         return None
 
     refresh = Alarm("douyin.tokens", nothing_nearer, tokens.refresh_due, longest=_TOKEN_SECONDS)
-    tokens.wake = refresh.poke
     sweep = Alarm("douyin.sweep", sweeper.next_due, sweeper.run, longest=_SWEEP_SECONDS)
     recalls = Alarm("douyin.recalls", recaller.next_due, recaller.run_due)
     recaller.wake = recalls.poke
     relations = Alarm(
         "douyin.business_tokens", nothing_nearer, business.refresh_due, longest=_BUSINESS_SECONDS
     )
+
+    def wake() -> None:
+        refresh.poke()
+        relations.poke()
+
+    tokens.wake = wake
     return [sweep, refresh, recalls, relations]

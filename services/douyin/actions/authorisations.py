@@ -117,7 +117,7 @@ async def revoke(tx: Tx, row: store.BindingRow, reason: Revoked, origin: Origin)
     keeps = reason is not Revoked.WITHDRAWN
     told = await store.revoke(tx, *tenant, reason, keeps_tokens=keeps)
     if not keeps:
-        await store.withdraw_business_token(tx, *tenant)
+        await store.drop_business_token(tx, *tenant)
     if told is None:
         if not keeps:
             await store.drop_tokens(tx, *tenant, reason)

@@ -139,6 +139,7 @@ async def put_binding(
             raise UnknownApp(pointer="#/client_key")
         await store.put_binding(tx, organization_id, account_id, identity, sealed)
         row = await store.find_binding(tx, organization_id, account_id)
+        business = await store.live_business_token(tx, organization_id, account_id)
         now = tx.now
         if row is not None and tokens is not None:
             tell_authorised(tx, row)
@@ -146,17 +147,18 @@ async def put_binding(
     if row is None:
         raise NotFound
     log.info("account_bound", organization=organization_id, account=account_id)
-    return _view(row, now)
+    return _view(row, business, now)
 
 
 async def get_binding(deps: Deps, organization_id: str, account_id: str) -> BindingView:
     """The binding and its state, without tokens. Raises NotFound."""
     async with deps.database.transaction(organization_id) as tx:
         row = await store.find_binding(tx, organization_id, account_id)
+        business = await store.live_business_token(tx, organization_id, account_id)
         now = tx.now
     if row is None:
         raise NotFound
-    return _view(row, now)
+    return _view(row, business, now)
 
 
 def seal_tokens(
@@ -179,12 +181,12 @@ def ends_at(now: datetime, seconds: int | None) -> datetime | None:
     return None if seconds is None else now + timedelta(seconds=seconds)
 
 
-def _view(row: store.BindingRow, now: datetime) -> BindingView:
+def _view(row: store.BindingRow, business: store.LiveBusiness | None, now: datetime) -> BindingView:
     return BindingView(
         row.account_id,
         row.client_key,
         row.open_id,
-        account_state(authorisation(row), now),
+        account_state(authorisation(row, business), now),
         row.access_token_expires_at,
         row.refresh_token_expires_at,
         sorted(row.scopes),

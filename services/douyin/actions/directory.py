@@ -46,6 +46,7 @@ class Account:
     access_token: str
     token_version: int
     is_refused: bool  # the platform refused this version; a new one is on its way, or never comes
+    is_business: bool  # its token is that of a business relation: there is no other
     authorisation: Authorisation
 
     def is_usable(self, now: datetime) -> bool:
@@ -61,6 +62,7 @@ class Directory:
         self._apps: dict[str, App] = {}
         self._by_open_id: dict[tuple[str, str], Account] = {}
         self._by_id: dict[tuple[str, str], Account] = {}
+        self._business: dict[tuple[str, str], store.LiveBusiness] = {}
         self._opened: dict[tuple[str, str], str] = {}
         self._read_at = float("-inf")
         self._reading = asyncio.Lock()
@@ -108,6 +110,8 @@ class Directory:
         async with self._database.transaction(ALL_TENANTS) as tx:
             apps = await store.all_apps(tx)
             bindings = await store.all_bindings(tx)
+            business = await store.all_business_tokens(tx)
+        self._business = {(b.organization_id, b.account_id): b for b in business}
         opened: dict[tuple[str, str], str] = {}
         self._apps = {a.client_key: a for a in self._readable(self._open_app, apps, opened)}
         accounts = self._readable(self._open_account, bindings, opened)
@@ -147,8 +151,13 @@ class Directory:
         )
 
     def _open_account(self, row: store.BindingRow, opened: dict[tuple[str, str], str]) -> Account:
-        owner = token_owner(row.organization_id, "access_token", row.account_id)
-        token = self._open(owner, row.access_token, opened) if row.access_token else ""
+        business = self._business.get((row.organization_id, row.account_id))
+        column, sealed = "access_token", row.access_token
+        if sealed is None and business is not None:
+            column, sealed = "business_token", business.token
+        owner = token_owner(row.organization_id, column, row.account_id)
+        token = self._open(owner, sealed, opened) if sealed else ""
+        known = authorisation(row, business)
         return Account(
             row.organization_id,
             row.account_id,
@@ -156,13 +165,23 @@ class Directory:
             row.open_id,
             token,
             row.token_version,
-            is_refused=row.refused_version == row.token_version,
-            authorisation=authorisation(row),
+            is_refused=known.is_refused,
+            is_business=column == "business_token",
+            authorisation=known,
         )
 
 
-def authorisation(row: store.BindingRow) -> Authorisation:
-    """What decides the state of a binding."""
+def authorisation(row: store.BindingRow, business: store.LiveBusiness | None) -> Authorisation:
+    """What decides the state of a binding: its own tokens, or else a business token."""
+    if row.access_token is None and business is not None:
+        return Authorisation(
+            has_access=True,
+            access_expires_at=business.expires_at,
+            has_refresh=True,
+            refresh_expires_at=business.refresh_expires_at,
+            is_refused=False,
+            is_revoked=row.revoked_at is not None,
+        )
     return Authorisation(
         has_access=row.access_token is not None,
         access_expires_at=row.access_token_expires_at,

@@ -64,9 +64,11 @@ class TokenKeeper:
         """The platform refused the account's token: have it refreshed."""
         try:
             async with self.database.transaction(ALL_TENANTS) as tx:
-                await store.mark_refused(
-                    tx, account.organization_id, account.account_id, account.token_version
-                )
+                tenant = (account.organization_id, account.account_id)
+                if account.is_business:
+                    await store.drop_business_token(tx, *tenant)
+                else:
+                    await store.mark_refused(tx, *tenant, account.token_version)
         except NeighbourAway:
             return  # the next refusal says it again
         self.directory.forget()

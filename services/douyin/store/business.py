@@ -52,7 +52,12 @@ _REFUSE = sa.text(
     "UPDATE business_token SET refused_reason = :reason, refused_code = :code, token = NULL,"
     f" expires_at = NULL, refresh_token = NULL, refreshing_until = NULL{_OF_VERSION}"
 )
-_WITHDRAW = sa.text(
+_LIVE = (
+    "SELECT organization_id, account_id, token, expires_at, refresh_expires_at FROM business_token"
+)
+_ALL_LIVE = sa.text(f"{_LIVE} WHERE token IS NOT NULL")
+_MY_LIVE = sa.text(f"{_LIVE}{_MINE} AND token IS NOT NULL")
+_DROP = sa.text(
     "UPDATE business_token SET token = NULL, expires_at = NULL, refresh_token = NULL,"
     f" refreshing_until = NULL, version = version + 1{_MINE}"
 )
@@ -68,6 +73,17 @@ class BusinessRow:
     expires_at: datetime | None
     refused_reason: str | None
     refused_code: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class LiveBusiness:
+    """A business token (sealed), and when it and the one that refreshes it end."""
+
+    organization_id: str
+    account_id: str
+    token: str
+    expires_at: datetime | None
+    refresh_expires_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +161,20 @@ async def refuse_business_token(tx: Tx, due: BusinessDue, reason: str, code: int
     await tx.execute(_REFUSE, {**_of(due), "reason": reason, "code": code})
 
 
-async def withdraw_business_token(tx: Tx, organization_id: str, account_id: str) -> None:
-    """The owner withdrew: it is dead; with a new authorisation another one is issued."""
-    await tx.execute(_WITHDRAW, _mine(organization_id, account_id))
+async def drop_business_token(tx: Tx, organization_id: str, account_id: str) -> None:
+    """It is dead. Another one is issued while the account is authorised."""
+    await tx.execute(_DROP, _mine(organization_id, account_id))
+
+
+async def all_business_tokens(tx: Tx) -> list[LiveBusiness]:
+    """Every business token of every organisation."""
+    return [LiveBusiness(*row) for row in await tx.execute(_ALL_LIVE)]
+
+
+async def live_business_token(tx: Tx, organization_id: str, account_id: str) -> LiveBusiness | None:
+    """The account's business token, if there is one."""
+    row = (await tx.execute(_MY_LIVE, _mine(organization_id, account_id))).first()
+    return LiveBusiness(*row) if row else None
 
 
 def _mine(organization_id: str, account_id: str) -> dict[str, object]:

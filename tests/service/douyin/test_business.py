@@ -107,3 +107,24 @@ async def test_it_belongs_to_a_bound_account_of_the_caller(life: Life) -> None:
     await life.authorise()
     assert (await want(life, *SCOPES, organization="org_2")).status_code == 404
     assert (await shown(life))["status"] == 404
+
+
+async def test_an_account_without_a_token_of_its_own_sends_with_it(life: Life) -> None:
+    assert (await life.connector.bind(access_token=None)).json()["state"] == "pending"
+    await want(life, *SCOPES)
+    await look(life)
+    life.sender.forget()
+    assert (await life.connector.binding())["state"] == "active"
+    assert await life.say_hello(1) == "sent"
+
+    await life.simulator.call("/_simulator/tokens/end", {"open_id": "biz-open-id-0001"})
+    await life.connector.request("op_2", "refused", reply_to="@m1==")
+
+    async def dropped() -> bool:
+        return bool((await shown(life))["state"] == "pending")
+
+    await life.connector.until(dropped)
+    await look(life)
+    life.sender.forget()
+    assert len(life.issued("bus_act")) == 2
+    assert (await life.connector.binding())["state"] == "active"

@@ -183,7 +183,8 @@ class Shop:
 
     def quota_comes_back(self, client: Any) -> None:
         """It answers again."""
-        self.world.resources._clients["quota"] = client
+        clients = self.world.resources._clients
+        clients["quota"], clients["nobody"] = client, clients["quota"]  # closed with the others
 
     @contextmanager
     def statements(self) -> Iterator[list[tuple[str, str]]]:

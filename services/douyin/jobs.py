@@ -3,7 +3,8 @@
 from datetime import timedelta
 from functools import partial
 
-from services.douyin.actions import bodies, sending
+from services.douyin.actions import bodies, sending, subscriptions
+from services.douyin.actions.asking import AskDeps
 from services.douyin.actions.business import BusinessKeeper
 from services.douyin.actions.recalls import Recaller
 from services.douyin.actions.sending import SendDeps
@@ -15,10 +16,16 @@ _TOKEN_SECONDS = 60.0
 _BUSINESS_SECONDS = 10.0  # somebody who wants one waits for it
 
 
-def ticks(deps: SendDeps, bodies_kept: timedelta) -> list[Tick]:
+def ticks(
+    deps: SendDeps, asking: AskDeps, bodies_kept: timedelta, silence: timedelta
+) -> list[Tick]:
     """What runs at fixed times."""
+    watch = partial(subscriptions.watch, asking, silence)
     forget = partial(bodies.forget_bodies, deps.database, bodies_kept)
-    return [Tick("douyin.forget_bodies", 60, forget)]
+    return [
+        Tick("douyin.forget_bodies", 60, forget),
+        Tick("douyin.watch_subscriptions", 300, watch),
+    ]
 
 
 class Sweeper:

@@ -67,11 +67,17 @@ def build_worker(resources: Resources) -> Worker:
     oauth = OAuth(url, http)
     tokens = TokenKeeper(database, sealer, directory, oauth)
     business = BusinessKeeper(database, sealer, directory, oauth)
-    recaller = Recaller(AskDeps(database, sealer, directory, tokens, Asking(url, http)))
+    asking = AskDeps(database, sealer, directory, tokens, Asking(url, http))
+    recaller = Recaller(asking)
     dispatcher = Dispatcher(database, sealer, directory, platform, tokens)
     deps = SendDeps(database, sealer, dispatcher)
     return Worker(
-        ticks=ticks(deps, timedelta(days=resources.settings.webhook_body_days)),
+        ticks=ticks(
+            deps,
+            asking,
+            timedelta(days=resources.settings.webhook_body_days),
+            timedelta(minutes=resources.settings.webhook_silence_minutes),
+        ),
         handlers=handlers(deps, authorisations.Deps(database, directory), recaller),
         alarms=alarms(deps, tokens, business, recaller),
         running=lambda: http,

@@ -10,7 +10,7 @@ from services.fans.domain import Fan, Filter, Observation, Told, is_news, observ
 from services.fans.store import Key
 from shared import ids, inbox
 from shared.contracts.envelope import Envelope, Origin
-from shared.contracts.events.douyin import FanFollowed
+from shared.contracts.events.douyin import FanFollowed, FollowChecked
 from shared.contracts.events.fans import FollowChanged
 from shared.db import ALL_TENANTS, Database, Tx
 from shared.errors import NotFound
@@ -57,16 +57,36 @@ async def know_account(deps: Deps, organization_id: str, account_id: str) -> Non
 
 async def record_follows(deps: Deps, envelopes: Sequence[Envelope]) -> None:
     """Fans followed: one transaction for the batch, whatever comes twice or late changes nothing."""
+    told = [(e, FanFollowed.model_validate(e.data)) for e in envelopes]
+    await _record(
+        deps,
+        [(e, f.open_id, Observation(Told.FOLLOW, follows=True, at=f.followed_at)) for e, f in told],
+    )
+
+
+async def record_checks(deps: Deps, envelopes: Sequence[Envelope]) -> None:
+    """The platform was asked whether these fans follow."""
+    told = [(e, FollowChecked.model_validate(e.data)) for e in envelopes]
+    await _record(
+        deps,
+        [
+            (e, c.open_id, Observation(Told.CHECK, follows=c.follows, at=c.checked_at))
+            for e, c in told
+        ],
+    )
+
+
+async def _record(deps: Deps, observed: Sequence[tuple[Envelope, str, Observation]]) -> None:
     async with deps.database.transaction(ALL_TENANTS) as tx:
-        fresh = await inbox.take(tx, envelopes)
-        told = [(e, FanFollowed.model_validate(e.data)) for e in envelopes if e.id in fresh]
-        told.sort(key=lambda pair: pair[1].followed_at)
-        keys = [Key(e.organization_id, e.account_id, follow.open_id) for e, follow in told]
+        fresh = await inbox.take(tx, [e for e, _, _ in observed])
+        new = [one for one in observed if one[0].id in fresh]
+        new.sort(key=lambda one: one[2].at)
+        keys = [Key(e.organization_id, e.account_id, open_id) for e, open_id, _ in new]
         await store.meet(tx, keys)
         fans = await store.lock(tx, keys)
-        for (envelope, follow), key in zip(told, keys, strict=True):
+        for (envelope, _, observation), key in zip(new, keys, strict=True):
             before = fans[key]
-            after = observe(before, Observation(Told.FOLLOW, follows=True, at=follow.followed_at))
+            after = observe(before, observation)
             fans[key] = replace(after, last_seen_at=tx.now)
             _tell(tx, before, after, envelope.origin)
         await store.save(tx, list(fans.values()))

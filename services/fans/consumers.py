@@ -2,8 +2,8 @@
 
 from functools import partial
 
-from services.fans.actions import Deps, know_accounts, record_follows
-from shared.contracts.events.douyin import FanFollowed
+from services.fans.actions import Deps, know_accounts, record_checks, record_follows
+from shared.contracts.events.douyin import FanFollowed, FollowChecked
 from shared.contracts.events.open_platform import PolicyChanged
 from shared.queue import Handler
 
@@ -12,5 +12,6 @@ def handlers(deps: Deps) -> dict[str, Handler]:
     """Event type → what is done with a batch of it."""
     return {
         FanFollowed.type: partial(record_follows, deps),
+        FollowChecked.type: partial(record_checks, deps),
         PolicyChanged.type: partial(know_accounts, deps),  # every account has a policy
     }

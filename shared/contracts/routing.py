@@ -28,6 +28,7 @@ ROUTES: dict[str, tuple[Hearer, ...]] = {
     "douyin.authorisation_reported": (Hearer("douyin", "echoes"),),
     "douyin.message_recalled": (Hearer("direct_messages", "settled"),),
     "douyin.recall_settled": (Hearer("direct_messages", "settled"),),
+    "douyin.follow_checked": (Hearer("fans", "facts"),),
     # nobody hears these yet: the connector keeps them with their reading
     "douyin.messages_read": (),
     "douyin.group_message_seen": (),
@@ -39,6 +40,7 @@ ROUTES: dict[str, tuple[Hearer, ...]] = {
     "douyin.video_created": (),
     "douyin.identities_linked": (),
     "douyin.contact_made": (),
+    "douyin.subscription_alarm": (),
     "direct_messages.send_requested": (Hearer("douyin", "sends"),),
     "direct_messages.recall_requested": (Hearer("douyin", "sends"),),
     "direct_messages.send_not_requested": (Hearer("quota", "settled"),),

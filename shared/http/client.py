@@ -116,6 +116,8 @@ class OneTry:
 
     async def __aenter__(self) -> Self:
         self._session = _new_session(most_at_once=self._most)
+        # aiohttp would repeat a GET on a kept connection that turned out to be dead, untold
+        self._session._retry_connection = False  # noqa: SLF001
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -118,6 +118,11 @@ api_over_limit = Counter(
 # ------------------------------------------------------------------- the platform and the quota
 
 webhooks = Counter("webhook_intake", "Webhooks by result", ["result"], registry=registry)
+webhook_apps_off = Gauge(
+    "webhook_apps_off_current",
+    "Douyin apps that are silent for too long, or whose webhooks were found switched off",
+    registry=registry,
+)
 sends = Counter("send_attempts", "Attempts by outcome", ["outcome"], registry=registry)
 send_unknown = Gauge("send_unknown_current", "Attempts that may have been sent", registry=registry)
 send_unknown_oldest = Gauge(

@@ -74,6 +74,11 @@ class Directory:
             await self._refresh(_MISS_SECONDS)
         return self._apps.get(client_key)
 
+    async def apps(self) -> list[App]:
+        """Every app that is configured."""
+        await self._refresh(FRESH_SECONDS)
+        return list(self._apps.values())
+
     async def bound(self, client_key: str, open_ids: tuple[str, ...]) -> Account | None:
         """The account bound to the first of these open_ids that has one."""
         for _ in range(2):

@@ -40,6 +40,19 @@ class PlatformQuotaUsed(AppError):
     to_do_zh = "请等待平台的下一个自然日。"
 
 
+class FollowChecksUsed(AppError):
+    """The account asked Douyin too often whether somebody follows; polling is prohibited there."""
+
+    code = "douyin.follow_checks_used"
+    status = 429
+    title = "Too many questions about follows"
+    title_zh = "关注关系查询过于频繁"
+    meaning_zh = "账号查询关注关系过于频繁，抖音禁止高频轮询。"
+    to_do = "Wait a minute."
+    to_do_zh = "请等待一分钟。"
+    retryable = True
+
+
 class AccountNotAuthorised(AppError):
     """The account is not bound, or its owner has to authorise the app again."""
 

@@ -12,6 +12,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from services.douyin.actions.asking import AskDeps
 from services.douyin.domain.attempts import content_hash
 from services.douyin.domain.signature import signature
 from shared import ids
@@ -34,6 +35,12 @@ class Connector:
 
     world: World
     platform: ScriptedPlatform
+
+    @property
+    def asking(self) -> AskDeps:
+        """What the API asks the platform with."""
+        deps: AskDeps = self.world.apis[0].app.state.asking
+        return deps
 
     async def put_app(self, client_key: str = KEY, **changed: Any) -> httpx2.Response:
         organization = changed.pop("organization", ORGANIZATION)

@@ -4,7 +4,9 @@ import itertools
 
 import pytest
 
-from tests.service.fans.conftest import FAN, ORG, FansWorld, a_follow, at
+from shared.contracts.envelope import Envelope
+from shared.contracts.events.douyin import FollowChecked
+from tests.service.fans.conftest import FAN, ORG, FansWorld, a_follow, at, heard
 
 
 async def test_a_follow_of_somebody_new_makes_a_fan_and_is_told(fans: FansWorld) -> None:
@@ -84,3 +86,19 @@ async def test_what_was_told_waits_until_it_was_heard(fans: FansWorld) -> None:
     await fans.hear(a_follow(1))
     rows = await fans.world.sql("SELECT hearer FROM fans.outbox ORDER BY hearer")
     assert [row["hearer"] for row in rows] == ["direct_messages", "quota"]
+
+
+def a_check(hour: int, *, follows: bool) -> Envelope:
+    event = FollowChecked(open_id=FAN, follows=follows, checked_at=at(hour))
+    return heard(event)
+
+
+async def test_what_the_platform_says_when_asked_is_kept_by_its_time(fans: FansWorld) -> None:
+    await fans.hear(a_follow(1))
+    await fans.hear(a_check(5, follows=False))
+    await fans.hear(a_check(3, follows=True))
+    fan = await fans.fan()
+    assert (fan["follows"], fan["epoch"]) == (False, 1)
+    await fans.hear(a_check(7, follows=True))
+    assert (await fans.fan())["epoch"] == 2, "it began between two looks"
+    assert [one["data"]["follows"] for one in await fans.told()] == [True, False, True]

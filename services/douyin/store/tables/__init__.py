@@ -1,7 +1,17 @@
 """Tables of the schema `douyin`."""
 
 from services.douyin.store.tables.accounts import app, authorisation_link, binding, known_account
+from services.douyin.store.tables.looks import follow_check, subscription
 from services.douyin.store.tables.messages import attempt
 from services.douyin.store.tables.schema import metadata
 
-__all__ = ["app", "attempt", "authorisation_link", "binding", "known_account", "metadata"]
+__all__ = [
+    "app",
+    "attempt",
+    "authorisation_link",
+    "binding",
+    "follow_check",
+    "known_account",
+    "metadata",
+    "subscription",
+]

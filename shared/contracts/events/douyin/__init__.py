@@ -1,0 +1,63 @@
+"""What the connector tells: facts of the platform, translated. Times are UTC."""
+
+from shared.contracts.events.douyin.accounts import (
+    AccountAuthorised,
+    AccountRevoked,
+    AuthorisationNeeded,
+    AuthorisationReported,
+    SubscriptionAlarm,
+)
+from shared.contracts.events.douyin.fans import (
+    ContactMade,
+    FanFollowed,
+    FollowChecked,
+    GrantChanged,
+    GroupApplicationChanged,
+    GroupJoined,
+    GroupMessageSeen,
+    IdentitiesLinked,
+    VideoCommented,
+    VideoCreated,
+    VideoLiked,
+)
+from shared.contracts.events.douyin.messages import (
+    AnsweredCard,
+    AttemptSettled,
+    MessageEchoed,
+    MessageRecalled,
+    MessageReceived,
+    MessagesRead,
+    Outcome,
+    PageEntered,
+    PersonAnswered,
+    RecallSettled,
+)
+
+__all__ = [
+    "AccountAuthorised",
+    "AccountRevoked",
+    "AnsweredCard",
+    "AttemptSettled",
+    "AuthorisationNeeded",
+    "AuthorisationReported",
+    "ContactMade",
+    "FanFollowed",
+    "FollowChecked",
+    "GrantChanged",
+    "GroupApplicationChanged",
+    "GroupJoined",
+    "GroupMessageSeen",
+    "IdentitiesLinked",
+    "MessageEchoed",
+    "MessageRecalled",
+    "MessageReceived",
+    "MessagesRead",
+    "Outcome",
+    "PageEntered",
+    "PersonAnswered",
+    "RecallSettled",
+    "SubscriptionAlarm",
+    "VideoCommented",
+    "VideoCreated",
+    "VideoLiked",
+]

@@ -225,7 +225,8 @@ class Dispatcher:
             return store.Settlement(claimed, State.FAILED, "daily_quota_used")
         if isinstance(turn, NotYet):
             return untried(claimed, turn.seconds, claimed.reason)
-        await asyncio.sleep(turn)
+        if turn:
+            await asyncio.sleep(turn)
         return None
 
     async def _heed(self, load: _Load, account: Account, verdict: Verdict) -> None:

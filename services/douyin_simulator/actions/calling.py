@@ -45,7 +45,7 @@ class Call:
     fields: Fields = field(default_factory=dict)
     body: bytes = b""
     content_type: str = ""
-    base_url: str = ""
+    host: str = ""
     client_key: str = ""
 
     def text(self, name: str) -> str:

@@ -43,7 +43,7 @@ def media_resource(world: World, call: Call) -> Answer:
         return codes.MESSAGE_MISMATCH
     until = world.now_ms() + MEDIA_LIFE_MS
     key = media_key(world, resource.id, until)
-    url = f"{call.base_url}/_simulator/media/{key}?until={until}"
+    url = f"http://{call.host}/_simulator/media/{key}?until={until}"
     return {"media_type": resource.media_type, "url": url}
 
 

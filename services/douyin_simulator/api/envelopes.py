@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -39,8 +39,7 @@ class Oddities:
 PLAIN: Final = Oddities()
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """What the platform has decided, before it is wrapped."""
 
     shape: Shape
@@ -62,23 +61,29 @@ def wrap(reply: Reply, oddities: Oddities = PLAIN) -> bytes:
 
 
 def _e1(reply: Reply, oddities: Oddities) -> Payload:
-    code: int | str = reply.code
-    if code and oddities.refusal == "text_code":
-        code = str(code)
-    extra: Payload = {"error_code": code, "logid": log_id(reply.now_ms, reply.number)}
-    extra["now"] = reply.now_ms if oddities.now_unit == "ms" else reply.now_ms // 1000
-    if not oddities.sparse:
-        extra |= {
-            "description": describe(reply.code),
-            "sub_error_code": 0,
-            "sub_description": "",
-        }
-    data: Payload = {"error_code": code, "description": describe(reply.code)}
+    said, code = describe(reply.code), _code(reply, oddities)
+    extra: Payload = {
+        "error_code": code,
+        "description": said,
+        "sub_error_code": 0,
+        "sub_description": "",
+        "logid": log_id(reply.now_ms, reply.number),
+        "now": reply.now_ms if oddities.now_unit == "ms" else reply.now_ms // 1000,
+    }
+    if oddities.sparse:
+        for name in ("description", "sub_error_code", "sub_description"):
+            del extra[name]
+    data: Payload = {"error_code": code, "description": said}
     if reply.code or reply.payload is None:
         return {"data": data, "extra": extra}
     if reply.shape is Shape.E1:
         return {"data": data | reply.payload, "extra": extra}
     return {"extra": extra, "data": data, **reply.payload}
+
+
+def _code(reply: Reply, oddities: Oddities) -> int | str:
+    textual = reply.code and oddities.refusal == "text_code"
+    return str(reply.code) if textual else reply.code
 
 
 def _e2(reply: Reply) -> Payload:

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import socket
 import struct
-from dataclasses import replace
 from typing import Final
 
 from services.douyin_simulator.api.envelopes import Oddities, Reply, Shape, wrap
@@ -41,12 +40,12 @@ async def fail(
 def _misshapen(reply: Reply, failure: Failure) -> bytes:
     """An answer of status 200 with a body that the caller did not hope for."""
     if not failure.accepted:
-        reply = replace(reply, code=failure.code)
+        reply = reply._replace(code=failure.code)
     if failure.kind is FailureKind.BUSINESS_ERROR:
         return wrap(reply, Oddities(failure.envelope))
     if failure.kind is FailureKind.WRONG_ENVELOPE:
         new = reply.shape in (Shape.E2, Shape.E2_FLAT)
-        return wrap(replace(reply, shape=Shape.E1 if new else Shape.E2))
+        return wrap(reply._replace(shape=Shape.E1 if new else Shape.E2))
     if failure.kind is FailureKind.EMPTY_BODY:
         return b""
     proper = wrap(reply)

@@ -15,25 +15,18 @@ _ONE_PLAIN_PAIR: Final = re.compile(rb"open_id=([^%&+]+)")
 
 def read_call(scope: Scope, body: bytes) -> Call:
     """The call in a request; a body that cannot be read counts as empty."""
-    content_type = host = new_header = old_header = ""
-    for key, value in scope["headers"]:
-        if key == b"access-token":
-            new_header = value.decode("latin-1")
-        elif key == b"access_token":
-            old_header = value.decode("latin-1")
-        elif key == b"content-type":
-            content_type = value.decode("latin-1")
-        elif key == b"host":
-            host = value.decode("latin-1")
+    headers = dict(scope["headers"])
+    token = headers.get(b"access-token") or headers.get(b"access_token")
+    content_type = headers.get(b"content-type", b"").decode("latin-1")
     query = _query(scope["query_string"])
     return Call(
         path=scope["path"],
         open_id=query.get("open_id", ""),
-        access_token=new_header or old_header or query.get("access_token", ""),
+        access_token=token.decode("latin-1") if token else query.get("access_token", ""),
         fields=query | _fields(content_type, body),
         body=body,
         content_type=content_type,
-        base_url=f"{scope['scheme']}://{host}",
+        host=headers.get(b"host", b"").decode("latin-1"),
     )
 
 

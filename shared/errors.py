@@ -25,6 +25,7 @@ class AppError(Exception):
         self.detail = detail or self.title
         self.pointer = pointer
         self.facts = facts
+        self.limits: tuple[Any, ...] = ()  # what the answer's RateLimit headers shall tell
 
 
 class NeighbourAway(AppError):

@@ -6,6 +6,10 @@ from collections.abc import Sequence
 from pydantic import BaseModel
 
 from shared.contracts.api.quota import (
+    LimitState,
+    PeekAnswers,
+    PeekBatch,
+    PeekRequest,
     ReserveAnswer,
     ReserveAnswers,
     ReserveBatch,
@@ -31,6 +35,11 @@ class Quota:
             return []
         raw = await self._ask("reserve", ReserveBatch(requests=list(requests)))
         return ReserveAnswers.model_validate_json(raw).answers
+
+    async def peek(self, request: PeekRequest) -> list[LimitState]:
+        """How the limits stand; nothing is held."""
+        raw = await self._ask("peek", PeekBatch(requests=[request]))
+        return PeekAnswers.model_validate_json(raw).answers[0].limits
 
     async def release(self, organization_id: str, account_id: str, reservation_id: str) -> None:
         """Give back a hold whose send is certainly not asked for."""

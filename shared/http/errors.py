@@ -24,6 +24,7 @@ from shared.errors import (
     UnsupportedMediaType,
 )
 from shared.http.idempotency import IdempotencyKeyInUse, Replayed
+from shared.http.limits import tell
 from shared.http.models import TAG
 
 log = structlog.get_logger()
@@ -81,6 +82,8 @@ def errors(*kinds: type[AppError]) -> dict[int | str, dict[str, Any]]:
 
 def refusal(request: Request, error: AppError, **headers: str) -> Response:
     """The one place where an error becomes bytes."""
+    if error.limits:
+        tell(request.scope, *error.limits)
     language = language_of(request.headers.get("accept-language", ""))
     body = {
         "type": type_of(type(error)),

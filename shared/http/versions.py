@@ -1,5 +1,6 @@
 """Versions of what is read and changed: ETag, If-Match, If-None-Match."""
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,6 +25,11 @@ _IfNoneMatch = Annotated[
 def etag(version: int | str) -> str:
     """The strong entity tag of a version."""
     return f'"{version}"'
+
+
+def tag_of(*facts: object) -> str:
+    """The tag of something without a version of its own: it changes when the facts do."""
+    return etag(hashlib.blake2b(repr(facts).encode(), digest_size=12).hexdigest())
 
 
 def is_known(asked: Mapping[str, str], tag: str | None) -> bool:

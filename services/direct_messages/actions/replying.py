@@ -2,10 +2,12 @@
 
 import hashlib
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from services.direct_messages import store
 from services.direct_messages.actions.answering import PURPOSES
+from services.direct_messages.actions.budgets import budget_of, used_up
 from services.direct_messages.actions.deps import Deps
 from services.direct_messages.actions.errors import NoReplyContext, NotUnknown, QuotaExhausted
 from services.direct_messages.actions.settling import OPERATION_PREFIX, owner_change
@@ -33,6 +35,7 @@ from shared.contracts.events.direct_messages import SendItem, SendRequested
 from shared.db import Tx
 from shared.errors import Invalid, NeighbourAway, NotFound
 from shared.http.idempotency import IdempotencyKey, Once
+from shared.http.limits import Fact
 
 Answer = dict[str, Any]  # what the caller of a reply is told
 
@@ -58,15 +61,15 @@ class _Ready:
 
 async def reply(
     deps: Deps, organization_id: str, key: IdempotencyKey, wanted: Reply, once: Once[Answer]
-) -> Answer:
-    """Send the item within the fan's quota, once a key.
+) -> tuple[Answer, tuple[Fact, ...]]:
+    """Send the item within the fan's quota, once a key; and what is left of that.
 
     Raises NotFound, Invalid, NoReplyContext, NotUnknown, QuotaExhausted, NeighbourAway, Replayed.
     """
     async with deps.database.transaction(organization_id) as tx:
         await once.begin(tx, organization_id)
-        ready = await _prepare(deps, tx, key, organization_id, wanted)
-    reservation_id = await _reserve(deps, ready)
+        ready, now = await _prepare(deps, tx, key, organization_id, wanted), tx.now
+    reservation_id = await _reserve(deps, ready, now)
     body = _answer(ready, reservation_id)
     try:
         async with deps.database.transaction(organization_id) as tx:
@@ -76,7 +79,8 @@ async def reply(
     except (NotFound, NotUnknown):  # somebody was quicker: nothing is written, nothing is sent
         await deps.quota.release(organization_id, ready.conversation.account_id, reservation_id)
         raise
-    return body
+    purpose = PURPOSES[ready.context.scene]
+    return body, await budget_of(deps, ready.conversation, purpose, now)
 
 
 async def set_owner(
@@ -142,7 +146,7 @@ def _operation_id(organization_id: str, key: IdempotencyKey, context: Context) -
     return OPERATION_PREFIX + digest
 
 
-async def _reserve(deps: Deps, ready: _Ready) -> str:
+async def _reserve(deps: Deps, ready: _Ready, now: datetime) -> str:
     conversation, context = ready.conversation, ready.context
     request = ReserveRequest(
         organization_id=conversation.organization_id,
@@ -161,7 +165,9 @@ async def _reserve(deps: Deps, ready: _Ready) -> str:
         return answer.granted.reservation_id
     if answer.denied is None:
         raise NeighbourAway("quota said neither yes nor no", neighbour="quota")
-    raise _refusal(answer.denied)
+    refusal = _refusal(answer.denied)
+    refusal.limits = used_up(deps, conversation, answer.denied, now)
+    raise refusal
 
 
 def _refusal(denied: Denied) -> NoReplyContext | QuotaExhausted:

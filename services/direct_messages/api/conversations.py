@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import Query, Response
+from fastapi import Query, Request, Response
 from pydantic import Field
 
 from services.direct_messages import actions
@@ -20,6 +20,7 @@ from services.direct_messages.domain.items import TextReply
 from shared.errors import BadRequest, Invalid, NotFound
 from shared.http.errors import errors
 from shared.http.idempotency import IdempotencyKeyInUse, IdempotencyKeyReused, Once, RequiredKey
+from shared.http.limits import tell
 from shared.http.models import FROM_TEXT, Id, RequestModel, ResponseModel, ShortText, Text
 from shared.http.pages import AskedPage
 from shared.http.routing import Router
@@ -188,18 +189,23 @@ async def get_timeline(
         *(NoReplyContext, NotUnknown, QuotaExhausted),
     ),
 )
-async def send_message(
+async def send_message(  # noqa: PLR0913, PLR0917  each one is a part of the exchange
     conversation_id: Id,
     body: ReplyIn,
     key: RequiredKey,
     caller: Sender,
     deps: MessageDeps,
+    request: Request,
     response: Response,
 ) -> ReplyOut:
-    """Reply to a fan, within the quota, once a key. A person owns the conversation from then on."""
+    """Reply to a fan, within the quota, once a key. A person owns the conversation from then on.
+
+    `RateLimit` tells what is left for the fan.
+    """
     wanted = _wanted(conversation_id, body)
     once = Once(key, ReplyOut.model_validate, 202)
-    answer = await actions.reply(deps, caller.organization_id, key, wanted, once)
+    answer, left = await actions.reply(deps, caller.organization_id, key, wanted, once)
+    tell(request.scope, *left)
     response.headers["Location"] = f"/v1/conversations/{conversation_id}/timeline"
     return ReplyOut.model_validate(answer)
 

@@ -13,6 +13,7 @@ from services.douyin.domain.accounts import AccountState, DemoSecret, UnknownApp
 from services.douyin.domain.tokens import Granted
 from shared.db import Database
 from shared.errors import NotFound
+from shared.http.versions import UNCONDITIONAL, Precondition, tag_of
 from shared.sealing import Sealer
 
 log = structlog.get_logger()
@@ -38,6 +39,7 @@ class AppView:
     active_secrets: int
     max_event_age_hours: int | None
     calls_per_second: int | None
+    tag: str  # the version, for If-Match
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class BindingView:
     authorised_at: datetime | None
     revoked_reason: str | None
     needed: Needed | None
+    tag: str  # the version, for If-Match
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,25 +90,42 @@ class Tokens:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class NewApp:
+    """What a Douyin app shall be."""
+
+    secrets: list[str]
+    max_age: timedelta | None
+    calls_per_second: int | None = None
+
+
 async def put_app(
     deps: Deps,
     organization_id: str,
     client_key: str,
-    secrets: list[str],
-    max_age: timedelta | None,
-    calls_per_second: int | None = None,
+    new: NewApp,
+    expected: Precondition = UNCONDITIONAL,
 ) -> AppView:
-    """Create or replace a Douyin app. Raises ClientKeyTaken, DemoSecret."""
+    """Create or replace a Douyin app.
+
+    Raises ClientKeyTaken, DemoSecret, PreconditionFailed, PreconditionRequired.
+    """
+    secrets, max_age = new.secrets, new.max_age
     if _DEMO_SECRET in secrets and not deps.is_embedded:
         raise DemoSecret(pointer="#/client_secrets")
     owner = secret_owner(organization_id, client_key)
     sealed = [deps.sealer.seal_secret(owner, secret) for secret in secrets]
     hours = None if max_age is None else int(max_age.total_seconds() // 3600)
     async with deps.database.transaction(organization_id) as tx:
-        await store.put_app(tx, organization_id, client_key, sealed, (hours, calls_per_second))
+        there = await store.find_app(tx, organization_id, client_key, lock=True)
+        expected.check(_app_view(there).tag if there else None)
+        await store.put_app(tx, organization_id, client_key, sealed, (hours, new.calls_per_second))
+        row = await store.find_app(tx, organization_id, client_key)
     deps.directory.forget()
+    if row is None:
+        raise NotFound
     log.info("douyin_app_configured", organization=organization_id, secrets=len(secrets))
-    return AppView(client_key, len(secrets), hours, calls_per_second)
+    return _app_view(row)
 
 
 async def get_app(deps: Deps, organization_id: str, client_key: str) -> AppView:
@@ -114,7 +134,7 @@ async def get_app(deps: Deps, organization_id: str, client_key: str) -> AppView:
         row = await store.find_app(tx, organization_id, client_key)
     if row is None:
         raise NotFound
-    return AppView(row.client_key, len(row.secrets), row.max_event_age_hours, row.calls_per_second)
+    return _app_view(row)
 
 
 async def put_binding(
@@ -123,10 +143,12 @@ async def put_binding(
     account_id: str,
     identity: tuple[str, str],
     tokens: Tokens | None,
+    expected: Precondition = UNCONDITIONAL,
 ) -> BindingView:
     """Bind the account to (client key, open_id) with these tokens.
 
-    Raises NotFound when there is no such account, OpenIdTaken, UnknownApp.
+    Raises NotFound when there is no such account, OpenIdTaken, UnknownApp, PreconditionFailed,
+    PreconditionRequired.
     """
     sealed = None
     if tokens is not None:
@@ -137,9 +159,11 @@ async def put_binding(
         # asked first: whether a foreign app has such an account is nobody's business
         if await store.find_app(tx, organization_id, identity[0]) is None:
             raise UnknownApp(pointer="#/client_key")
+        there = await store.find_binding(tx, organization_id, account_id, lock=True)
+        business = await store.live_business_token(tx, organization_id, account_id)
+        expected.check(_view(there, business, tx.now).tag if there else None)
         await store.put_binding(tx, organization_id, account_id, identity, sealed)
         row = await store.find_binding(tx, organization_id, account_id)
-        business = await store.live_business_token(tx, organization_id, account_id)
         now = tx.now
         if row is not None and tokens is not None:
             tell_authorised(tx, row)
@@ -181,18 +205,26 @@ def ends_at(now: datetime, seconds: int | None) -> datetime | None:
     return None if seconds is None else now + timedelta(seconds=seconds)
 
 
+def _app_view(row: store.AppRow) -> AppView:
+    settings = (row.max_event_age_hours, row.calls_per_second)
+    tag = tag_of(row.client_key, row.secrets, *settings)
+    return AppView(row.client_key, len(row.secrets), *settings, tag)
+
+
 def _view(row: store.BindingRow, business: store.LiveBusiness | None, now: datetime) -> BindingView:
+    state = account_state(authorisation(row, business), now)
     return BindingView(
         row.account_id,
         row.client_key,
         row.open_id,
-        account_state(authorisation(row, business), now),
+        state,
         row.access_token_expires_at,
         row.refresh_token_expires_at,
         sorted(row.scopes),
         row.authorised_at,
         row.revoked_reason,
         _needed(row),
+        tag_of(row, business, state),
     )
 
 

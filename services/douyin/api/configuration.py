@@ -3,11 +3,11 @@
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import Depends, Path, Request
+from fastapi import Depends, Path, Request, Response
 from pydantic import AwareDatetime, Field, StringConstraints
 
 from services.douyin.actions import configuration as actions
-from services.douyin.actions.configuration import AppView, BindingView, Deps, Tokens
+from services.douyin.actions.configuration import AppView, BindingView, Deps, NewApp, Tokens
 from services.douyin.domain.accounts import (
     AccountState,
     ClientKeyTaken,
@@ -15,11 +15,12 @@ from services.douyin.domain.accounts import (
     OpenIdTaken,
     UnknownApp,
 )
-from shared.errors import NotFound
+from shared.errors import NotFound, PreconditionFailed, PreconditionRequired
 from shared.http.errors import errors
 from shared.http.models import AskedTime, RequestModel, ResponseModel, ShortText, Text
 from shared.http.principal import Principal, caller_with
 from shared.http.routing import Router
+from shared.http.versions import VersionToPut
 
 router = Router(tags=["douyin"])
 
@@ -92,19 +93,25 @@ class DouyinBinding(ResponseModel):
 @router.put(
     "/v1/douyin-apps/{client_key}",
     operation_id="put_douyin_app",
-    responses=errors(ClientKeyTaken, DemoSecret),
+    responses=errors(ClientKeyTaken, DemoSecret, PreconditionFailed, PreconditionRequired),
 )
 async def put_douyin_app(
-    client_key: ClientKey, body: PutDouyinApp, caller: Manager, deps: Dependencies
+    client_key: ClientKey,
+    body: PutDouyinApp,
+    expected: VersionToPut,
+    caller: Manager,
+    deps: Dependencies,
+    response: Response,
 ) -> DouyinApp:
-    """Configure a Douyin app: its webhooks are accepted under `/douyin/webhooks/{client_key}`."""
+    """Configure a Douyin app: its webhooks are accepted under `/douyin/webhooks/{client_key}`.
+
+    One that is configured already is replaced only with its ETag in `If-Match`.
+    """
     hours = body.max_event_age_hours
     max_age = None if hours is None else timedelta(hours=hours)
-    secrets = list(body.client_secrets)
-    view = await actions.put_app(
-        deps, caller.organization_id, client_key, secrets, max_age, body.calls_per_second
-    )
-    return _app(view)
+    new = NewApp(list(body.client_secrets), max_age, body.calls_per_second)
+    view = await actions.put_app(deps, caller.organization_id, client_key, new, expected)
+    return _app(view, response)
 
 
 @router.get(
@@ -112,20 +119,30 @@ async def put_douyin_app(
     operation_id="get_douyin_app",
     responses=errors(NotFound),
 )
-async def get_douyin_app(client_key: ClientKey, caller: Manager, deps: Dependencies) -> DouyinApp:
+async def get_douyin_app(
+    client_key: ClientKey, caller: Manager, deps: Dependencies, response: Response
+) -> DouyinApp:
     """A Douyin app, without its secrets."""
-    return _app(await actions.get_app(deps, caller.organization_id, client_key))
+    return _app(await actions.get_app(deps, caller.organization_id, client_key), response)
 
 
 @router.put(
     "/v1/accounts/{account_id}/douyin-binding",
     operation_id="put_douyin_binding",
-    responses=errors(NotFound, OpenIdTaken, UnknownApp),
+    responses=errors(NotFound, OpenIdTaken, UnknownApp, PreconditionFailed, PreconditionRequired),
 )
 async def put_douyin_binding(
-    account_id: AccountId, body: PutDouyinBinding, caller: Manager, deps: Dependencies
+    account_id: AccountId,
+    body: PutDouyinBinding,
+    expected: VersionToPut,
+    caller: Manager,
+    deps: Dependencies,
+    response: Response,
 ) -> DouyinBinding:
-    """Bind an account to a Douyin account; replaces what was bound before, tokens included."""
+    """Bind an account to a Douyin account.
+
+    What is bound already is replaced, tokens included, only with its ETag in `If-Match`.
+    """
     tokens = body.access_token and Tokens(
         body.access_token,
         body.access_token_expires_at,
@@ -134,9 +151,9 @@ async def put_douyin_binding(
     )
     identity = (body.client_key, body.open_id)
     view = await actions.put_binding(
-        deps, caller.organization_id, account_id, identity, tokens or None
+        deps, caller.organization_id, account_id, identity, tokens or None, expected
     )
-    return _binding(view)
+    return _binding(view, response)
 
 
 @router.get(
@@ -145,13 +162,14 @@ async def put_douyin_binding(
     responses=errors(NotFound),
 )
 async def get_douyin_binding(
-    account_id: AccountId, caller: Manager, deps: Dependencies
+    account_id: AccountId, caller: Manager, deps: Dependencies, response: Response
 ) -> DouyinBinding:
     """The binding of an account and whether it can send; without tokens."""
-    return _binding(await actions.get_binding(deps, caller.organization_id, account_id))
+    return _binding(await actions.get_binding(deps, caller.organization_id, account_id), response)
 
 
-def _app(view: AppView) -> DouyinApp:
+def _app(view: AppView, response: Response) -> DouyinApp:
+    response.headers["ETag"] = view.tag
     return DouyinApp(
         client_key=view.client_key,
         active_secrets=view.active_secrets,
@@ -160,7 +178,8 @@ def _app(view: AppView) -> DouyinApp:
     )
 
 
-def _binding(view: BindingView) -> DouyinBinding:
+def _binding(view: BindingView, response: Response) -> DouyinBinding:
+    response.headers["ETag"] = view.tag
     needed = None
     if view.needed is not None:
         reason, since, until = view.needed.reason, view.needed.since, view.needed.usable_until

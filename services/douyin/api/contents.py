@@ -25,7 +25,7 @@ from shared.http.principal import Principal, caller_with
 from shared.http.routing import Router
 from shared.http.versions import RequiredVersion, etag
 
-router = Router()
+router = Router(tags=["douyin"])
 
 LARGER = {"/images": MOST_BYTES * 4 // 3 + 64 * 1024}  # as base64, and what stands around it
 _REFUSALS = (

@@ -10,7 +10,7 @@ from shared.http.errors import errors
 from shared.http.models import ResponseModel
 from shared.http.routing import Router
 
-router = Router()
+router = Router(tags=["douyin"])
 
 
 class DailyCalls(ResponseModel):

@@ -114,10 +114,13 @@ async def put_app(
         raise ClientKeyTaken(pointer="#/client_key") from error
 
 
-async def find_app(tx: Tx, organization_id: str, client_key: str) -> AppRow | None:
+async def find_app(
+    tx: Tx, organization_id: str, client_key: str, *, lock: bool = False
+) -> AppRow | None:
     """The app, if it is this organisation's."""
     mine = (app.c.organization_id == organization_id) & (app.c.client_key == client_key)
-    row = (await tx.execute(_APP.where(mine))).first()
+    found = _APP.where(mine)
+    row = (await tx.execute(found.with_for_update() if lock else found)).first()
     return AppRow(*row) if row else None
 
 
@@ -149,10 +152,13 @@ async def put_binding(
         raise OpenIdTaken(pointer="#/open_id") from error
 
 
-async def find_binding(tx: Tx, organization_id: str, account_id: str) -> BindingRow | None:
+async def find_binding(
+    tx: Tx, organization_id: str, account_id: str, *, lock: bool = False
+) -> BindingRow | None:
     """The account's binding."""
     mine = (binding.c.organization_id == organization_id) & (binding.c.account_id == account_id)
-    row = (await tx.execute(_BINDING.where(mine))).first()
+    found = _BINDING.where(mine)
+    row = (await tx.execute(found.with_for_update() if lock else found)).first()
     return BindingRow(*row) if row else None
 
 

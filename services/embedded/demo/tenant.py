@@ -126,8 +126,8 @@ async def _bind(resources: Resources, simulator: SimulatorSettings) -> None:
     """The Douyin app, and the account under it. Tokens that were refreshed since are kept."""
     database, sealer = resources.database("douyin"), resources.sealer
     deps = douyin.Deps(database, sealer, Directory(database, sealer), is_embedded=True)
-    key, secrets = simulator.client_key, [simulator.client_secret]
-    await douyin.put_app(deps, ORGANIZATION, key, secrets, max_age=None)
+    key, new = simulator.client_key, douyin.NewApp([simulator.client_secret], max_age=None)
+    await douyin.put_app(deps, ORGANIZATION, key, new)
     identity = (key, simulator.account_open_id)
     try:
         bound = await douyin.get_binding(deps, ORGANIZATION, ACCOUNT)

@@ -45,18 +45,22 @@ class Connector:
     async def put_app(self, client_key: str = KEY, **changed: Any) -> httpx2.Response:
         organization = changed.pop("organization", ORGANIZATION)
         body = {"client_secrets": [SECRET], "max_event_age_hours": None, **changed}
-        headers = self.world.caller(organization)
-        return await self.world.http.put(
-            f"/v1/douyin-apps/{client_key}", json=body, headers=headers
-        )
+        return await self._put(f"/v1/douyin-apps/{client_key}", body, organization)
 
     async def bind(
         self, account: str = ACCOUNT, open_id: str = OPEN_ID, **changed: Any
     ) -> httpx2.Response:
         organization = changed.pop("organization", ORGANIZATION)
         body = {"client_key": KEY, "open_id": open_id, "access_token": "act.x", **changed}
-        path = f"/v1/accounts/{account}/douyin-binding"
-        return await self.world.http.put(path, json=body, headers=self.world.caller(organization))
+        return await self._put(f"/v1/accounts/{account}/douyin-binding", body, organization)
+
+    async def _put(self, path: str, body: dict[str, Any], organization: str) -> httpx2.Response:
+        """Create, or replace what is there on the version that it has."""
+        headers = self.world.caller(organization)
+        there = await self.world.http.get(path, headers=headers)
+        if there.status_code == 200:
+            headers["If-Match"] = there.headers["etag"]
+        return await self.world.http.put(path, json=body, headers=headers)
 
     async def learn(
         self,

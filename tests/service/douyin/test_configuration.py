@@ -98,3 +98,43 @@ async def test_the_demo_secret_is_refused_outside_embedded_mode(quiet: Connector
     )
     refused = await quiet.put_app()
     assert (refused.status_code, refused.json()["code"]) == (422, "douyin.demo_secret")
+
+
+async def test_what_is_configured_is_replaced_only_on_the_version_that_was_read(
+    quiet: Connector,
+) -> None:
+    http, headers = quiet.world.http, quiet.world.caller(ORGANIZATION)
+    bodies: dict[str, dict[str, Any]] = {
+        f"/v1/douyin-apps/{KEY}": {"client_secrets": [SECRET]},
+        f"/v1/accounts/{ACCOUNT}/douyin-binding": {"client_key": KEY, "open_id": OPEN_ID},
+    }
+    for path, body in bodies.items():
+        tag = (await http.get(path, headers=headers)).headers["etag"]
+        for said, status in (
+            ({}, 428),
+            ({"If-None-Match": "*"}, 412),
+            ({"If-Match": '"another"'}, 412),
+            ({"If-Match": tag}, 200),
+            ({"If-Match": tag}, 412),  # it has been replaced since
+            ({"If-Match": "*"}, 200),
+        ):
+            answer = await http.put(path, json=body, headers={**headers, **said})
+            assert answer.status_code == status, (path, said, answer.text)
+        shown = [(await http.get(path, headers=headers)).headers["etag"] for _ in range(2)]
+        assert len({*shown, tag}) == 2, "one version, and another than before"
+
+
+async def test_something_new_needs_no_version_and_may_insist_on_being_new(
+    quiet: Connector,
+) -> None:
+    http, headers = quiet.world.http, quiet.world.caller(ORGANIZATION)
+    body = {"client_secrets": ["some-secret-000001"]}
+    insisting = {**headers, "If-None-Match": "*"}
+    for key, sent, status in (
+        ("new_one", headers, 200),
+        ("new_two", insisting, 200),
+        ("new_two", insisting, 412),
+        ("new_three", {**headers, "If-Match": "*"}, 412),
+    ):
+        answer = await http.put(f"/v1/douyin-apps/{key}", json=body, headers=sent)
+        assert answer.status_code == status, key

@@ -4,11 +4,14 @@ import asyncio
 from collections.abc import Callable
 
 import orjson
+from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from shared import ids
 from shared.db.engine import ALL_TENANTS, Database
 from shared.db.migrations import missing_revision
-from shared.errors import NeighbourAway
+from shared.errors import NeighbourAway, NotFound
+from shared.http.errors import refusal
 from shared.observability import metrics
 from shared.queue import Streams
 
@@ -44,7 +47,11 @@ class Health:
         elif self._app is not None:
             await self._app(scope, receive, send)
         elif scope["type"] == "http":
-            await _answer(send, 404, b'{"status":"not found"}')
+            scope["siyu.request_id"] = name = ids.new("req")
+            refused = refusal(
+                Request(scope), NotFound("nothing but health is asked here"), request_id=name
+            )
+            await refused(scope, receive, send)
 
     async def _ready(self) -> tuple[int, dict[str, object]]:
         checks = {"postgresql": await self._postgresql()}
@@ -78,7 +85,6 @@ class Health:
 
 
 async def _answer(send: Send, status: int, body: bytes, kind: bytes = b"application/json") -> None:
-    await send(
-        {"type": "http.response.start", "status": status, "headers": [(b"content-type", kind)]}
-    )
+    headers = [(b"content-type", kind), (b"request-id", ids.new("req").encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

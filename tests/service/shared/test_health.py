@@ -28,6 +28,22 @@ async def ready(health: Health) -> tuple[int, str]:
     return told[0]["status"], told[1]["body"].decode()
 
 
+async def test_a_worker_names_its_answers_and_refuses_other_questions_as_everybody_does(
+    road: Road,
+) -> None:
+    resources = road.process("both")
+    health = Health(None, [resources.database(HEARER)], resources.streams, list)
+    transport = httpx2.ASGITransport(app=health)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://siyu") as http:
+        for path, status in (("/livez", 200), ("/readyz", 200), ("/metrics", 200), ("/v1", 404)):
+            answer = await http.get(path)
+            assert answer.status_code == status
+            assert answer.headers["request-id"].startswith("req_")
+        answer = await http.get("/nowhere")
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["request_id"] == answer.headers["request-id"]
+
+
 async def test_a_loop_that_stands_still_is_not_ready(road: Road) -> None:
     still: list[str] = []
     resources = road.process("both")

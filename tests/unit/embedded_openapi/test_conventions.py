@@ -9,11 +9,13 @@ from services.embedded.openapi.documents import every_document
 # Whatever was there before, it holds: a command or an observation, by which no version is lost.
 WITHOUT_VERSION = {
     "note_follow_state": "what somebody saw just now",
+    "put_douyin_business_token": "the platform issues the token; nobody wrote the one before",
     "revoke_api_key": "a leaked key must end at once",
     "set_conversation_owner": "whose turn it is",
 }
 # Asked twice, it happens once anyway.
 WITHOUT_KEY = {
+    "check_follow": "Douyin is asked anew, and what it says is kept once",
     "create_lead_card": "Douyin makes it and takes no key: look at the list before asking again",
     "create_douyin_authorisation_link": "a link that nobody follows does nothing",
     "recall_message": "a message is recalled or it is not",

@@ -1,5 +1,6 @@
 """Time in: leases that run out, tries that are due, tokens that end."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
@@ -7,6 +8,7 @@ from services.douyin.actions import bodies, sending, subscriptions
 from services.douyin.actions.asking import AskDeps
 from services.douyin.actions.business import BusinessKeeper
 from services.douyin.actions.recalls import Recaller
+from services.douyin.actions.repairs import Repairer
 from services.douyin.actions.sending import SendDeps
 from services.douyin.actions.tokens import TokenKeeper
 from shared.queue import Alarm, Tick
@@ -16,16 +18,26 @@ _TOKEN_SECONDS = 60.0
 _BUSINESS_SECONDS = 10.0  # somebody who wants one waits for it
 
 
-def ticks(
-    deps: SendDeps, asking: AskDeps, bodies_kept: timedelta, silence: timedelta
-) -> list[Tick]:
+@dataclass(frozen=True, slots=True)
+class Watching:
+    """What is looked up at the platform by time."""
+
+    asking: AskDeps
+    silence: timedelta
+    repairer: Repairer
+
+
+def ticks(deps: SendDeps, watching: Watching, bodies_kept: timedelta) -> list[Tick]:
     """What runs at fixed times."""
-    watch = partial(subscriptions.watch, asking, silence)
+    watch = partial(subscriptions.watch, watching.asking, watching.silence)
     forget = partial(bodies.forget_bodies, deps.database, bodies_kept)
-    return [
+    found = [
         Tick("douyin.forget_bodies", 60, forget),
         Tick("douyin.watch_subscriptions", 300, watch),
     ]
+    if watching.repairer.every:
+        found.append(Tick("douyin.repair_missed", 60, watching.repairer.run))
+    return found
 
 
 class Sweeper:

@@ -16,12 +16,13 @@ from services.douyin.actions.directory import Directory
 from services.douyin.actions.dispatch import Dispatcher
 from services.douyin.actions.intake import IntakeDesk
 from services.douyin.actions.recalls import Recaller
+from services.douyin.actions.repairs import Repairer
 from services.douyin.actions.sending import SendDeps, measure
 from services.douyin.actions.tokens import TokenKeeper
 from services.douyin.api import LARGER, RETURNS_TO, Door, router
 from services.douyin.clients import Asking, OAuth, Platform
 from services.douyin.consumers import handlers
-from services.douyin.jobs import alarms, ticks
+from services.douyin.jobs import Watching, alarms, ticks
 from shared.http.client import OneTry
 from shared.runtime import Api, Resources, Service, Worker, new_api
 
@@ -69,15 +70,14 @@ def build_worker(resources: Resources) -> Worker:
     business = BusinessKeeper(database, sealer, directory, oauth)
     asking = AskDeps(database, sealer, directory, tokens, Asking(url, http))
     recaller = Recaller(asking)
+    settings = resources.settings
+    desk = IntakeDesk(database, directory, sealer, is_door=False)
+    repairer = Repairer(asking, desk, timedelta(minutes=settings.webhook_repair_minutes))
+    watching = Watching(asking, timedelta(minutes=settings.webhook_silence_minutes), repairer)
     dispatcher = Dispatcher(database, sealer, directory, platform, tokens)
     deps = SendDeps(database, sealer, dispatcher)
     return Worker(
-        ticks=ticks(
-            deps,
-            asking,
-            timedelta(days=resources.settings.webhook_body_days),
-            timedelta(minutes=resources.settings.webhook_silence_minutes),
-        ),
+        ticks=ticks(deps, watching, timedelta(days=settings.webhook_body_days)),
         handlers=handlers(deps, authorisations.Deps(database, directory), recaller),
         alarms=alarms(deps, tokens, business, recaller),
         running=lambda: http,

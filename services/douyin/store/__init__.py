@@ -117,6 +117,7 @@ from services.douyin.store.recalls import (
     put_off_recall,
     seconds_to_recall,
 )
+from services.douyin.store.repairs import RepairDue, claim_repairs, end_repair, put_off_repair
 from services.douyin.store.sweeps import (
     Operation,
     attempts_of,
@@ -173,6 +174,7 @@ __all__ = [
     "RecallEnd",
     "RefreshDue",
     "Refreshed",
+    "RepairDue",
     "Resolved",
     "Settlement",
     "StoredWebhook",
@@ -192,6 +194,7 @@ __all__ = [
     "claim_next",
     "claim_recalls",
     "claim_refreshes",
+    "claim_repairs",
     "close_day",
     "conversations_of_the_dead",
     "count_follow_checks",
@@ -203,6 +206,7 @@ __all__ = [
     "drop_rest",
     "drop_tokens",
     "end_recall",
+    "end_repair",
     "expire_queued",
     "fail_waiting",
     "find_app",
@@ -243,6 +247,7 @@ __all__ = [
     "put_app",
     "put_binding",
     "put_off_recall",
+    "put_off_repair",
     "read_day",
     "refuse_business_token",
     "release_refresh",

@@ -28,3 +28,13 @@ follow_check = sa.Table(
     sa.Column("asked_at", TIME, nullable=False, server_default=NOW),  # PostgreSQL's clock
     sa.Index("ix_follow_check_asked_at", "organization_id", "account_id", "asked_at"),
 )
+
+repair = sa.Table(
+    "repair",  # how far an account's interaction log was read, and when it is read again
+    metadata,
+    sa.Column("organization_id", sa.Text, primary_key=True),
+    sa.Column("account_id", sa.Text, primary_key=True),
+    sa.Column("read_until", TIME),  # business time
+    sa.Column("next_at", TIME, nullable=False, server_default=NOW),  # PostgreSQL's clock
+    sa.Index("ix_repair_next_at", "next_at"),
+)

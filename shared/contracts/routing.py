@@ -59,7 +59,7 @@ ROUTES: dict[str, tuple[Hearer, ...]] = {
 
 # Seconds between two batches of a lane. A single event never waits; under load, batches grow, and a
 # batch costs the same for one as for fifty. Nobody waits for bookkeeping, so it may be slower.
-_PACES = {"live": 0.030, "sends": 0.030}
+_PACES = {"live": 0.010, "sends": 0.010}
 _BOOKKEEPING_PACE = 0.250
 
 

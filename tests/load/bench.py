@@ -24,7 +24,8 @@ from services.embedded.servers.ports import answers_ok, free_port
 from tests.load.generator import Dm, Outcome, a_dm, post_all
 from tests.load.system import System, separate_processes, until
 
-RUNS = 3  # a first figure; the proof takes more
+RUNS = 5
+RULES = 1_000
 FANS = 2_000
 SERVERS = {"simulator", "postgresql", "valkey"}
 RESULTS = Path("benchmarks/results.json")
@@ -118,7 +119,10 @@ def whole_path(count: int) -> list[Result]:
     own: list[float] = []
     middles: dict[int, list[float]] = {500: [], 1000: []}
     tails: dict[int, list[float]] = {500: [], 1000: []}
-    with tempfile.TemporaryDirectory() as folder, separate_processes(Path(folder)) as system:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        separate_processes(Path(folder), rules=RULES) as system,
+    ):
         _run(system, "w0", 1_000, 200)  # warm: imports, plans, connections
         for run in range(RUNS):
             before = system.cpu()

@@ -16,8 +16,10 @@ from services.embedded.servers import Command, PostgresServer, ValkeyServer
 from services.embedded.servers.ports import answers_ok, free_port
 from services.embedded.services import SERVICES
 from tests.load.generator import SHOP, Dm
+from tests.load.rules import add_rules
 
 _TICKS = os.sysconf("SC_CLK_TCK")
+_MASTER_KEY = "0123456789abcdef0123456789abcdef-bench"
 
 Role = tuple[str, str]  # service, "api" or "worker"
 EVERY_ROLE: tuple[Role, ...] = tuple((s.name, role) for s in SERVICES for role in ("api", "worker"))
@@ -99,8 +101,13 @@ def _tree(pid: int) -> list[int]:
 
 
 @contextmanager
-def separate_processes(folder: Path, roles: Sequence[Role] = EVERY_ROLE) -> Iterator[System]:
-    """PostgreSQL (fsync on), Valkey (AOF everysec), simulator, and a process for each of `roles`."""
+def separate_processes(
+    folder: Path, roles: Sequence[Role] = EVERY_ROLE, rules: int = 0
+) -> Iterator[System]:
+    """PostgreSQL (fsync on), Valkey (AOF everysec), simulator, and a process for each of `roles`.
+
+    `rules`: how many the demo account has, if more than the demo's own.
+    """
     with ExitStack() as stack:
         postgres = stack.enter_context(PostgresServer(folder / "postgres"))
         valkey = stack.enter_context(ValkeyServer(folder / "valkey"))
@@ -113,6 +120,8 @@ def separate_processes(folder: Path, roles: Sequence[Role] = EVERY_ROLE) -> Iter
 
         start = _Starter(stack, system, folder, environment)
         _once(environment, folder)
+        if rules:
+            asyncio.run(add_rules(postgres.url(), _MASTER_KEY, rules))
         start("simulator", "services.douyin_simulator", port=system.simulator)
         for service, role in roles:
             port = ports[service, role]
@@ -158,7 +167,7 @@ def _environment(system: System, ports: dict[Role, int], folder: Path) -> dict[s
     door, platform = f"http://127.0.0.1:{system.door}", f"http://127.0.0.1:{system.simulator}"
     return {
         "SIYU_EMBEDDED": "true",
-        "SIYU_MASTER_KEY": "0123456789abcdef0123456789abcdef-bench",
+        "SIYU_MASTER_KEY": _MASTER_KEY,
         "SIYU_DATA_DIR": str(folder),
         "SIYU_PORT": str(system.door),
         "SIYU_SIMULATOR_PORT": str(system.simulator),

@@ -2,7 +2,6 @@
 
 import asyncio
 
-import pytest
 import redis
 
 from services.embedded.servers import ValkeyServer
@@ -24,7 +23,6 @@ class Work:
             raise self._fails.pop(0)("on purpose")
 
 
-@pytest.mark.filterwarnings("ignore:Call to deprecated close:DeprecationWarning")  # by arq
 async def test_the_clock_survives_ticks_that_raise_and_a_carrier_that_dies(
     own_valkey: ValkeyServer,
 ) -> None:
@@ -40,7 +38,6 @@ async def test_the_clock_survives_ticks_that_raise_and_a_carrier_that_dies(
         await eventually(lambda: fine.runs > rung, "they ring again")
 
 
-@pytest.mark.filterwarnings("ignore:Call to deprecated close:DeprecationWarning")  # by arq
 async def test_the_clock_survives_an_error_while_a_tick_tells_the_carrier_that_it_ended(
     redis_url: str,
 ) -> None:
@@ -62,6 +59,21 @@ async def test_the_clock_survives_an_error_while_a_tick_tells_the_carrier_that_i
             await broken.wait()
             await asyncio.to_thread(carrier.delete, queue)
             await eventually(lambda: rung > 1, "it rings again")
+
+
+async def test_a_clock_that_is_stopped_leaves_no_connection_open(own_valkey: ValkeyServer) -> None:
+    """Also before Python 3.11.3, where a timeout within a cancelled task is one more cancellation."""
+    work = Work()
+    with redis.Redis.from_url(own_valkey.url()) as carrier:
+
+        def clients() -> int:
+            return len(carrier.client_list())
+
+        clock = Clock(own_valkey.url(), "test", [Tick("a", 1, work)])
+        async with running(clock.run()):
+            await eventually(lambda: work.runs >= 1, "it rings")
+            assert clients() > 1
+        await eventually(lambda: clients() == 1, "only the one who asks is left", 2)
 
 
 async def forever() -> float | None:

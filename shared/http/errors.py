@@ -152,7 +152,7 @@ def answer_problems(app: FastAPI) -> None:
     app.exception_handler(Replayed)(_replayed)
     app.exception_handler(RequestValidationError)(_invalid)
     app.exception_handler(HTTPException)(_raised)
-    app.exception_handler(Exception)(_crash)
+    app.exception_handler(Exception)(_crashed)
 
 
 async def _app_error(request: Request, error: AppError) -> Response:
@@ -180,6 +180,13 @@ async def _raised(request: Request, error: HTTPException) -> Response:
     return refusal(request, kind(), **named)
 
 
-async def _crash(request: Request, error: Exception) -> Response:
-    log.exception("request_failed", path=request.url.path, error=repr(error))
-    return refusal(request, AppError())
+async def _crashed(request: Request, error: Exception) -> Response:
+    return refusal(request, fault(request, error))
+
+
+def fault(request: Request, error: Exception) -> AppError:
+    """Log what nobody expected, without its words, while it is handled; what to answer instead."""
+    request_id = request.scope.get("siyu.request_id", "")
+    kind = type(error).__name__
+    log.exception("request_failed", path=request.url.path, request_id=request_id, error=kind)
+    return AppError()

@@ -2,9 +2,12 @@
 
 import logging
 import sys
+import traceback
+from collections.abc import Iterator
 
 import orjson
 import structlog
+from structlog.typing import EventDict
 
 from shared.observability.tracing import name_trace
 
@@ -19,7 +22,7 @@ def configure_logs(level: str, process: str) -> None:
             name_trace,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
+            _outline_exception,
             structlog.processors.JSONRenderer(
                 serializer=lambda fields, **_: orjson.dumps(fields, default=str).decode()
             ),
@@ -29,6 +32,41 @@ def configure_logs(level: str, process: str) -> None:
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(process=process)
-    logging.basicConfig(
-        level=logging.WARNING, format='{"level":"%(levelname)s","event":"%(name)s"}', force=True
-    )
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Libraries())
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+
+
+def outline(error: BaseException) -> list[str]:
+    """Kinds and places of an exception and of its causes; not what they say, which may be a text."""
+    return list(_outlined(error, set()))
+
+
+def _outlined(error: BaseException, seen: set[int]) -> Iterator[str]:
+    if id(error) in seen:
+        return
+    seen.add(id(error))
+    yield f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        yield f"  {frame.f_globals.get('__name__')}:{line} {frame.f_code.co_name}"
+    for part in error.exceptions if isinstance(error, BaseExceptionGroup) else ():
+        yield from _outlined(part, seen)
+    before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if before is not None:
+        yield from _outlined(before, seen)
+
+
+def _outline_exception(_logger: object, _method: str, fields: EventDict) -> EventDict:
+    if fields.pop("exc_info", None) and (error := sys.exception()) is not None:
+        fields["exception"] = outline(error)
+    return fields
+
+
+class _Libraries(logging.Formatter):
+    """A line of a library: its level, its logger and an exception's outline; its words may be texts."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields: dict[str, object] = {"level": record.levelname, "event": record.name}
+        if record.exc_info and record.exc_info[1] is not None:
+            fields["exception"] = outline(record.exc_info[1])
+        return orjson.dumps(fields).decode()

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+import structlog
 import uvicorn
 
 from shared.observability import configure_logs, tracing
@@ -16,6 +17,8 @@ from shared.runtime.health import Health
 from shared.runtime.resources import Resources
 from shared.runtime.service import Api, Service
 from shared.runtime.worker import running_offers, running_workers
+
+log = structlog.get_logger()
 
 _GRACE = 20  # seconds for requests under way when asked to stop
 
@@ -49,14 +52,19 @@ async def running(process: Process, resources: Resources) -> AsyncIterator[Healt
 
 
 def serve(process: Process, resources: Resources, host: str, port: int) -> None:
-    """Run until SIGTERM or Ctrl-C. A loop of ours that dies takes the process with it."""
+    """Run until SIGTERM or Ctrl-C. A loop of ours that dies takes the process with it, and says why."""
     settings = resources.settings
     configure_logs(settings.log_level, resources.process)
     if settings.traces_url:
         tracing.export_traces(settings.traces_url, settings.traces_ratio, resources.process)
-    with asyncio.Runner(loop_factory=_loop) as runner:
-        runner.run(_serve(process, resources, host, port))
-    tracing.end_traces()
+    try:
+        with asyncio.Runner(loop_factory=_loop) as runner:
+            runner.run(_serve(process, resources, host, port))
+    except Exception:
+        log.exception("process_died")
+        raise SystemExit(1) from None  # whoever started us would print what the exception says
+    finally:
+        tracing.end_traces()
 
 
 def _loop() -> asyncio.AbstractEventLoop:

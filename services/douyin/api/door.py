@@ -24,7 +24,7 @@ from shared.errors import (
     Unauthenticated,
 )
 from shared.failpoints import failpoint
-from shared.http.errors import refusal
+from shared.http.errors import fault, refusal
 from shared.observability import metrics
 
 log = structlog.get_logger()
@@ -68,9 +68,11 @@ class Door:
             answer = await self._serve(scope, receive)
         except _Gone:
             return
-        except AppError as error:
-            metrics.child(metrics.webhooks, error.code).inc()
-            await _refuse(error, scope, receive, send)
+        except Exception as error:  # noqa: BLE001  no framework stands behind this door
+            asked = Request(scope, receive)
+            reason = error if isinstance(error, AppError) else fault(asked, error)
+            metrics.child(metrics.webhooks, reason.code).inc()
+            await _refuse(reason, scope, receive, send)
             return
         await failpoint("inbox.before_200")
         named = (b"request-id", request_id.encode())

@@ -8,6 +8,7 @@ from typing import Any
 import asyncpg
 import httpx2
 import pytest
+from structlog.testing import capture_logs
 
 from services.douyin.api.door import BODY_SECONDS
 from services.douyin.domain.signature import signature
@@ -375,3 +376,20 @@ async def test_a_database_that_hangs_is_503_within_two_seconds(quiet: Connector)
     finally:
         await held.close()
     assert (await quiet.post(a_message("@h1=="))).status_code == 200
+
+
+async def test_what_nobody_expected_is_a_problem_and_one_line_without_texts(
+    quiet: Connector,
+) -> None:
+    await quiet.world.sql("ALTER TABLE douyin.inbound RENAME TO elsewhere")
+    before = counted("internal")
+    with capture_logs() as logged:
+        answer = await quiet.post(a_message(content={"text": "canary-text"}))
+    assert is_problem(answer, 500)
+    assert answer.json()["code"] == "internal"
+    (line,) = logged
+    assert (line["event"], line["request_id"]) == ("request_failed", answer.headers["request-id"])
+    assert "canary-text" not in answer.text + str(logged)
+    assert counted("internal") == before + 1
+    await quiet.world.sql("ALTER TABLE douyin.elsewhere RENAME TO inbound")
+    assert (await quiet.post(a_message())).status_code == 200, "the next one is taken"

@@ -281,6 +281,22 @@ async def test_a_fan_who_agreed_may_be_written_to_once_a_day(
     assert (await api(platform, "/im/authorize/status/", status))["data"]["status"] == 2
 
 
+async def test_only_an_app_that_names_the_scope_may_write_to_strangers(
+    platform: Platform,
+) -> None:
+    card = {"msg_type": 10, "applet_card": {"app_id": "tt1", "path": "/p"}}
+    body = {"scene": "im_b2b_direct_message", "to_user_id": FAN, "content_list": [TEXT, card]}
+    assert code_of(await api(platform, "/im/send/msg/", body)) == 28001014
+    demo = {"client_key": "awtest0123456789", "client_secret": "0123456789abcdef0123456789abcdef"}
+    scopes = ["im.direct_message", "im.b2b_direct_message", "im.microapp_card"]
+    await platform.call("/_simulator/apps", {**demo, "scopes": scopes})
+    answer = await api(platform, "/im/send/msg/", body)
+    assert (code_of(answer), len(answer["msg_list"])) == (0, 2)
+    await platform.call("/_simulator/apps", {**demo, "scopes": scopes[:2]})
+    answer = await api(platform, "/im/send/msg/", body)
+    assert [one["error_code"] for one in answer["send_msg_status_list"]] == [0, 28001018]
+
+
 async def test_an_account_reaches_only_so_many_fans_a_day(start: Start) -> None:
     async with start() as platform:
         await platform.call("/_simulator/caps", {"grant_users_per_day": 1})

@@ -157,6 +157,14 @@ async def test_the_handshake_wants_the_same_integer_back(
     assert handshake.headers["X-Douyin-Signature"] == sign(SECRET, handshake.body)
 
 
+async def test_the_handshake_wants_its_answer_in_time(start: Start, receiver: Receiver) -> None:
+    receiver.pause_s = 0.3
+    receiver.reply = lambda delivery: delivery.json["content"]
+    async with start(webhook_timeout_s=0.1) as platform:
+        report = await platform.call("/_simulator/webhooks/verify", {})
+    assert (report["verified"], report["problem"]) == (False, "timeout")
+
+
 async def test_an_event_that_is_switched_off_is_not_posted(
     platform: Platform, receiver: Receiver
 ) -> None:

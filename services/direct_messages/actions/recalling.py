@@ -33,14 +33,14 @@ async def ask_back(deps: Deps, organization_id: str, message_id: str) -> Message
     async with deps.database.transaction(organization_id) as tx:
         message = await store.message(tx, organization_id, message_id)
         if message is None:
-            raise NotFound(f"no message {message_id}")
+            raise NotFound("no such message")
         if message.direction != "out" or message.state is not State.SENT:
             raise NotRecallable(f"a message that is {message.state} cannot be taken back")
         if message.platform_message_id is None or message.conversation_id is None:
             raise NotRecallable("the platform named no id for it")
         talk = await store.conversation(tx, organization_id, message.conversation_id)
         if talk is None:
-            raise NotFound(f"no conversation {message.conversation_id}")
+            raise NotFound("no such conversation")
         event = RecallRequested(
             message_id=message.platform_message_id,
             conversation_id=talk.platform_conversation_id,

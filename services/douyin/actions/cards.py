@@ -84,7 +84,7 @@ async def find_card(deps: AskDeps, organization_id: str, account_id: str, card_i
     async with deps.database.transaction(organization_id) as tx:
         found = await store.find_card(tx, organization_id, account_id, card_id)
     if found is None:
-        raise NotFound(f"no card {card_id}")
+        raise NotFound("no such card")
     return found
 
 

@@ -3,6 +3,7 @@
 The operations come from the OpenAPI document: one that this table cannot ask fails the tests that walk it.
 """
 
+import base64
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,13 +25,18 @@ RULE = {
     "keywords": ["多少钱"],
     "replies": [{"kind": "text", "text": f"{CANARY} 99 元"}],
 }
+CARD = {"title": f"{CANARY} card", "image_id": "@img==", "components": ["name"]}
+PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + b"\0" * 64).decode()
 BODIES: dict[str, dict[str, Any]] = {
     "add_rule": RULE,
     "change_account": {"name": "x"},
+    "change_lead_card": CARD,
     "change_rule": RULE,
+    "check_follow": {"open_id": "somebody"},
     "create_account": {"name": "x"},
     "put_douyin_business_token": {"scopes": ["user_info"]},
     "create_api_key": {"name": "x", "scopes": ["dm:read"]},
+    "create_lead_card": CARD,
     "create_douyin_authorisation_link": {"client_key": KEY},
     "import_fans": {"fans": [{"open_id": "somebody"}]},
     "note_follow_state": {"follows": True},
@@ -39,7 +45,9 @@ BODIES: dict[str, dict[str, Any]] = {
     "put_douyin_binding": {"client_key": KEY, "open_id": "another-open-id"},
     "send_message": {"text": "x"},
     "set_conversation_owner": {"owner": "person"},
+    "upload_image": {"data": PNG},
 }
+QUERIES = {"find_media": "message_id=@m1=="}
 HEADERS = {"idempotency-key": "a-key-of-this-test", "if-match": "*"}
 POLICY_KEY = "dm.rules.max_per_account"
 
@@ -102,6 +110,8 @@ class Tenant:
         headers = self.world.caller(by or self.organization)
         headers |= {name: HEADERS[name] for name in operation.headers & set(HEADERS)}
         path = operation.path.format(**(ids or self.ids))
+        if operation.id in QUERIES:
+            path = f"{path}?{QUERIES[operation.id]}"
         body = BODIES[operation.id] if operation.has_body else None
         return await self.world.http.request(operation.verb, path, json=body, headers=headers)
 
@@ -122,6 +132,12 @@ async def a_tenant(world: World) -> Tenant:
     tenant.ids["fan_id"] = (await _made(tenant, f"{place}/fans", fans))["results"][0]["id"]
     key = {"name": f"{CANARY} key", "scopes": ["dm:read"]}
     tenant.ids["key_id"] = (await _made(tenant, "/v1/api-keys", key))["id"]
+    tenant.ids["card_id"] = "card_of_this_tenant"  # Douyin makes cards, and is away in this world
+    await world.sql(
+        "INSERT INTO douyin.lead_card (organization_id, account_id, id, card_id, title, image_id,"
+        " components, status, version) VALUES ($1, $2, $3, '@card==', $4, '@img==', '{name}', 1, 1)",
+        *(made.id, account["id"], tenant.ids["card_id"], f"{CANARY} card"),
+    )
     await world.drain()
     await _say(connector, f"{CANARY} 多少钱")
     conversations = await _read(tenant, f"{place}/conversations")

@@ -21,6 +21,8 @@ from tests.service.shared.operations import (
 
 # asked without a key: what it does is decided by a signed state, which names whose account it is
 WITHOUT_KEY = frozenset({"complete_douyin_authorisation"})
+# the platform, or time, would have to bring it first
+NOT_THERE_YET = frozenset({"get_douyin_business_token", "get_subscription"})
 # it creates what is not there: to a stranger who means to replace, nothing is
 CREATES = {"put_douyin_app": (412, "precondition_failed")}
 REFUSED_BEFORE_ANY_LOOK = frozenset({400, 401, 403, 404, 405, 415, 422, 428})
@@ -29,7 +31,7 @@ REFUSED_BEFORE_ANY_LOOK = frozenset({400, 401, 403, 404, 405, 415, 422, 428})
 @pytest.fixture
 async def tenant(worlds: Callable[..., Any]) -> AsyncIterator[Tenant]:
     """An organization that has something of everything."""
-    async with worlds(*NAMES) as world:
+    async with worlds(*NAMES, douyin_api_url="http://127.0.0.1:1") as world:  # nobody listens
         yield await a_tenant(world)
 
 
@@ -86,7 +88,7 @@ async def test_this_table_can_ask_every_operation(tenant: Tenant) -> None:
 async def test_the_owner_is_answered_by_every_operation(tenant: Tenant) -> None:
     """So that what a stranger gets is not the refusal of a bad request."""
     for one in every_operation(tenant.world):
-        if one.id not in WITHOUT_KEY:
+        if one.id not in WITHOUT_KEY | NOT_THERE_YET:
             answer = await tenant.ask(one)
             assert answer.status_code not in REFUSED_BEFORE_ANY_LOOK, (one.id, answer.text)
 

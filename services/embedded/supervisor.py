@@ -14,6 +14,8 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
 HEALTHY_AFTER = 30.0
 FAILURES_BEFORE_READY = 3
 READY_WITHIN = 120.0
+ASKED_EVERY = 5.0
+HUNG_AFTER = 45.0  # no answer for so long: longer than any pause that ends by itself
 _QUOTED_LINES = 10
 _POLL, _IDLE = 0.05, 1.0
 
@@ -81,10 +83,12 @@ class Supervisor:
         *,
         listens: Sequence[Listens] = (),
         tell: Callable[[str], None] = say,
+        hung_after: float = HUNG_AFTER,
     ) -> None:
         self._steps = steps
         self._listens = listens
         self._tell = tell
+        self._hung_after = hung_after
         self._bell = Bell()
         self._groups: list[list[_Kept]] = []
 
@@ -163,12 +167,27 @@ class Supervisor:
         elif not kept.child.alive():
             self._failed(kept, now)
         elif kept.ready_at is None and kept.child.is_ready():
-            kept.was_ready, kept.ready_at = True, now
+            kept.was_ready, kept.ready_at, kept.answered = True, now, now
             self._tell(f"{kept.child.name} is ready ({now - kept.began:.1f} s)")
+        elif kept.ready_at is not None:
+            self._ask(kept, now)
         if now - kept.log_checked > HEALTHY_AFTER:
             kept.log_checked = now
             with contextlib.suppress(OSError):
                 kept.child.log.rotate_if_large()
+
+    def _ask(self, kept: "_Kept", now: float) -> None:
+        """Kill what hangs: it is alive and does nothing, and nothing else would end it."""
+        if now - kept.asked < min(ASKED_EVERY, self._hung_after / 3):
+            return
+        kept.asked = now
+        if kept.child.answers():
+            kept.answered = now
+        elif now - kept.answered > self._hung_after:
+            self._tell(
+                f"{kept.child.name} has not answered for {now - kept.answered:.0f} s: killed"
+            )
+            kept.child.kill()
 
     def _failed(self, kept: "_Kept", now: float) -> None:
         if kept.child.exit_code == CONFIGURATION_ERROR:
@@ -233,6 +252,8 @@ class _Kept:
     failures: int = 0
     due: float | None = None
     log_checked: float = field(default_factory=time.monotonic)
+    asked: float = 0.0
+    answered: float = 0.0
 
     def note_failure(self, now: float) -> float:
         """Set when to start again, and return in how many seconds that is."""

@@ -8,7 +8,6 @@ from services.embedded.data_directory import DataDirectory
 from services.embedded.servers import CannotStart, Command
 from services.embedded.servers.choice import Servers, choose_servers
 from services.embedded.servers.directory import kept_secret
-from services.embedded.servers.ports import answers_ok
 from services.embedded.settings import EmbeddedSettings
 from services.embedded.supervisor import Keep, Listens, Once, Supervisor, say
 
@@ -59,7 +58,7 @@ def _supervise(settings: EmbeddedSettings, data: DataDirectory, servers: Servers
             [sys.executable, "-m", *words],
             data.logs / f"{name}.log",
             environment=environment,
-            ready=(lambda: answers_ok(settings.host, port)) if port else (lambda: True),
+            serves=(settings.host, port) if port else None,
             stop_within=stop_within,
         )
 

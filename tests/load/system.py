@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from services.embedded.servers import Command, PostgresServer, ValkeyServer
-from services.embedded.servers.ports import answers_ok, free_port
+from services.embedded.servers.ports import free_port
 from services.embedded.services import SERVICES
 from tests.load.generator import SHOP, Dm
 from tests.load.rules import add_rules
@@ -155,7 +155,7 @@ class _Starter:
             [sys.executable, "-m", *words],
             self.folder / f"{name}.log",
             environment=self.environment | {"SIYU_HEALTH_PORT": str(port)},
-            ready=lambda: answers_ok("127.0.0.1", port),
+            serves=("127.0.0.1", port),
             stop_within=10,
         )
         command.start()

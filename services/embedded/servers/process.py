@@ -1,6 +1,5 @@
 """A child process that dies with us: started, watched, stopped in bounded time, never leaked."""
 
-import contextlib
 import os
 import platform
 import shutil
@@ -8,7 +7,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +15,7 @@ from typing import Self
 
 from services.embedded.servers.errors import CannotStart
 from services.embedded.servers.log_file import LogFile
+from services.embedded.servers.ports import answers_ok
 
 _GUARD = 'trap "" INT TERM HUP; read -r _; kill -s "$1" "$2"'
 """A shell that waits for the end of a pipe, which comes when we die, and then signals the child."""
@@ -61,6 +61,10 @@ class ChildProcess:
     def is_ready(self) -> bool:
         """Whether the process does its work."""
         raise NotImplementedError
+
+    def answers(self) -> bool:
+        """Whether the process still answers at all; one that does not for long hangs."""
+        return True
 
     @property
     def pid(self) -> int | None:
@@ -184,7 +188,7 @@ class ChildProcess:
 
 
 class Command(ChildProcess):
-    """A program of ours: a command line, an environment, and a question that says it is ready."""
+    """A program of ours: a command line, an environment, and where it serves `/readyz` and `/livez`."""
 
     def __init__(
         self,
@@ -193,13 +197,13 @@ class Command(ChildProcess):
         log: Path,
         *,
         environment: Mapping[str, str] | None = None,
-        ready: Callable[[], bool] = lambda: True,
+        serves: tuple[str, int] | None = None,
         stop_within: float = 25.0,
     ) -> None:
         super().__init__(name, log, Manners(stop_within=stop_within))
         self._command = list(command)
         self._environment = environment
-        self._ready = ready
+        self._serves = serves
 
     def command(self) -> Sequence[str]:
         """Return the command line it was given."""
@@ -210,10 +214,12 @@ class Command(ChildProcess):
         return None if self._environment is None else environment_with(self._environment)
 
     def is_ready(self) -> bool:
-        """Ask; a question that fails is a no."""
-        with contextlib.suppress(OSError):
-            return self.alive() and self._ready()
-        return False
+        """Ask; what serves nothing is ready when it runs."""
+        return self.alive() and (self._serves is None or answers_ok(*self._serves, "/readyz"))
+
+    def answers(self) -> bool:
+        """Ask; what serves nothing cannot be asked."""
+        return self._serves is None or answers_ok(*self._serves, "/livez")
 
 
 def environment_with(more: Mapping[str, str]) -> dict[str, str]:

@@ -18,7 +18,6 @@ def supervise() -> int:
     from services.embedded.data_directory import DataDirectory
     from services.embedded.servers import CannotStart, Command
     from services.embedded.servers.choice import choose_servers
-    from services.embedded.servers.ports import answers_ok
     from services.embedded.settings import EmbeddedSettings
     from services.embedded.supervisor import Keep, Listens, Once, Step, Supervisor, say
 
@@ -33,12 +32,12 @@ def supervise() -> int:
                 log = data.logs / f"{name}.log"
                 return Command(name, words, log, environment=addresses, **more)  # type: ignore[arg-type]
 
-            app = program(
-                "app", ready=lambda: answers_ok(settings.host, settings.port), stop_within=1
-            )
+            app = program("app", serves=(settings.host, settings.port), stop_within=1)
             listens = [Listens(settings.host, settings.port, "SIYU_PORT")]
             steps: list[Step] = [Keep(servers.ours), Once(program("migrate")), Keep([app])]
-            return Supervisor(steps, listens=listens).run(lambda: say("everything is ready"))
+            patience = float(os.environ.get("HOUSE_HUNG_AFTER", "45"))
+            supervisor = Supervisor(steps, listens=listens, hung_after=patience)
+            return supervisor.run(lambda: say("everything is ready"))
     except CannotStart as problem:
         say(str(problem))
         return problem.exit_code

@@ -38,14 +38,12 @@ def test_nothing_is_left_when_the_supervisor_is_killed_while_it_starts(house: Ho
     house.wait_for("PostgreSQL is ready")
 
 
-def test_servers_that_are_killed_come_back_within_a_second_with_their_data(house: House) -> None:
+def test_servers_that_are_killed_come_back_with_their_data(house: House) -> None:
     supervisor = house.start_and_wait()
     for server, name in (("postgres", "PostgreSQL"), ("valkey", "Valkey")):
         before = house.pid_of(server)
-        began = time.monotonic()
         kill(before)
         house.wait_for(f"{name} is ready", times=2)
-        assert time.monotonic() - began < 1.0
         assert house.pid_of(server) != before
     supervisor.terminate()
     supervisor.wait(10)
@@ -61,6 +59,15 @@ def test_an_application_that_is_killed_again_and_again_comes_back(house: House) 
         kill(int(app.split()[0]))
         house.wait_for("app is ready", times=times)
     assert "app ended with code -9" in house.said()
+
+
+def test_an_application_that_hangs_is_killed_and_comes_back(house: House) -> None:
+    house.start(HOUSE_HUNG_AFTER="2")
+    house.wait_for("everything is ready")
+    app = next(found for found in house.processes() if "house.py\0app" in found)
+    os.kill(int(app.split()[0]), signal.SIGSTOP)
+    house.wait_for("app is ready", times=2)
+    assert "app has not answered for" in house.said()
 
 
 def test_an_application_that_does_not_stop_is_killed(house: House) -> None:

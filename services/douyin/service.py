@@ -76,13 +76,14 @@ def build_worker(resources: Resources) -> Worker:
     watching = Watching(asking, timedelta(minutes=settings.webhook_silence_minutes), repairer)
     dispatcher = Dispatcher(database, sealer, directory, platform, tokens)
     deps = SendDeps(database, sealer, dispatcher)
+    watch = authorisations.Deps(database, directory)
     return Worker(
         ticks=ticks(deps, watching, timedelta(days=settings.webhook_body_days)),
-        handlers=handlers(deps, authorisations.Deps(database, directory), recaller),
+        handlers=handlers(deps, watch, recaller),
         alarms=alarms(deps, tokens, business, recaller),
         running=lambda: http,
         background=[dispatcher.run],
-        measures=[partial(measure, deps)],
+        measures=[partial(measure, deps), partial(authorisations.measure, watch)],
     )
 
 

@@ -124,6 +124,11 @@ webhook_apps_off = Gauge(
     registry=registry,
 )
 sends = Counter("send_attempts", "Attempts by outcome", ["outcome"], registry=registry)
+authorisations_needed = Gauge(
+    "authorisations_needed_current",
+    "Accounts whose owner must authorise again",
+    registry=registry,
+)
 send_unknown = Gauge("send_unknown_current", "Attempts that may have been sent", registry=registry)
 send_unknown_oldest = Gauge(
     "send_unknown_oldest_seconds", "Since the oldest of them became unknown", registry=registry

@@ -27,6 +27,7 @@ from shared.contracts.events.douyin import (
 )
 from shared.db import ALL_TENANTS, Database, Tx
 from shared.errors import NeighbourAway
+from shared.observability import metrics
 
 log = structlog.get_logger()
 
@@ -109,6 +110,12 @@ async def tell_lapses(deps: Deps) -> int:
             ends = tx.now if one.is_refused else one.access_expires_at or tx.now
             asked += await need(tx, one.place, reason, ends)
     return asked
+
+
+async def measure(deps: Deps) -> None:
+    """Show how many accounts need their owner."""
+    async with deps.database.transaction(ALL_TENANTS) as tx:
+        metrics.authorisations_needed.set(await store.count_needed(tx))
 
 
 async def revoke(tx: Tx, row: store.BindingRow, reason: Revoked, origin: Origin) -> None:

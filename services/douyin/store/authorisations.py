@@ -56,6 +56,7 @@ _LAPSING = sa.text(
     " AND (access_token_expires_at <= :before OR refused_version = token_version)"
     f" LIMIT {_MOST} FOR UPDATE SKIP LOCKED"
 )
+_COUNT_NEEDED = sa.text("SELECT count(*) FROM binding WHERE needed_reason IS NOT NULL")
 _FAIL_WAITING = sa.text(
     "UPDATE attempt a SET state = 'failed', reason = :reason, seq = a.seq + 1, settled_at = :now"
     f" WHERE a.ctid = ANY(ARRAY(SELECT ctid FROM attempt{_MINE} AND state = 'queued'"
@@ -168,6 +169,11 @@ async def fail_waiting(tx: Tx, organization_id: str, account_id: str, reason: st
     """Fail the oldest 500 that wait to be sent for the account; the rest fails when its turn comes."""
     values = {**_mine(organization_id, account_id), "reason": reason, "now": tx.now}
     return [Moved(*row) for row in await tx.execute(_FAIL_WAITING, values)]
+
+
+async def count_needed(tx: Tx) -> int:
+    """How many accounts need their owner."""
+    return int((await tx.execute(_COUNT_NEEDED)).scalar())
 
 
 def _mine(organization_id: str, account_id: str) -> dict[str, object]:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from shared.http.client import OneTry
+from shared.observability import metrics
 from tests.service.douyin.conftest import ACCOUNT, KEY, OPEN_ID, ORGANIZATION, Connector
 from tests.service.douyin.platform import reply
 from tests.service.douyin.test_tokens import a_keeper
@@ -104,6 +105,21 @@ async def test_a_withdrawal_that_is_told_twice_is_one(quiet: Connector) -> None:
     for _ in range(3):
         await report(quiet, "unauthorize")
     assert len(await told(quiet, "account_revoked")) == len(await needs(quiet)) == 1
+
+
+async def test_how_many_owners_are_needed_is_measured(quiet: Connector) -> None:
+    async def measured() -> float:
+        for measure in quiet.world.parts[0].worker.measures:
+            await measure()
+        return float(
+            metrics.authorisations_needed._value.get()
+        )  # the library shows it nowhere else
+
+    assert await measured() == 0
+    await report(quiet, "unauthorize")
+    assert await measured() == 1
+    await quiet.bind()
+    assert await measured() == 0
 
 
 async def test_after_a_new_authorisation_the_next_lapse_is_told_again(quiet: Connector) -> None:

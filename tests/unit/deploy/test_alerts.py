@@ -105,6 +105,7 @@ DOOR = {"route": "/douyin/webhooks/*", "service": "douyin", "method": "POST"}
 WRONG: dict[str, list[Wrong]] = {
     "QuotaLedgerDrift": [("quota_ledger_drift", {}, after(1))],
     "SendUnknownTooLong": [("send_unknown_oldest_seconds", {}, ageing)],
+    "OwnersNeeded": [("authorisations_needed_current", {}, after(1))],
     "EnvelopesQuarantined": [("quarantine_envelopes", {"service": "fans"}, after(1))],
     "EchoesMatchNothing": [("late_echo_total", {}, growing(0.1))],
     "SendsOftenUnknown": [

@@ -1,6 +1,7 @@
 """Transactions of one service: the only place that begins, commits and names a tenant."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -26,6 +27,7 @@ _PUBLISH = (
     " SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[])"
 )
 _WAIT_SECONDS = 2  # for a free connection, and for a new one
+_ANSWER_SECONDS = 3  # for word that a statement's time is over: a silent network gives none
 _LOST = (
     OSError,  # TimeoutError is one: no connection became free
     asyncpg.InterfaceError,
@@ -35,10 +37,17 @@ _LOST = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
+    asyncpg.DiskFullError,
+    asyncpg.PostgresIOError,
+    asyncpg.ReadOnlySQLTransactionError,  # this server became a standby
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.InvalidCachedStatementError,  # a migration came between; the next try prepares it anew
     # somebody else was in the way for too long: no fault of what was to be done
     asyncpg.LockNotAvailableError,
     asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
 )
+_QUOTED = re.compile(r"[:\"'].*", re.DOTALL)
 
 
 class StatementFailed(Exception):
@@ -66,11 +75,15 @@ class Tx:
     """An open transaction. `now` is the business time (UTC) at which it began."""
 
     def __init__(
-        self, connection: asyncpg.Connection, now: datetime, note: Callable[[str], None]
+        self,
+        connection: asyncpg.Connection,
+        now: datetime,
+        wait: float,
+        note: Callable[[str], None],
     ) -> None:
         self.now = now
         self.outgoing: list[Delivery] = []
-        self._connection, self._note = connection, note
+        self._connection, self._wait, self._note = connection, wait, note
 
     async def execute(
         self, statement: sa.Executable, values: Mapping[str, Any] | None = None
@@ -79,7 +92,8 @@ class Tx:
         made = ready(statement)
         self._note(made.sql)
         try:
-            return Rows(await self._connection.fetch(made.sql, *made.arguments(values)))
+            arguments = made.arguments(values)
+            return Rows(await self._connection.fetch(made.sql, *arguments, timeout=self._wait))
         except (asyncpg.PostgresError, ValueError) as error:
             raise _without_values(error) from None
 
@@ -90,7 +104,8 @@ class Tx:
         made = ready(statement)
         self._note(made.sql)
         try:
-            status = await self._connection.execute(made.sql, *made.arguments(values))
+            arguments = made.arguments(values)
+            status = await self._connection.execute(made.sql, *arguments, timeout=self._wait)
         except (asyncpg.PostgresError, ValueError) as error:
             raise _without_values(error) from None
         return int(status.rpartition(" ")[2])  # "DELETE 3"
@@ -108,6 +123,8 @@ def _without_values(error: Exception) -> Exception:
         return error
     if isinstance(error, asyncpg.IntegrityConstraintViolationError):
         return Conflict(error.args[0], error.constraint_name)
+    if isinstance(error, asyncpg.DataError):  # quotes what did not fit behind what is wrong with it
+        return StatementFailed(_QUOTED.sub("", error.args[0]))
     if isinstance(error, asyncpg.PostgresError):
         return StatementFailed(error.args[0])
     return StatementFailed("a value does not fit its column")  # asyncpg would quote it
@@ -129,18 +146,21 @@ class Database:
         """One transaction as `tenant` (an organisation id, or ALL_TENANTS in workers).
 
         It commits where the block ends. Events published in it are stored with it and offered to
-        the carrier after it. No statement runs longer than `seconds`.
+        the carrier after it. No statement runs longer than `seconds`. Raises StatementFailed when the
+        block went on after a failed statement: nothing of it can be kept.
         """
+        wait = seconds + _ANSWER_SECONDS
         try:
             async with self._connection() as connection:
-                await connection.execute("BEGIN")
-                begun = await connection.fetchrow(_BEGIN, tenant, f"{seconds}s")
-                tx = Tx(connection, begun[0], self.on_statement)
+                await connection.execute("BEGIN", timeout=wait)
+                begun = await connection.fetchrow(_BEGIN, tenant, f"{seconds}s", timeout=wait)
+                tx = Tx(connection, begun[0], wait, self.on_statement)
                 yield tx
                 if tx.outgoing:
-                    await connection.execute(_PUBLISH, *_columns(tx.outgoing))
+                    await connection.execute(_PUBLISH, *_columns(tx.outgoing), timeout=wait)
                 await failpoint(f"{self.schema}.before_commit")
-                await connection.execute("COMMIT")
+                if await connection.execute("COMMIT", timeout=wait) != "COMMIT":
+                    raise StatementFailed("a statement had failed: nothing was committed")
         except _LOST as lost:
             raise NeighbourAway("PostgreSQL is away", neighbour="postgresql") from lost
         await failpoint(f"{self.schema}.after_commit")
@@ -188,7 +208,7 @@ async def _give_up(connection: asyncpg.Connection, error: BaseException) -> None
         connection.terminate()  # whoever gave up had a deadline
         return
     try:
-        await connection.execute("ROLLBACK")
+        await connection.execute("ROLLBACK", timeout=_WAIT_SECONDS)
     except (OSError, asyncpg.InterfaceError, asyncpg.PostgresError):
         connection.terminate()
 
@@ -232,6 +252,8 @@ def open_database(url: str, service: str, *, connections: int = 10) -> Database:
                 "search_path": service,
                 "lock_timeout": "2s",
                 "idle_in_transaction_session_timeout": "10s",
+                # whoever gave up hung up: what was running for it must not keep its locks
+                "client_connection_check_interval": "1s",
                 "timezone": "UTC",
                 **_KEY_LOOKUPS,
             },

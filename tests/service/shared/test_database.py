@@ -1,6 +1,7 @@
 """PostgreSQL away is NeighbourAway and nothing else; no statement runs for ever."""
 
 import asyncio
+import contextlib
 import io
 import tempfile
 import time
@@ -86,14 +87,24 @@ async def test_backends_that_died_in_the_pool_cost_one_try_each_at_most(road: Ro
 @asynccontextmanager
 async def hiding_the_end(server: PostgresServer) -> AsyncIterator[str]:
     """A folder whose socket leads to the server, and does not tell when the server hangs up."""
+    async with leading_to(server, asyncio.Event()) as folder:
+        yield folder
+
+
+@asynccontextmanager
+async def leading_to(server: PostgresServer, silent: asyncio.Event) -> AsyncIterator[str]:
+    """The same; and what it leads to says and hears nothing any more when it is `silent`."""
 
     async def pump(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
         while data := await source.read(65_536):
-            target.write(data)
+            if not silent.is_set():
+                target.write(data)
 
     async def lead(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         theirs, ours = await asyncio.open_unix_connection(server.sockets / ".s.PGSQL.5432")
-        await asyncio.gather(pump(reader, ours), pump(theirs, writer))
+        back = asyncio.create_task(pump(theirs, writer))
+        await pump(reader, ours)  # until our side hangs up
+        back.cancel()
         writer.close()
         ours.close()
 
@@ -134,6 +145,74 @@ async def test_a_server_that_stops_is_away_quickly_and_comes_back(tmp_path: Path
         server.start()
         assert await ask(database) == 1
         await resources.close()
+
+
+async def test_a_network_that_falls_silent_is_noticed(road: Road, postgres: PostgresServer) -> None:
+    """Nobody hangs up and no statement ends: whoever waits must not wait for ever."""
+    silent = asyncio.Event()
+    async with leading_to(postgres, silent) as folder:
+        url = road.database_url.replace(quote(str(postgres.sockets), safe="/"), folder)
+        resources = resources_for(url, "redis://127.0.0.1:1")
+        database = resources.database(HEARER)
+        assert await ask(database) == 1
+        silent.set()
+        began = time.monotonic()
+        with pytest.raises(NeighbourAway):
+            await ask(database, seconds=1)
+        assert time.monotonic() - began < 5
+        silent.clear()
+        assert await ask(database) == 1
+        await resources.close()
+
+
+async def test_who_gives_up_keeps_no_lock(road: Road) -> None:
+    """The statement would run on, and everybody behind it would fail for its sake."""
+    database = road.process("p").database(HEARER)
+
+    async def holds_a_lock() -> None:
+        async with database.transaction(ALL_TENANTS) as tx:
+            await tx.execute(sa.text("SELECT pg_advisory_xact_lock(4711)"))
+            await tx.execute(sa.text("SELECT pg_sleep(5)"))
+
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.3):
+            await holds_a_lock()
+    assert await ask(database, "SELECT 1 FROM pg_advisory_xact_lock(4711)") == 1
+    assert database.in_use() == 0
+
+
+async def test_a_block_that_goes_on_after_a_failure_does_not_pass_for_committed(
+    road: Road,
+) -> None:
+    database = road.process("p").database(HEARER)
+
+    async def goes_on() -> None:
+        async with database.transaction(ALL_TENANTS) as tx:
+            await tx.execute(sa.text("INSERT INTO effect VALUES ('lost')"))
+            with contextlib.suppress(StatementFailed):
+                await tx.execute(sa.text("SELECT 1 / 0"))
+
+    with pytest.raises(StatementFailed, match="nothing was committed"):
+        await goes_on()
+    assert await road.effects() == []
+    assert await ask(database) == 1
+
+
+@pytest.mark.parametrize("code", ["53100", "53300", "58030", "57P01", "25006", "40001", "40P01"])
+async def test_a_server_in_trouble_is_a_neighbour_that_is_away(road: Road, code: str) -> None:
+    """A full disk or a standby says nothing about the envelope: it must not end in quarantine."""
+    raised = f"DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '{code}'; END $$"
+    with pytest.raises(NeighbourAway):
+        await ask(road.process("p").database(HEARER), raised)
+
+
+async def test_a_table_that_was_changed_meanwhile_costs_one_try(road: Road) -> None:
+    database = road.process("p", database_connections=1).database(HEARER)
+    await ask(database, "SELECT * FROM effect")
+    await road.sql(f"ALTER TABLE {HEARER}.effect ADD COLUMN more text")
+    with pytest.raises(NeighbourAway):
+        await ask(database, "SELECT * FROM effect")
+    assert await ask(database, "SELECT * FROM effect") is None
 
 
 async def test_nobody_listens_there_is_a_neighbour_that_is_away() -> None:
@@ -215,6 +294,30 @@ async def test_an_error_does_not_quote_what_its_statement_was_given(road: Road) 
             await tx.execute(sa.text("SELECT CAST(:x AS text), 1 / :y"), {"x": CANARY, "y": 0})
     assert "division by zero" in str(raised.value)
     assert CANARY not in str(raised.value)
+
+
+_MISFITS = (
+    "SELECT CAST(:x AS uuid)",
+    "SELECT CAST(:x AS text[])",
+    "SELECT CAST(CAST(:x AS text) AS integer)",
+    "SELECT CAST(CAST(:x AS text) AS timestamptz)",
+    "SELECT CAST(:x AS jsonb)",
+)
+
+
+@pytest.mark.parametrize("statement", _MISFITS)
+async def test_nor_does_one_about_a_value_that_does_not_fit(road: Road, statement: str) -> None:
+    database = road.process("p").database(HEARER)
+
+    async def write(value: str) -> None:
+        async with database.transaction(ALL_TENANTS) as tx:
+            await tx.execute(sa.text(statement), {"x": value})
+
+    for value in (CANARY, f"{CANARY}\ud800"):
+        with pytest.raises(StatementFailed) as raised:
+            await write(value)
+        assert str(raised.value).startswith(("invalid ", "a value "))
+        assert CANARY not in str(raised.value)
 
 
 async def test_events_of_a_transaction_wait_for_its_commit(road: Road) -> None:

@@ -27,6 +27,7 @@ class _Chance:
         os.register_at_fork(after_in_child=self._forget)
 
     def _forget(self) -> None:  # two processes must never draw the same
+        self._lock = threading.Lock()  # a thread that held it was not taken along
         self._page, self._at = b"", 0
 
     def draw(self, count: int) -> bytes:

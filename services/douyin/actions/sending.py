@@ -47,6 +47,8 @@ async def take_requests(deps: SendDeps, envelopes: Sequence[Envelope]) -> None:
         room = deps.dispatcher.room()
         going = _first_of_each(new, busy)[:room]
         claimed = await store.insert_attempts(tx, new, going, LEASE)
+        # where what was to go had been written long ago, what came behind it goes instead
+        busy |= {a.conversation for a in going} - {c.conversation for c in claimed}
         freed: list[str] = []
         if busy:
             freed = await store.free_content(tx, [a for a in new if a.item == 0])

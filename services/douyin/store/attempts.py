@@ -27,7 +27,8 @@ _INSERT = sa.text(
     " CAST(:contents AS text[]), CAST(:hashes AS text[]), CAST(:window_opened AS timestamptz[]),"
     " CAST(:expires AS timestamptz[]), CAST(:causes AS text[]), CAST(:traces AS text[]),"
     f" CAST(:goes AS boolean[])) AS v({_NEW}, goes)"
-    " ON CONFLICT DO NOTHING RETURNING organization_id, account_id, operation_id, item"
+    " ON CONFLICT DO NOTHING"
+    " RETURNING organization_id, account_id, operation_id, item, conversation_id"
 )
 MOVED = (
     "a.organization_id, a.account_id, a.operation_id, a.item, a.reservation_id, a.open_id,"
@@ -194,7 +195,7 @@ async def insert_attempts(
     goes = [a.key in first for a in attempts]
     rows = await tx.execute(_INSERT, {**columns, "goes": goes, "lease": lease, "now": tx.now})
     written = {tuple(row) for row in rows}
-    return [_claimed(a) for a in going if a.key in written]
+    return [_claimed(a) for a in going if (*a.key, a.conversation_id) in written]
 
 
 def _claimed(new: NewAttempt) -> Claimed:

@@ -76,6 +76,24 @@ async def test_an_operation_that_is_delivered_twice_sends_once(connector: Connec
     assert await connector.settled() == [("op_1", 0, "sent")]
 
 
+async def test_what_comes_behind_a_repetition_in_its_batch_goes_at_once(quiet: Connector) -> None:
+    await quiet.request("op_1", "hi")
+    await quiet.world.sql("UPDATE douyin.attempt SET state = 'sent', lease_until = NULL")
+    again = await quiet.a_request("op_1", "hi")
+    new = await quiet.a_request("op_2", "ho")
+    await quiet.world.deliver("douyin", again, new)
+    assert await quiet.states() == ["sent", "sending"]
+
+
+async def test_an_operation_that_names_two_conversations_sends_once(connector: Connector) -> None:
+    one = await connector.a_request("op_1", "hi")
+    two = await connector.a_request("op_1", "hi", conversation_id="@conv002==")
+    await connector.world.deliver("douyin", one, two)
+    await connector.until_states("sent")
+    await asyncio.sleep(0.3)
+    assert connector.platform.texts() == ["hi"]
+
+
 async def test_two_workers_that_race_send_once(quiet: Connector) -> None:
     resources = quiet.world.resources
     database = resources.database("douyin")

@@ -62,6 +62,8 @@ class JsonClient:
                 return answer.status_code, answer.content
             if self._session is None:
                 self._session = _new_session(most_at_once=100)
+            if self._session.closed:
+                raise aiohttp.ClientConnectionError("the client is closed")
             async with self._session.request(
                 method,
                 self._base + path,

@@ -1,0 +1,86 @@
+"""A service that gives no whole answer is a neighbour that is away, and connections come back."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from shared.errors import NeighbourAway
+from shared.http.client import JsonClient
+
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+
+
+@asynccontextmanager
+async def answering(how: Callable[[], bytes], *, pause: float = 0) -> AsyncIterator[JsonClient]:
+    """A client of a server that says that, after a pause, and hangs up when it says nothing."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while await reader.readuntil(b"{}") and (answer := how()):
+                await asyncio.sleep(pause)
+                writer.write(answer)
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass  # the client hung up
+        finally:
+            writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        client = JsonClient("http://127.0.0.1:{1}".format(*server.sockets[0].getsockname()))
+        try:
+            yield client
+        finally:
+            await client.close()
+
+
+async def ask(client: JsonClient) -> bytes:
+    return await client.post("/x", b"{}", token="t")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"nonsense\r\n\r\n",
+        ANSWER.replace(b"2\r", b"200\r") + b"\r\n",
+        ANSWER.replace(b"200 OK", b"500 No"),
+        ANSWER.replace(b"200 OK", b"307 Go"),
+    ],
+    ids=["hangs up", "no HTTP", "another service", "broken", "elsewhere"],
+)
+async def test_what_is_no_answer_is_a_neighbour_that_is_away(answer: bytes) -> None:
+    answers = [answer, b""]
+    async with answering(lambda: answers.pop(0)) as client, asyncio.timeout(6):
+        with pytest.raises(NeighbourAway):
+            await ask(client)
+
+
+async def test_a_connection_that_was_hung_up_costs_one_try_at_most() -> None:
+    answers = [ANSWER, b"", ANSWER, ANSWER]
+    async with answering(lambda: answers.pop(0)) as client:
+        assert await ask(client) == b"{}"
+        with pytest.raises(NeighbourAway):
+            await ask(client)
+        assert await ask(client) == b"{}"
+
+
+async def test_who_gives_up_leaves_no_connection_behind() -> None:
+    async with answering(lambda: ANSWER, pause=0.02) as client:
+        for after in (0.0, 0.005, 0.015, 0.02, 0.025):
+            asked = [asyncio.create_task(ask(client)) for _ in range(150)]  # more than there are
+            await asyncio.sleep(after)
+            for task in asked:
+                task.cancel()
+            await asyncio.gather(*asked, return_exceptions=True)
+        answers = await asyncio.gather(*(ask(client) for _ in range(100)))
+    assert set(answers) == {b"{}"}
+
+
+async def test_a_client_that_was_closed_gets_no_answer() -> None:
+    async with answering(lambda: ANSWER) as client:
+        assert await ask(client) == b"{}"
+        await client.close()
+        with pytest.raises(NeighbourAway):
+            await ask(client)

@@ -14,7 +14,7 @@ MAKEFLAGS += --no-print-directory
 unexport PYTHONPATH
 
 .NOTPARALLEL:
-.PHONY: help run test check format openapi migration bench faults fuzz lock setup setup-dev clean moved
+.PHONY: help run test check format openapi migration bench faults simulate-seeds fuzz lock setup setup-dev clean moved
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
@@ -44,6 +44,9 @@ bench: $(VENV)/dev.stamp ## measure the main job on this machine (loopback only,
 
 faults: $(VENV)/dev.stamp ## the fault lab: kill, flush and restart while messages come in
 	@$(BIN)/python -m tests.faults
+
+simulate-seeds: $(VENV)/dev.stamp ## 10,000 random histories of the pure core (SEEDS=n, SEED=n to replay one)
+	@$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),10000) $(if $(SEED),--seed $(SEED))
 
 fuzz: $(VENV)/dev.stamp ## 20,000 requests made from the contract, good and bad (FUZZ_CASES=n for more)
 	@FUZZ_CASES=$(or $(FUZZ_CASES),20000) $(BIN)/python -m pytest --no-header tests/e2e/test_fuzz.py

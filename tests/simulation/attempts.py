@@ -18,7 +18,7 @@ _IN_DOUBT = (State.SENDING, State.UNKNOWN)
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One row. `claims` counts how often it was claimed: it tells one claim from another."""
+    """One row. `written_at` tells one claim from another."""
 
     new: NewAttempt
     position: int
@@ -125,6 +125,7 @@ def claim_of(attempt: Attempt) -> Claimed:
         reason=attempt.reason,
         cause=new.cause,
         trace=new.trace,
+        written_at=attempt.written_at,
     )
 
 
@@ -170,14 +171,12 @@ def _may_go(table: Table, rows: list[Attempt], attempt: Attempt) -> bool:
     )
 
 
-def settle(
-    table: Table, settlements: Sequence[Settlement], now: datetime, *, fenced: bool = True
-) -> list[Attempt]:
+def settle(table: Table, settlements: Sequence[Settlement], now: datetime) -> list[Attempt]:
     """Move what the claim still holds; what an echo or the sweep settled before is left alone."""
     moved = []
     for s in settlements:
         a = table.rows[s.claimed.operation_id, s.claimed.item]
-        is_ours = a.tries == s.claimed.tries or not fenced
+        is_ours = (a.tries, a.written_at) == (s.claimed.tries, s.claimed.written_at)
         if not is_ours or a.state is State.QUEUED or a.state.value not in sources(s.state):
             continue
         moved.append(

@@ -109,8 +109,7 @@ class Connector(Tasks):
 
     def _settle(self, batch: list[Settlement]) -> list[Claimed]:
         w, tx = self.w, Tx(self.w)
-        fenced = "settlement without its fence" not in w.bugs
-        moved = attempts.settle(tx.table, batch, w.now, fenced=fenced)
+        moved = attempts.settle(tx.table, batch, w.now)
         if "rest goes on after a doubt" not in w.bugs:
             moved += attempts.drop_rest(tx.table, moved)
         self._tell(tx, moved)

@@ -82,6 +82,7 @@ class Tx:
     """One transaction: what it changes is seen when it commits."""
 
     def __init__(self, world: "World", number: int | None = None) -> None:
+        world.now += timedelta(microseconds=1)  # no two transactions begin at the same time
         self.table, self.ledger = world.table.copy(), world.ledger.copy()
         self.published: list[Envelope] = []
         self.marks: list[tuple[str, str]] = []

@@ -40,13 +40,14 @@ _SETTLE = sa.text(
     " msg_id = coalesce(v.msg_id, a.msg_id), code = v.code, log_id = v.log_id, reason = v.reason,"
     " closes_window = v.closes, seq = a.seq + (v.state <> 'queued')::int, settled_at = :now"
     f" FROM unnest({_ARRAYS}, CAST(:operations AS text[]), CAST(:items AS integer[]),"
-    " CAST(:tries AS integer[]), CAST(:states AS text[]), CAST(:sources AS text[]),"
+    " CAST(:tries AS integer[]), CAST(:written AS timestamptz[]), CAST(:states AS text[]), CAST(:sources AS text[]),"
     " CAST(:pauses AS double precision[]), CAST(:untried AS integer[]), CAST(:msg_ids AS text[]),"
     " CAST(:codes AS integer[]), CAST(:log_ids AS text[]), CAST(:reasons AS text[]),"
     " CAST(:closes AS text[]))"
-    " AS v(o, a, op, item, try, state, sources, pause, untried, msg_id, code, log_id, reason, closes)"
+    " AS v(o, a, op, item, try, written, state, sources, pause, untried, msg_id, code, log_id, reason, closes)"
     " WHERE a.organization_id = v.o AND a.account_id = v.a AND a.operation_id = v.op"
-    " AND a.item = v.item AND a.tries = v.try AND a.state = ANY(string_to_array(v.sources, ','))"
+    # tries alone is no fence: an untried claim gives its number back
+    " AND a.item = v.item AND a.tries = v.try AND a.written_at = v.written AND a.state = ANY(string_to_array(v.sources, ','))"
     f" RETURNING {MOVED}"
 )
 _DROP_REST = sa.text(
@@ -119,6 +120,7 @@ class Claimed:
     reason: str | None  # of the try before
     cause: str
     trace: str
+    written_at: datetime  # tells this claim from every other of the attempt
 
     @property
     def conversation(self) -> Conversation:
@@ -195,10 +197,10 @@ async def insert_attempts(
     goes = [a.key in first for a in attempts]
     rows = await tx.execute(_INSERT, {**columns, "goes": goes, "lease": lease, "now": tx.now})
     written = {tuple(row) for row in rows}
-    return [_claimed(a) for a in going if (*a.key, a.conversation_id) in written]
+    return [_claimed(a, tx.now) for a in going if (*a.key, a.conversation_id) in written]
 
 
-def _claimed(new: NewAttempt) -> Claimed:
+def _claimed(new: NewAttempt, now: datetime) -> Claimed:
     return Claimed(
         new.organization_id,
         new.account_id,
@@ -215,6 +217,7 @@ def _claimed(new: NewAttempt) -> Claimed:
         None,
         new.cause,
         new.trace,
+        now,
     )
 
 
@@ -230,6 +233,7 @@ async def settle(tx: Tx, settlements: Sequence[Settlement]) -> list[Moved]:
             "operations": [c.operation_id for c in of],
             "items": [c.item for c in of],
             "tries": [c.tries for c in of],
+            "written": [c.written_at for c in of],
             "states": [s.state.value for s in settlements],
             "sources": [_SOURCES[s.state] for s in settlements],
             "pauses": [s.pause for s in settlements],

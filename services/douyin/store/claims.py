@@ -64,7 +64,7 @@ _CLAIM = sa.text(
     " written_at = :now WHERE a.ctid = ANY(ARRAY(SELECT place FROM next)) AND a.state = :queued"
     " RETURNING a.organization_id, a.account_id, a.operation_id, a.item, a.tries, a.conversation_id,"
     " a.open_id, a.scene, a.reply_to, a.kind, a.content, a.expires_at, a.reason,"
-    " a.cause, a.trace"
+    " a.cause, a.trace, a.written_at"
 )
 _LOSE = sa.text(
     "UPDATE attempt a SET state = 'unknown', lease_until = NULL, reason = 'lease_expired',"

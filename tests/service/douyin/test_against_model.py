@@ -44,6 +44,7 @@ class History:
     def __init__(self, seed: int) -> None:
         self.random, self.account = Random(seed), f"acc_{seed}"
         self.table, self.now = model.Table(), datetime.now(UTC)
+        self.opened_at = self.now
         self.claims: list[tuple[store.Claimed, store.Claimed]] = []  # of SQL, of the model
         self.log: list[str] = []
         self._number = 0
@@ -77,7 +78,7 @@ class History:
         """A send is asked for."""
         random, operation = self.random, f"op_{self.new_number()}"
         conversation = f"conv_{random.randint(1, 2)}"
-        opened = self.now + random.choice((0, 0, 0, 1)) * timedelta(minutes=self._number)
+        opened = self.opened_at + random.choice((0, 0, 0, 1)) * timedelta(minutes=self._number)
         expires = self.now + (_HOUR if random.random() < 0.8 else -_HOUR)
         known = [key[0] for key in self.table.rows]
         supersedes = random.choice(known) if known and random.random() < 0.3 else None
@@ -251,6 +252,7 @@ async def test_every_history_ends_the_same_in_sql_and_in_the_model(
             )
             for step in history.random.choices(steps, k=STEPS):
                 history.log.append(f"seed {seed}: {step.__name__}")
+                history.now += timedelta(microseconds=1)
                 async with database.transaction(ALL_TENANTS) as tx:
                     await step(tx)
                     await history.compare(tx)

@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import Any
 
@@ -205,11 +205,16 @@ async def _give_up(connection: asyncpg.Connection, error: BaseException) -> None
     """End the transaction; hang up where the server may not answer any more."""
     gone = OSError | asyncpg.InterfaceError | asyncpg.InternalClientError
     if isinstance(error, gone | asyncio.CancelledError):
-        connection.terminate()  # whoever gave up had a deadline
+        _hang_up(connection)  # whoever gave up had a deadline
         return
     try:
         await connection.execute("ROLLBACK", timeout=_WAIT_SECONDS)
-    except (OSError, asyncpg.InterfaceError, asyncpg.PostgresError):
+    except (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError, asyncpg.PostgresError):
+        _hang_up(connection)
+
+
+def _hang_up(connection: asyncpg.Connection) -> None:
+    with suppress(asyncpg.InterfaceError):  # the server was quicker: it is out of the pool already
         connection.terminate()
 
 

@@ -70,6 +70,25 @@ async def test_a_backend_that_dies_before_the_commit_is_a_neighbour_that_is_away
     assert await road.effects() == []
 
 
+@pytest.mark.parametrize("reason", [LookupError, asyncio.CancelledError])
+async def test_why_a_block_ended_is_not_forgotten_when_its_backend_died_before(
+    road: Road, reason: type[BaseException]
+) -> None:
+    """Whoever was cancelled must end, and whoever was refused must hear it."""
+    database = road.process("p").database(HEARER)
+
+    async def loses_its_backend() -> None:
+        async with database.transaction(ALL_TENANTS):
+            assert await kill_backends(road) == 1
+            await asyncio.sleep(0.1)  # our side has seen it hang up
+            raise reason
+
+    with pytest.raises(reason):
+        await loses_its_backend()
+    assert await ask(database) == 1
+    assert database.in_use() == 0
+
+
 async def test_backends_that_died_in_the_pool_cost_one_try_each_at_most(road: Road) -> None:
     database = road.process("p").database(HEARER)
     await asyncio.gather(*(ask(database, "SELECT 1 FROM pg_sleep(0.1)") for _ in range(3)))

@@ -22,7 +22,7 @@ from shared.observability import metrics
 
 BATCH = 200
 BOUND = 5_000  # envelopes in one stream; the backlog stays in PostgreSQL
-_MEASURED_FROM = BOUND // 4
+_MEASURED_FROM = BOUND // 20  # what each sender may add while it does not know of the others
 _COMMAND_SECONDS = 2.0
 
 
@@ -110,15 +110,19 @@ class Streams:
         """Add envelopes to the streams of their hearers; full streams are left to the net."""
         pipeline = self._redis.pipeline(transaction=False)
         added: Counter[str] = Counter()
+        unknown: set[str] = set()  # what others put there is learnt at once
         for d in deliveries:
             key = stream_key(d.hearer, d.lane)
-            length = self._length.get(key, 0)
+            if key not in self._length:
+                self._length[key] = 0
+                unknown.add(key)
+            length = self._length[key]
             if length < BOUND:
                 pipeline.xadd(key, {"e": d.envelope})
                 self._length[key] = length + 1
                 added[key] += 1
         # what others took off is learnt by measuring; a full one is measured too, or it would stay full
-        keys = [key for key, length in self._length.items() if length >= _MEASURED_FROM]
+        keys = [k for k, n in self._length.items() if n >= _MEASURED_FROM or k in unknown]
         for key in keys:
             pipeline.xlen(key)
         answers = await _executed(pipeline, "send")

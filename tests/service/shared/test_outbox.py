@@ -7,10 +7,12 @@ import pytest
 from services.embedded.servers import ValkeyServer
 from shared.contracts.events.quota import ReservationOverdue
 from shared.db import ALL_TENANTS
-from shared.queue.streams import BOUND, CarrierAway
+from shared.db.engine import Delivery
+from shared.queue.streams import BOUND, CarrierAway, Streams
 from tests.service.shared.conftest import (
     ACKS,
     HEARER,
+    LANE,
     NOON,
     STREAM,
     TELLER,
@@ -44,6 +46,22 @@ async def test_no_event_exists_if_its_transaction_did_not_commit(road: Road) -> 
         await fails_after_publishing()
     assert await road.unacknowledged() == []
     assert (await relay.send_offered(), await relay.send_due(), road.in_stream()) == (0, 0, 0)
+
+
+async def test_many_senders_together_keep_a_stream_near_its_bound(road: Road) -> None:
+    """Each knows what it added itself; what the others did it learns from the stream."""
+    senders = [road.process(f"sender{n}").streams for n in range(10)]
+    batch = [Delivery("evt_x", HEARER, LANE, b"x") for _ in range(50)]
+
+    async def send_too_much(streams: Streams) -> None:
+        for _ in range(BOUND // 50):
+            await streams.send(batch)
+
+    await asyncio.gather(*(send_too_much(streams) for streams in senders))
+    assert BOUND <= road.in_stream() <= BOUND + 10 * 50
+    late = road.process("late").streams
+    await send_too_much(late)
+    assert road.in_stream() <= BOUND + 11 * 50
 
 
 async def test_a_row_that_commits_late_is_sent_though_a_newer_one_went_before(road: Road) -> None:

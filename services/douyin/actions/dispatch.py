@@ -3,6 +3,8 @@
 import asyncio
 import time
 from collections import Counter, OrderedDict, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -75,11 +77,16 @@ class Dispatcher:
         self._claimed = 0  # waiting, sending, or not settled yet
         self._is_behind = False
 
-    def room(self) -> int:
-        """How many more attempts may be claimed now."""
-        room = max(_MOST_CLAIMED - self._claimed, 0)
-        self._is_behind |= room == 0
-        return room
+    @contextmanager
+    def room(self, wanted: int) -> Iterator[int]:
+        """For how many claims there is room, of those `wanted`; until the end they are nobody else's."""
+        granted = max(min(_MOST_CLAIMED - self._claimed, wanted), 0)
+        self._is_behind |= granted < wanted
+        self._claimed += granted
+        try:
+            yield granted
+        finally:
+            self._claimed -= granted
 
     def offer(self, claims: Claims) -> None:
         """Send these; they are claimed and committed."""
@@ -93,23 +100,24 @@ class Dispatcher:
             if not waiter.done():
                 waiter.set_result(None)
 
-    async def pull(self) -> int:
-        """Claim what waits in the table, as far as there is room; how many."""
-        room = self.room()
-        if room == 0:
-            return 0
+    async def pull(self) -> None:
+        """Claim what waits in the table, as far as there is room; without PostgreSQL, later."""
         self._is_behind = False
         at = time.monotonic()
-        async with self._database.transaction(ALL_TENANTS) as tx:
-            conversations = await store.waiting_conversations(tx, room)
-            if not conversations:
-                return 0
-            await store.lock_conversations(tx, conversations)
-            claimed = await store.claim_next(tx, conversations, LEASE, room)
-            now = tx.now
-        await failpoint("claim.after_commit")
-        self.offer(Claims(claimed, at, now))
-        return len(claimed)
+        with self.room(max(_MOST_CLAIMED - self._claimed, 1)) as room:
+            try:
+                async with self._database.transaction(ALL_TENANTS) as tx:
+                    conversations = await store.waiting_conversations(tx, room)
+                    if not conversations:
+                        return
+                    await store.lock_conversations(tx, conversations)
+                    claimed = await store.claim_next(tx, conversations, LEASE, room)
+                    now = tx.now
+            except NeighbourAway:
+                self._is_behind = True
+                return
+            await failpoint("claim.after_commit")
+            self.offer(Claims(claimed, at, now))
 
     async def run(self) -> None:
         """Send and settle until cancelled; then give back what was not begun."""
@@ -258,21 +266,15 @@ class Dispatcher:
             del self._results[: len(batch)]
             if not self._results:
                 self._finished.clear()
-            if self._is_behind and self.room() >= _PULL_FROM:
-                await self._pull_again()
-
-    async def _pull_again(self) -> None:
-        try:
-            await self.pull()
-        except NeighbourAway:
-            self._is_behind = True
+            if self._is_behind and _MOST_CLAIMED - self._claimed >= _PULL_FROM:
+                await self.pull()
 
     async def _settle(self, batch: list[store.Settlement]) -> None:
         """Until it is written: what the platform answered is known only here."""
         while True:
             try:
-                # what is being settled makes room for what comes next
-                claims = await settle(self._database, batch, self.room() + len(batch))
+                # what is being settled makes room for what comes next, one a conversation
+                claims = await settle(self._database, batch, len(batch))
             except NeighbourAway as away:
                 log.info("settling_waits", count=len(batch), reason=str(away))
                 await asyncio.sleep(_PAUSE_SECONDS)

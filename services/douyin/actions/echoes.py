@@ -1,13 +1,12 @@
 """Echoes settle what is in doubt: the platform shows each message that our app sent."""
 
-import time
 from collections.abc import Iterable, Sequence
 
 import structlog
 
 from services.douyin import store
 from services.douyin.actions.sending import SendDeps
-from services.douyin.actions.settling import LEASE, Claims, count, tell
+from services.douyin.actions.settling import count, tell
 from services.douyin.domain.attempts import State
 from shared import inbox
 from shared.contracts.envelope import Envelope
@@ -21,7 +20,6 @@ log = structlog.get_logger()
 async def bind_echoes(deps: SendDeps, envelopes: Sequence[Envelope]) -> None:
     """Bind each echo to one attempt: by id, else to one that was sent, else to one in doubt."""
     heard = {e.id: _echo(e) for e in envelopes}
-    at = time.monotonic()
     async with deps.database.transaction(ALL_TENANTS) as tx:
         fresh = await inbox.take(tx, envelopes)
         echoes = _once(echo for id_, echo in heard.items() if id_ in fresh)
@@ -32,10 +30,8 @@ async def bind_echoes(deps: SendDeps, envelopes: Sequence[Envelope]) -> None:
         resolved, unbound = await _bind(tx, left)
         moved = [r.moved for r in resolved]
         tell(tx, moved)
-        freed = {e.conversation for e in left} if moved else set()
-        claimed = await store.claim_next(tx, freed, LEASE, deps.dispatcher.room())
-        now = tx.now
-    deps.dispatcher.offer(Claims(claimed, at, now))
+    if moved:  # what waited behind them may go
+        await deps.dispatcher.pull()
     count(moved)
     _measure(resolved, unbound)
 

@@ -14,7 +14,7 @@ from shared import inbox
 from shared.contracts.envelope import Envelope
 from shared.contracts.events.direct_messages import SendItem, SendRequested
 from shared.contracts.events.quota import ReservationOverdue
-from shared.db import ALL_TENANTS, Database
+from shared.db import ALL_TENANTS, Database, Tx
 from shared.failpoints import failpoint
 from shared.observability import metrics
 from shared.sealing import Sealer
@@ -35,29 +35,36 @@ async def take_requests(deps: SendDeps, envelopes: Sequence[Envelope]) -> None:
     """Write an attempt for each item, once; claim at once what may go."""
     requested = [(e, SendRequested.model_validate(e.data)) for e in envelopes]
     attempts = {e.id: _attempts(deps.sealer, e, request) for e, request in requested}
-    at = time.monotonic()
-    async with deps.database.transaction(ALL_TENANTS) as tx:
-        fresh = await inbox.take(tx, envelopes)
-        new = [a for e, _ in requested if e.id in fresh for a in attempts[e.id]]
-        if not new:
-            return
-        conversations = {a.conversation for a in new}
-        await store.lock_conversations(tx, conversations)
-        busy = await store.busy(tx, conversations)
-        room = deps.dispatcher.room()
-        going = _first_of_each(new, busy)[:room]
-        claimed = await store.insert_attempts(tx, new, going, LEASE)
-        # where what was to go had been written long ago, what came behind it goes instead
-        busy |= {a.conversation for a in going} - {c.conversation for c in claimed}
-        freed: list[str] = []
-        if busy:
-            freed = await store.free_content(tx, [a for a in new if a.item == 0])
-            claimed += await store.claim_next(tx, busy, LEASE, room - len(claimed))
-        now = tx.now
+    with deps.dispatcher.room(len(envelopes)) as room:
+        at = time.monotonic()
+        async with deps.database.transaction(ALL_TENANTS) as tx:
+            fresh = await inbox.take(tx, envelopes)
+            new = [a for e, _ in requested if e.id in fresh for a in attempts[e.id]]
+            if not new:
+                return
+            claimed, freed = await _write(tx, new, room)
+            now = tx.now
+        await failpoint("claim.after_commit")
+        deps.dispatcher.offer(Claims(claimed, at, now))
     for how in freed:
         metrics.child(metrics.unknown_resolved, how).inc()
-    await failpoint("claim.after_commit")
-    deps.dispatcher.offer(Claims(claimed, at, now))
+
+
+async def _write(
+    tx: Tx, new: Sequence[store.NewAttempt], room: int
+) -> tuple[list[store.Claimed], list[str]]:
+    """Write the attempts down: those that go, and why texts that were in doubt are free again."""
+    conversations = {a.conversation for a in new}
+    await store.lock_conversations(tx, conversations)
+    busy = await store.busy(tx, conversations)
+    going = _first_of_each(new, busy)[:room]
+    claimed = await store.insert_attempts(tx, new, going, LEASE)
+    # where what was to go had been written long ago, what came behind it goes instead
+    busy |= {a.conversation for a in going} - {c.conversation for c in claimed}
+    if not busy:
+        return claimed, []
+    freed = await store.free_content(tx, [a for a in new if a.item == 0])
+    return claimed + await store.claim_next(tx, busy, LEASE, room - len(claimed)), freed
 
 
 def _first_of_each(

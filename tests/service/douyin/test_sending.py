@@ -285,3 +285,20 @@ async def test_many_sends_go_at_once_and_all_are_settled(connector: Connector) -
     await connector.until_states(*["sent"] * 500)
     assert len(connector.platform.calls) == 500
     assert len(await connector.settled()) == 500
+
+
+async def test_several_batches_at_once_claim_no_more_than_there_is_room_for(
+    quiet: Connector,
+) -> None:
+    """What a killed process leaves in doubt is bounded by what it had claimed."""
+    handle = quiet.world.parts[0].worker.handlers["direct_messages.send_requested"]
+    batches = [
+        [
+            await quiet.a_request(f"op_{b}_{n}", "hi", conversation_id=f"@c{b}-{n}==")
+            for n in range(100)
+        ]
+        for b in range(3)
+    ]
+    await asyncio.gather(*(handle(batch) for batch in batches))
+    states = await quiet.states()
+    assert (states.count("sending"), states.count("queued")) == (192, 108)

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -104,6 +105,9 @@ def _run(
     system.register(dms)
     after, began = system.accepted(), time.monotonic()
     outcome = asyncio.run(post_all(system.door, dms, rate=rate, connections=64))
+    if outcome.refused:
+        answers = dict(Counter(outcome.refused.values()))
+        raise SystemExit(f"void: the door refused messages: {answers}")
     asyncio.run(until(after + count, system.accepted, 120))
     took = time.monotonic() - began
     return outcome, _check(system, dms, after), took

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import socket
 import sys
 import time
 import urllib.request
@@ -13,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from services.embedded.servers import Command, PostgresServer, ValkeyServer
-from services.embedded.servers.ports import free_port
 from services.embedded.services import SERVICES
 from tests.load.generator import SHOP, Dm
 from tests.load.rules import add_rules
@@ -111,8 +111,9 @@ def separate_processes(
     with ExitStack() as stack:
         postgres = stack.enter_context(PostgresServer(folder / "postgres"))
         valkey = stack.enter_context(ValkeyServer(folder / "valkey"))
-        ports = {role: free_port() for role in EVERY_ROLE}
-        system = System(ports["douyin", "api"], free_port(), postgres.url())
+        simulator, *free = _free_ports(1 + len(EVERY_ROLE))
+        ports = dict(zip(EVERY_ROLE, free, strict=True))
+        system = System(ports["douyin", "api"], simulator, postgres.url())
         environment = _environment(system, ports, folder) | {
             "DATABASE_URL": postgres.url(),
             "REDIS_URL": valkey.url(),
@@ -137,6 +138,15 @@ def separate_processes(
             )
         system.processes |= {"postgresql": postgres.pid or 0, "valkey": valkey.pid or 0}
         yield system
+
+
+def _free_ports(count: int) -> list[int]:
+    """Ports that nobody uses, each another one: they are held until all are found."""
+    with ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [int(one.getsockname()[1]) for one in sockets]
 
 
 @dataclass

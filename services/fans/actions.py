@@ -49,12 +49,6 @@ async def know_accounts(deps: Deps, envelopes: Sequence[Envelope]) -> None:
         await store.know_accounts(tx, known)
 
 
-async def know_account(deps: Deps, organization_id: str, account_id: str) -> None:
-    """Remember one account without having heard of it. For the command line and the demo."""
-    async with deps.database.transaction(organization_id) as tx:
-        await store.know_accounts(tx, [(organization_id, account_id)])
-
-
 async def record_follows(deps: Deps, envelopes: Sequence[Envelope]) -> None:
     """Fans followed: one transaction for the batch, whatever comes twice or late changes nothing."""
     told = [(e, FanFollowed.model_validate(e.data)) for e in envelopes]

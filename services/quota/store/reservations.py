@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,24 +9,6 @@ import sqlalchemy as sa
 from services.quota.domain import BucketKey, Entry, Line
 from services.quota.store.tables import Fan, columns
 from shared.db import Tx
-
-
-@dataclass(frozen=True, slots=True)
-class Reservation:
-    """A reservation as stored. `open_items` still wait for their outcome."""
-
-    organization_id: str
-    account_id: str
-    id: str
-    operation_id: str
-    purpose: str
-    subject: str
-    actor: str
-    items: int
-    open_items: int
-    committed: int
-    cause: str
-    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

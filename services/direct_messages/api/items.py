@@ -8,6 +8,7 @@ from services.direct_messages.domain.items import Item, content_of, load_item, t
 from shared.http.models import RequestModel, ResponseModel, ShortText, Text, by_kind
 
 _Id = Annotated[Text, Field(min_length=1, max_length=256)]
+_Number = Annotated[str, Field(pattern="^[0-9]{1,19}$")]
 
 
 class TextReplyIn(RequestModel):
@@ -66,13 +67,53 @@ class QuestionCardReplyIn(RequestModel):
     questions: Annotated[list[ShortText], Field(min_length=1, max_length=100)]
 
 
+class JumpQuestionIn(RequestModel):
+    """A question that opens a page of a mini-app; `jump_type` is the platform's number."""
+
+    text: ShortText
+    jump_type: Annotated[int, Field(ge=0, le=2**31 - 1)]
+    app_id: _Id
+    path: Annotated[Text, Field(max_length=1000)] | None = None
+    query: Annotated[Text, Field(max_length=2000)] | None = None
+
+
+class JumpCardReplyIn(RequestModel):
+    """A title and questions that open a mini-app; number and length as of a question card."""
+
+    kind: Literal["jump_card"]
+    title: Annotated[Text, Field(min_length=1, max_length=1000)]
+    questions: Annotated[list[JumpQuestionIn], Field(min_length=1, max_length=100)]
+
+
+class CouponReplyIn(RequestModel):
+    """A coupon of a mini-app; both ids are numbers of the platform, as strings."""
+
+    kind: Literal["coupon"]
+    activity_id: _Number
+    coupon_meta_id: _Number
+
+
+class GrantCardReplyIn(RequestModel):
+    """A card with which the fan lets the account write first, through a mini-app.
+
+    `app_open_id`: the fan's open_id under that mini-app, where it is known.
+    """
+
+    kind: Literal["grant_card"]
+    app_id: _Id
+    app_open_id: _Id | None = None
+
+
 CardIn = Annotated[
     Annotated[ImageReplyIn, Tag("kind:image")]
     | Annotated[VideoReplyIn, Tag("kind:video")]
     | Annotated[LeadCardReplyIn, Tag("kind:lead_card")]
     | Annotated[GroupInvitationReplyIn, Tag("kind:group_invitation")]
     | Annotated[AppletCardReplyIn, Tag("kind:applet_card")]
-    | Annotated[QuestionCardReplyIn, Tag("kind:question_card")],
+    | Annotated[QuestionCardReplyIn, Tag("kind:question_card")]
+    | Annotated[JumpCardReplyIn, Tag("kind:jump_card")]
+    | Annotated[CouponReplyIn, Tag("kind:coupon")]
+    | Annotated[GrantCardReplyIn, Tag("kind:grant_card")],
     Discriminator(by_kind),
 ]
 ItemIn = Annotated[
@@ -82,7 +123,10 @@ ItemIn = Annotated[
     | Annotated[LeadCardReplyIn, Tag("kind:lead_card")]
     | Annotated[GroupInvitationReplyIn, Tag("kind:group_invitation")]
     | Annotated[AppletCardReplyIn, Tag("kind:applet_card")]
-    | Annotated[QuestionCardReplyIn, Tag("kind:question_card")],
+    | Annotated[QuestionCardReplyIn, Tag("kind:question_card")]
+    | Annotated[JumpCardReplyIn, Tag("kind:jump_card")]
+    | Annotated[CouponReplyIn, Tag("kind:coupon")]
+    | Annotated[GrantCardReplyIn, Tag("kind:grant_card")],
     Discriminator(by_kind),
 ]
 
@@ -98,6 +142,9 @@ class ReplyItemOut(ResponseModel):
         "group_invitation",
         "applet_card",
         "question_card",
+        "jump_card",
+        "coupon",
+        "grant_card",
     ]
     text: str
     content: dict[str, Any]

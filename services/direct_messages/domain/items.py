@@ -72,6 +72,44 @@ class QuestionCardReply:
     kind: Literal["question_card"] = "question_card"
 
 
+@dataclass(frozen=True, slots=True)
+class JumpQuestion:
+    """A question that opens a page of a mini-app when it is tapped."""
+
+    text: str
+    jump_type: int  # the platform's number
+    app_id: str
+    path: str | None = None
+    query: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JumpCardReply:
+    """A title and questions, each of which opens a page of a mini-app."""
+
+    title: str
+    questions: tuple[JumpQuestion, ...]
+    kind: Literal["jump_card"] = "jump_card"
+
+
+@dataclass(frozen=True, slots=True)
+class CouponReply:
+    """A coupon of a mini-app, by the platform's numbers."""
+
+    activity_id: str
+    coupon_meta_id: str
+    kind: Literal["coupon"] = "coupon"
+
+
+@dataclass(frozen=True, slots=True)
+class GrantCardReply:
+    """A card with which the fan lets the account write first, through a mini-app."""
+
+    app_id: str
+    app_open_id: str | None = None  # the fan under that mini-app
+    kind: Literal["grant_card"] = "grant_card"
+
+
 Item = (
     TextReply
     | ImageReply
@@ -80,6 +118,9 @@ Item = (
     | GroupInvitationReply
     | AppletCardReply
     | QuestionCardReply
+    | JumpCardReply
+    | CouponReply
+    | GrantCardReply
 )
 _KINDS: Final[dict[str, type[Any]]] = {
     str(next(field.default for field in fields(kind) if field.name == "kind")): kind
@@ -87,6 +128,7 @@ _KINDS: Final[dict[str, type[Any]]] = {
 }
 _LINK: Final = "links that lead away from the platform are not allowed"
 _BLANK: Final = "must not be blank"
+_MOST_NUMBER: Final = 2**63 - 1  # the platform counts in 64 bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +145,15 @@ def item_faults(item: Item, policy: Policy, place: str, text_chars: int) -> Iter
         case TextReply(text=text):
             yield from _text_faults(text, f"{place}/text", text_chars, policy)
         case QuestionCardReply():
-            yield from _card_faults(item, policy, place)
+            yield from _card_faults(item.title, item.questions, policy, place)
+        case JumpCardReply():
+            texts = tuple(question.text for question in item.questions)
+            yield from _card_faults(item.title, texts, policy, place)
+            yield from _jump_faults(item, place)
         case AppletCardReply():
             yield from _applet_faults(item, place)
+        case CouponReply():
+            yield from _number_faults(item, place)
         case _:
             yield from _id_faults(item, place)
 
@@ -119,21 +167,41 @@ def _text_faults(text: str, place: str, most: int, policy: Policy) -> Iterator[F
         yield Fault(place, _LINK)
 
 
-def _card_faults(card: QuestionCardReply, policy: Policy, place: str) -> Iterator[Fault]:
-    yield from _text_faults(card.title, f"{place}/title", policy.question_title_chars, policy)
-    if not 1 <= len(card.questions) <= policy.questions_max:
+def _card_faults(
+    title: str, questions: tuple[str, ...], policy: Policy, place: str
+) -> Iterator[Fault]:
+    yield from _text_faults(title, f"{place}/title", policy.question_title_chars, policy)
+    if not 1 <= len(questions) <= policy.questions_max:
         yield Fault(f"{place}/questions", f"1 to {policy.questions_max} questions")
-    for number, question in enumerate(card.questions):
+    for number, question in enumerate(questions):
         where = f"{place}/questions/{number}"
         yield from _text_faults(question, where, policy.question_chars, policy)
+
+
+def _jump_faults(card: JumpCardReply, place: str) -> Iterator[Fault]:
+    for number, question in enumerate(card.questions):
+        where = f"{place}/questions/{number}"
+        if not question.app_id.strip():
+            yield Fault(f"{where}/app_id", _BLANK)
+        yield from _query_faults(question.query, where)
 
 
 def _applet_faults(card: AppletCardReply, place: str) -> Iterator[Fault]:
     yield from _id_faults(card, place)
     if not (card.card_template_id or card.card_id or card.schema):
         yield Fault(f"{place}/card_template_id", "name a template, a card or a schema")
-    if card.query is not None and not _is_object(card.query):
+    yield from _query_faults(card.query, place)
+
+
+def _query_faults(query: str | None, place: str) -> Iterator[Fault]:
+    if query is not None and not _is_object(query):
         yield Fault(f"{place}/query", "must be a JSON object, as a string")
+
+
+def _number_faults(coupon: CouponReply, place: str) -> Iterator[Fault]:
+    for name, value in content_of(coupon).items():
+        if not (value.isascii() and value.isdigit() and int(value) <= _MOST_NUMBER):
+            yield Fault(f"{place}/{name}", "must be a number of the platform, as a string")
 
 
 def _id_faults(item: Item, place: str) -> Iterator[Fault]:
@@ -152,14 +220,18 @@ def _is_object(text: str) -> bool:
 def text_of(item: Item) -> str | None:
     """What people read first in it: the text, or the title of a card."""
     match item:
-        case TextReply(text=text) | QuestionCardReply(title=text):
+        case TextReply(text=text) | QuestionCardReply(title=text) | JumpCardReply(title=text):
             return text
     return None
 
 
+def _what_is_set(fields: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {name: value for name, value in fields if value is not None}
+
+
 def content_of(item: Item) -> dict[str, Any]:
     """What belongs to the kind, as JSON values; what is not set is left out."""
-    content = {name: value for name, value in asdict(item).items() if value is not None}
+    content = asdict(item, dict_factory=_what_is_set)
     del content["kind"]
     return content
 
@@ -181,5 +253,8 @@ def load_item(record: Mapping[str, Any]) -> Item:
         for name, value in record.items()
         if name != "kind"
     }
-    item: Item = _KINDS[record.get("kind", "text")](**given)
+    kind = _KINDS[record.get("kind", "text")]
+    if kind is JumpCardReply:
+        given["questions"] = tuple(JumpQuestion(**question) for question in given["questions"])
+    item: Item = kind(**given)
     return item

@@ -20,6 +20,9 @@ class Kind(StrEnum):
     GROUP_INVITATION = "group_invitation"
     APPLET_CARD = "applet_card"
     QUESTION_CARD = "question_card"
+    JUMP_CARD = "jump_card"
+    COUPON = "coupon"
+    GRANT_CARD = "grant_card"
 
 
 class _Shape(NamedTuple):
@@ -43,6 +46,25 @@ def _questions(fields: Fields) -> dict[str, Any]:
     return {"title": fields["title"], "question_list": questions}
 
 
+def _jumps(fields: Fields) -> dict[str, Any]:
+    return {"title": fields["title"], "question_list": [_jump(q) for q in fields["questions"]]}
+
+
+def _jump(question: Fields) -> dict[str, Any]:
+    page = {name: question[name] for name in ("app_id", "path", "query") if name in question}
+    return {"text": question["text"], "jump_type": question["jump_type"], "schema_data": page}
+
+
+def _numbers(fields: Fields) -> dict[str, Any]:
+    return {name: int(value) for name, value in fields.items()}
+
+
+def _grant(fields: Fields) -> dict[str, Any]:
+    app_id, open_id = fields["app_id"], fields.get("app_open_id")
+    receiver = {"to_user_info": {"open_id": open_id, "app_id": app_id}} if open_id else {}
+    return {"app_info": {"app_id": app_id}, **receiver}
+
+
 _SHAPES: Final[dict[Kind, _Shape]] = {
     Kind.TEXT: _Shape(1, "text", "text", "text", _as_it_is),
     Kind.IMAGE: _Shape(2, "image", "image", None, _image),
@@ -50,7 +72,10 @@ _SHAPES: Final[dict[Kind, _Shape]] = {
     Kind.LEAD_CARD: _Shape(8, "retain_consult_card", "retain_consult_card", "card_id", _as_it_is),
     Kind.GROUP_INVITATION: _Shape(9, "group_invitation", "other", None, _as_it_is),
     Kind.APPLET_CARD: _Shape(10, "applet_card", "other", None, _as_it_is),
+    Kind.COUPON: _Shape(11, "applet_coupon", "other", None, _numbers),
+    Kind.GRANT_CARD: _Shape(12, "auth_private_message_card", "other", None, _grant),
     Kind.QUESTION_CARD: _Shape(204, "question_guide_msg_card", "other", None, _questions),
+    Kind.JUMP_CARD: _Shape(205, "question_guide_jump_card", "other", None, _jumps),
 }
 # what an echo is called → what it is compared as; every other word is "other"
 _ECHOED: Final = {

@@ -80,8 +80,9 @@ def _is_coupon(part: Part) -> bool:
 
 def _is_grant_card(part: Part) -> bool:
     app, user = part.get("app_info"), part.get("to_user_info")
-    wrong_user = user is not None and not isinstance(user, dict)
-    return isinstance(app, dict) and is_text(app.get("app_id")) and not wrong_user
+    if user is not None and not (isinstance(user, dict) and _texts("open_id", "app_id")(user)):
+        return False
+    return isinstance(app, dict) and is_text(app.get("app_id"))
 
 
 def _is_question_card(part: Part) -> bool:
@@ -100,9 +101,15 @@ def _is_question(question: object) -> bool:
 
 def _is_jump_card(part: Part) -> bool:
     return _is_question_card(part) and all(
-        type(one.get("jump_type")) is int and isinstance(one.get("schema_data"), dict)
+        type(one.get("jump_type")) is int and _is_page(one.get("schema_data"))
         for one in part["question_list"]
     )
+
+
+def _is_page(page: object) -> bool:
+    if not isinstance(page, dict) or not is_text(page.get("app_id")):
+        return False
+    return all(isinstance(page.get(name, ""), str) for name in ("path", "query"))
 
 
 _KINDS: Final[dict[int, tuple[str, Callable[[Part], bool]]]] = {

@@ -15,6 +15,9 @@ Kind = Literal[
     "group_invitation",  # group_id, group_token?
     "applet_card",  # card_template_id?, card_id?, app_id?, path?, query?, schema?
     "question_card",  # title, questions
+    "jump_card",  # title, questions: text, jump_type, app_id, path?, query?
+    "coupon",  # activity_id, coupon_meta_id: digits
+    "grant_card",  # app_id, app_open_id?
 ]
 
 

@@ -76,6 +76,15 @@ def a_card(title: str, *questions: str) -> dict[str, Any]:
     return {"kind": "question_card", "title": title, "questions": list(questions)}
 
 
+def a_jump_card(**changed: Any) -> dict[str, Any]:
+    question = {"text": "预约", "jump_type": 1, "app_id": "tt1", "path": "p/x", **changed}
+    return {"kind": "jump_card", "title": "想做什么？", "questions": [question]}
+
+
+def a_coupon() -> dict[str, Any]:
+    return {"kind": "coupon", "activity_id": "7212345678901234567", "coupon_meta_id": "42"}
+
+
 @pytest.mark.parametrize(
     ("changed", "pointer"),
     [
@@ -99,6 +108,12 @@ def a_card(title: str, *questions: str) -> dict[str, Any]:
         ({"replies": [a_card("题", *["问"] * 7)]}, "#/replies/0/questions"),
         ({"replies": [a_card("题", "好", "问" * 15)]}, "#/replies/0/questions/1"),
         ({"replies": [a_card("题", "看ｔ．ｃｎ/x")]}, "#/replies/0/questions/0"),
+        ({"replies": [a_jump_card(app_id=" ")]}, "#/replies/0/questions/0/app_id"),
+        ({"replies": [a_jump_card(query="[")]}, "#/replies/0/questions/0/query"),
+        ({"replies": [a_jump_card(text="问" * 15)]}, "#/replies/0/questions/0"),
+        ({"replies": [{**a_coupon(), "activity_id": "9" * 19}]}, "#/replies/0/activity_id"),
+        ({"replies": [{**a_coupon(), "coupon_meta_id": "x"}]}, "#/replies/0/coupon_meta_id"),
+        ({"replies": [{"kind": "grant_card", "app_id": " "}]}, "#/replies/0/app_id"),
         ({"replies": [{"kind": "text", "text": "加我evil.com"}]}, "#/replies/0/text"),
         ({"replies": [{"kind": "text", "text": "x"}] * 4}, "#/replies"),
         ({"trigger": "sometimes"}, "#/trigger"),
@@ -154,6 +169,21 @@ async def test_every_change_keeps_the_rules_as_they_were(shop: Shop) -> None:
     assert await shop.texts() == ["99 元", "88 元"]
     assert [s["rule"]["replies"][0]["text"] for s in stories] == ["99 元", "88 元"]
     assert [s["versions"]["rule_set"] for s in stories] == [1, 2]
+
+
+async def test_a_rule_may_answer_with_what_leads_into_a_mini_app(shop: Shop) -> None:
+    replies = [a_jump_card(), a_coupon(), {"kind": "grant_card", "app_id": "tt1"}]
+    added = await shop.call("POST", RULES, {**PRICE, "replies": replies})
+    assert added.status_code == 201, added.text
+    assert [r["text"] for r in added.json()["replies"]] == ["想做什么？", "", ""]
+
+    await shop.says("多少钱")
+
+    (request,) = await shop.requests()
+    assert [item["kind"] for item in request["items"]] == [r["kind"] for r in replies]
+    assert [json.loads(text) for text in request["texts"]] == [
+        {name: value for name, value in reply.items() if name != "kind"} for reply in replies
+    ]
 
 
 async def test_a_rule_may_answer_with_every_kind(shop: Shop) -> None:

@@ -59,6 +59,52 @@ KINDS: list[tuple[str, dict[str, Any], dict[str, Any], dict[str, Any]]] = [
         },
         {"message_type": "other"},
     ),
+    (
+        "jump_card",
+        {
+            "title": "想了解什么？",
+            "questions": [
+                {"text": "门店", "jump_type": 1, "app_id": "tt1", "path": "p/s", "query": "{}"},
+                {"text": "价格", "jump_type": 1, "app_id": "tt1"},
+            ],
+        },
+        {
+            "msg_type": 205,
+            "question_guide_jump_card": {
+                "title": "想了解什么？",
+                "question_list": [
+                    {
+                        "text": "门店",
+                        "jump_type": 1,
+                        "schema_data": {"app_id": "tt1", "path": "p/s", "query": "{}"},
+                    },
+                    {"text": "价格", "jump_type": 1, "schema_data": {"app_id": "tt1"}},
+                ],
+            },
+        },
+        {"message_type": "other"},
+    ),
+    (
+        "coupon",
+        {"activity_id": "7212345678901234567", "coupon_meta_id": "42"},
+        {
+            "msg_type": 11,
+            "applet_coupon": {"activity_id": 7212345678901234567, "coupon_meta_id": 42},
+        },
+        {"message_type": "other"},
+    ),
+    (
+        "grant_card",
+        {"app_id": "tt1", "app_open_id": "_000fan"},
+        {
+            "msg_type": 12,
+            "auth_private_message_card": {
+                "app_info": {"app_id": "tt1"},
+                "to_user_info": {"open_id": "_000fan", "app_id": "tt1"},
+            },
+        },
+        {"message_type": "other"},
+    ),
 ]
 by_kind = pytest.mark.parametrize(
     ("kind", "fields", "content", "shown"), KINDS, ids=[case[0] for case in KINDS]

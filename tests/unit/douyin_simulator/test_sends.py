@@ -202,6 +202,39 @@ def test_a_question_card_has_its_sizes(part: dict[str, Any]) -> None:
     assert check_content(content, 1000) == codes.ILLEGAL_PARAMETER
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"msg_type": 11, "applet_coupon": {"activity_id": "1", "coupon_meta_id": 2}},
+        {"msg_type": 11, "applet_coupon": {"activity_id": True, "coupon_meta_id": 2}},
+        {
+            "msg_type": 12,
+            "auth_private_message_card": {
+                "app_info": {"app_id": "tt1"},
+                "to_user_info": {"open_id": "o"},
+            },
+        },
+        {
+            "msg_type": 205,
+            "question_guide_jump_card": {
+                "title": "去",
+                "question_list": [{**JUMP, "schema_data": {}}],
+            },
+        },
+        {
+            "msg_type": 205,
+            "question_guide_jump_card": {
+                "title": "去",
+                "question_list": [{**JUMP, "schema_data": {"app_id": "tt1", "query": {}}}],
+            },
+        },
+    ],
+    ids=["text for a number", "truth for a number", "half a person", "no page", "odd query"],
+)
+def test_a_card_that_lacks_what_it_leads_to_is_illegal(content: dict[str, Any]) -> None:
+    assert check_content(content, 1000) == codes.ILLEGAL_PARAMETER
+
+
 CARD = {"msg_type": 10, "applet_card": {"card_template_id": "1"}}
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from services.direct_messages.domain.calendar import Calendar, calendar_of
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
@@ -31,6 +33,7 @@ class Policy:
     question_title_chars: int
     questions_max: int
     question_chars: int
+    calendar: Calendar
 
 
 def policy_of(version: int, values: Mapping[str, Any]) -> Policy:
@@ -58,4 +61,5 @@ def policy_of(version: int, values: Mapping[str, Any]) -> Policy:
         question_title_chars=values["dm.question_card.title_max_chars"],
         questions_max=values["dm.question_card.questions_max"],
         question_chars=values["dm.question_card.question_max_chars"],
+        calendar=calendar_of(values),
     )

@@ -4,13 +4,16 @@ from typing import Final
 
 from services.open_platform.domain.policy_kinds import (
     Choice,
+    Days,
     Fields,
     Hours,
     Kind,
     Selection,
     Share,
     Switch,
+    Week,
     Whole,
+    Words,
 )
 
 _COUNT: Final = Whole(0, 1_000_000)
@@ -113,11 +116,17 @@ OPERATING: Final[dict[str, Kind]] = {
     "dm.handoff.close_hours": _HOURS,
     "dm.handoff.agent_capacity": Whole(1, 1_000),
     "dm.handoff.sticky_days": _DAYS,
+    "dm.handoff.misses": Whole(0, 100),  # 0: however often nothing matched, nobody is called
+    "dm.handoff.queue_notice": Words(200),  # {ahead}: how many wait in front
     "sla.response_seconds": _SECONDS,
     "sla.warn_seconds": _SECONDS,
     "sla.owner_seconds": _SECONDS,
     "sla.pool_hours": _HOURS,
     "sla.target_rate": Share(),
+    "sla.human_escalates": Switch(),  # whether a breach of the person's answer escalates too
+    "calendar.hours": Week(),
+    "calendar.holidays": Days(),
+    "calendar.makeup_days": Days(),
     "lead.dedupe_days": _DAYS,
     "group.admins_max": Whole(0, 100),
     "group.pins_max": Whole(0, 100),

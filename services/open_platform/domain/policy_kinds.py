@@ -2,12 +2,16 @@
 
 import re
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Final
 
 from services.open_platform.domain.policy import Value
 
 _MOST: Final = 2**31 - 1
 _CLOCK: Final = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]|24:00")
+_DAYS: Final = re.compile(r"\d{4}-\d\d-\d\d(/\d{4}-\d\d-\d\d)?", re.ASCII)
+_LONGEST: Final = timedelta(days=31)
+_WEEK: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun", "makeup", "holiday")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,4 +114,68 @@ class Hours:
         return self.earliest <= start < end <= self.latest
 
 
-Kind = Whole | Share | Switch | Choice | Selection | Fields | Hours
+@dataclass(frozen=True, slots=True)
+class Week:
+    """Opening hours: for each kind of day its stretches in order; or nothing, for around the clock."""
+
+    def complaint(self, value: Value) -> str | None:
+        """What is wrong with `value`; None when it fits."""
+        if value is None:
+            return None
+        is_week = isinstance(value, dict) and value and set(value) <= set(_WEEK)
+        if is_week and isinstance(value, dict) and all(_is_day(day) for day in value.values()):
+            return None
+        return (
+            'null, or an object of some of mon … sun, makeup, holiday, each "closed" or stretches in'
+            ' order: "09:00-12:00 13:30-18:00"'
+        )
+
+
+def _is_day(text: object) -> bool:
+    if text == "closed":
+        return True
+    if not isinstance(text, str):
+        return False
+    clocks = [clock for span in text.split(" ") for clock in span.split("-")]
+    is_paired = all(span.count("-") == 1 for span in text.split(" "))
+    is_rising = all(a < b for a, b in zip(clocks[::2], clocks[1::2], strict=False)) and all(
+        a <= b for a, b in zip(clocks[1::2], clocks[2::2], strict=False)
+    )
+    return is_paired and is_rising and all(_CLOCK.fullmatch(clock) for clock in clocks)
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """Days and stretches of days, none longer than a month."""
+
+    def complaint(self, value: Value) -> str | None:
+        """What is wrong with `value`; None when it fits."""
+        if isinstance(value, list) and all(_are_days(text) for text in value):
+            return None
+        return 'a list of days, "2026-01-01" or "2026-10-01/2026-10-07" (at most 31 days)'
+
+
+def _are_days(text: str) -> bool:
+    if not _DAYS.fullmatch(text):
+        return False
+    first, _, last = text.partition("/")
+    try:
+        lasts = date.fromisoformat(last or first) - date.fromisoformat(first)
+    except ValueError:
+        return False
+    return timedelta(0) <= lasts < _LONGEST
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A text that is sent, or nothing."""
+
+    most: int
+
+    def complaint(self, value: Value) -> str | None:
+        """What is wrong with `value`; None when it fits."""
+        is_text = isinstance(value, str) and bool(value.strip()) and len(value) <= self.most
+        return None if value is None or is_text else f"null, or a text of at most {self.most}"
+
+
+Kind = Whole | Share | Switch | Choice | Selection | Fields | Hours | Week | Days | Words

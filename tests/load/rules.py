@@ -5,8 +5,9 @@ import random
 from pydantic import SecretStr
 
 from services.direct_messages import store
+from services.direct_messages.domain.changes import Change, applied
 from services.direct_messages.domain.items import TextReply
-from services.direct_messages.domain.rules import Definition, Match, Mode, Rule, Trigger
+from services.direct_messages.domain.rules import Definition, Match, Mode, Trigger
 from services.embedded.demo import ACCOUNT, ORGANIZATION
 from shared import ids
 from shared.db import ALL_TENANTS
@@ -30,11 +31,11 @@ async def add_rules(database_url: str, master_key: str, count: int) -> None:
     async with resources.database("direct_messages").transaction(ALL_TENANTS) as tx:
         known = await store.rules(tx, ORGANIZATION, ACCOUNT)
         added = [
-            Rule(ids.new("rule"), 1, tx.now, tx.now, _definition(dice, number))
+            Change(ids.new("rule"), None, _definition(dice, number))
             for number in range(count - len(known))
         ]
-        await store.put_rules(tx, ORGANIZATION, ACCOUNT, added)
-        await store.new_rule_set(tx, ORGANIZATION, ACCOUNT, [*known, *added])
+        edit = applied(known, added, tx.now)
+        await store.add_rule_set(tx, (ORGANIZATION, ACCOUNT), edit, "a thousand", "bench")
     await resources.close()
 
 

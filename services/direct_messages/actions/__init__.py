@@ -2,8 +2,20 @@
 
 from services.direct_messages.actions.answering import Heard, answer, suffix
 from services.direct_messages.actions.deps import Deps
+from services.direct_messages.actions.drafts import (
+    Reviewed,
+    discard_draft,
+    list_rule_sets,
+    publish_draft,
+    put_draft,
+    read_draft,
+    read_rule_set,
+    restore_rule_set,
+)
 from services.direct_messages.actions.errors import (
+    DraftCrossed,
     NoReplyContext,
+    NothingToPublish,
     NotRecallable,
     NotUnknown,
     QuotaExhausted,
@@ -39,20 +51,24 @@ from services.direct_messages.actions.settling import (
     note_answers,
     settle,
 )
-from services.direct_messages.store import Moment, Recalled
+from services.direct_messages.store import Moment, Recalled, RuleSet
 
 __all__ = [
     "Answered",
     "Deps",
+    "DraftCrossed",
     "Heard",
     "Moment",
     "NoReplyContext",
     "NotRecallable",
     "NotUnknown",
+    "NothingToPublish",
     "QuotaExhausted",
     "Recalled",
     "RefusedRecall",
     "Reply",
+    "Reviewed",
+    "RuleSet",
     "Story",
     "TooManyRules",
     "add_rule",
@@ -62,16 +78,23 @@ __all__ = [
     "ask_back",
     "change_rule",
     "delete_rule",
+    "discard_draft",
     "find_conversation",
     "find_rule",
     "learn_policies",
     "list_conversations",
+    "list_rule_sets",
     "list_rules",
     "note_answers",
     "note_recalls",
     "note_refusals",
+    "publish_draft",
+    "put_draft",
+    "read_draft",
+    "read_rule_set",
     "read_timeline",
     "reply",
+    "restore_rule_set",
     "seed_rules",
     "set_owner",
     "settle",

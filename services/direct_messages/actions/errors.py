@@ -62,3 +62,27 @@ class TooManyRules(AppError):
     meaning_zh = "账号的规则数量已达到其策略允许的上限。"
     to_do = "Delete a rule, or raise `dm.rules.max_per_account` for this account."
     to_do_zh = "请删除规则，或调高该账号的 `dm.rules.max_per_account`。"
+
+
+class DraftCrossed(AppError):
+    """Somebody changed rules that the draft changes too; `rules` names them."""
+
+    code = "direct_messages.draft_crossed"
+    status = 409
+    title = "The draft is no longer about the rules as they are"
+    title_zh = "草稿所依据的规则已被修改"
+    meaning_zh = "草稿中的规则在此期间被他人修改，`rules` 列出这些规则。"
+    to_do = "Read the draft, look at `crossed`, and put those changes again without `base_version`."
+    to_do_zh = "请读取草稿，查看 `crossed`，然后去掉 `base_version` 重新保存这些改动。"
+
+
+class NothingToPublish(AppError):
+    """The published rules are the same already."""
+
+    code = "direct_messages.nothing_to_publish"
+    status = 409
+    title = "Nothing to publish"
+    title_zh = "没有可发布的内容"
+    meaning_zh = "已发布的规则与此相同。"
+    to_do = "Put changes into the draft first, or restore another rule set."
+    to_do_zh = "请先在草稿中保存改动，或恢复其他版本。"

@@ -17,6 +17,7 @@ from services.direct_messages.domain.items import (
     Item,
     content_of,
     item_faults,
+    said_by_person,
     text_of,
     wording,
 )
@@ -110,9 +111,9 @@ async def _prepare(
     if found is None:
         raise NotFound("no such conversation")
     policy = await _policy(deps, tx, found)
-    fault = next(item_faults(wanted.item, policy, wanted.place, policy.text_chars), None)
-    if fault is not None:
-        raise Invalid(fault.detail, pointer=fault.pointer)
+    room = said_by_person(policy)
+    if fault := next(item_faults(wanted.item, policy, wanted.place, room), None):
+        raise Invalid(fault.detail, pointer=fault.pointer, policy_key=fault.policy_key)
     if wanted.supersedes is not None:
         await _check_unknown(tx, found, wanted.supersedes)
     context = domain.newest_context(found, policy, tx.now)

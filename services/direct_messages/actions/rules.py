@@ -1,17 +1,17 @@
-"""Rules of an account. Every change keeps the whole rule set as its next version."""
+"""Rules of an account, one by one. Each change is published at once, as a rule set of its own."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from services.direct_messages import store
 from services.direct_messages.actions.deps import Deps
-from services.direct_messages.actions.errors import TooManyRules
+from services.direct_messages.actions.publishing import check, edited, lock
+from services.direct_messages.domain.changes import Change, applied
 from services.direct_messages.domain.matching import in_order
-from services.direct_messages.domain.policy import Policy, policy_of
-from services.direct_messages.domain.rules import Definition, Rule, faults, pattern_fault, set_fault
+from services.direct_messages.domain.patterns import pattern_fault
+from services.direct_messages.domain.rules import Definition, Rule
 from services.direct_messages.store import Account
 from shared import ids
-from shared.db import ALL_TENANTS, Tx
+from shared.db import ALL_TENANTS
 from shared.errors import Invalid, NotFound
 from shared.http.idempotency import EACH_TIME, Once
 from shared.http.versions import Precondition, etag
@@ -33,48 +33,53 @@ async def find_rule(deps: Deps, account: Account, rule_id: str) -> Rule:
 
 
 async def add_rule(
-    deps: Deps, account: Account, definition: Definition, once: Once[Rule] = EACH_TIME
+    deps: Deps,
+    account: Account,
+    definition: Definition,
+    made_by: str,
+    once: Once[Rule] = EACH_TIME,
 ) -> Rule:
     """A new rule. Raises Invalid, TooManyRules, NotFound, Replayed."""
     async with deps.database.transaction(account[0]) as tx:
         await once.begin(tx, account[0])
-        policy = await _lock(tx, account)
-        _check(definition, policy)
-        rules = await store.rules(tx, *account)
-        if len(rules) >= policy.rules_max:
-            raise TooManyRules(f"at most {policy.rules_max} rules", limit=policy.rules_max)
-        rule = Rule(ids.new("rule"), 1, tx.now, tx.now, definition)
-        await _save(tx, account, [*rules, rule], [rule])
-        await once.keep(tx, account[0], rule)
-        return rule
+        policy = await lock(tx, account)
+        check(definition, policy)
+        change = Change(ids.new("rule"), None, definition)
+        edit = edited(await store.rules(tx, *account), [change], policy, tx)
+        await store.add_rule_set(tx, account, edit, f"+ {definition.name}", made_by)
+        await once.keep(tx, account[0], edit.written[0])
+        return edit.written[0]
 
 
 async def change_rule(
     deps: Deps,
     account: Account,
     rule_id: str,
-    expected: Precondition,
-    definition: Definition,
+    wanted: tuple[Precondition, Definition],
+    made_by: str,
 ) -> Rule:
-    """The rule as `definition`, if it still is as the caller saw it."""
+    """The rule as it is wanted, if it still is as the caller saw it."""
+    expected, definition = wanted
     async with deps.database.transaction(account[0]) as tx:
-        policy = await _lock(tx, account)
+        policy = await lock(tx, account)
         rules = await store.rules(tx, *account)
         rule = _at(rules, rule_id, expected)
-        _check(definition, policy)
-        changed = replace(rule, version=rule.version + 1, updated_at=tx.now, definition=definition)
-        await _save(tx, account, [changed if r is rule else r for r in rules], [changed])
-        return changed
+        check(definition, policy)
+        edit = edited(rules, [Change(rule_id, rule.version, definition)], policy, tx)
+        await store.add_rule_set(tx, account, edit, f"~ {definition.name}", made_by)
+        return edit.written[0]
 
 
-async def delete_rule(deps: Deps, account: Account, rule_id: str, expected: Precondition) -> None:
+async def delete_rule(
+    deps: Deps, account: Account, rule_id: str, expected: Precondition, made_by: str
+) -> None:
     """The rule is gone, if it still was as the caller saw it."""
     async with deps.database.transaction(account[0]) as tx:
-        await _lock(tx, account)
+        policy = await lock(tx, account)
         rules = await store.rules(tx, *account)
         rule = _at(rules, rule_id, expected)
-        await store.drop_rule(tx, *account, rule_id)
-        await _save(tx, account, [r for r in rules if r is not rule], [])
+        edit = edited(rules, [Change(rule_id, rule.version, None)], policy, tx)
+        await store.add_rule_set(tx, account, edit, f"- {rule.definition.name}", made_by)
 
 
 async def seed_rules(
@@ -91,32 +96,9 @@ async def seed_rules(
     async with deps.database.transaction(ALL_TENANTS) as tx:
         if await store.rules(tx, *account):
             return 0
-        rules = [Rule(ids.new("rule"), 1, tx.now, tx.now, d) for d in definitions]
-        await _save(tx, account, rules, rules)
-        return len(rules)
-
-
-async def _lock(tx: Tx, account: Account) -> Policy:
-    """The account's policy; changes of its rules come one after the other. Raises NotFound."""
-    head = await store.lock_account(tx, *account)
-    if head is None or not head[0]:
-        raise NotFound("no such account")
-    values = await store.policy_values(tx, [(*account, head[0])])
-    return policy_of(head[0], values[*account, head[0]])
-
-
-async def _save(tx: Tx, account: Account, rules: list[Rule], changed: list[Rule]) -> None:
-    if fault := set_fault(rules):
-        raise Invalid(fault.detail, pointer=fault.pointer)
-    if changed:
-        await store.put_rules(tx, *account, changed)
-    await store.new_rule_set(tx, *account, rules)
-
-
-def _check(definition: Definition, policy: Policy) -> None:
-    fault = next(faults(definition, policy), None)
-    if fault is not None:
-        raise Invalid(fault.detail, pointer=fault.pointer)
+        changes = [Change(ids.new("rule"), None, definition) for definition in definitions]
+        await store.add_rule_set(tx, account, applied([], changes, tx.now), "seed", "siyu")
+        return len(changes)
 
 
 def _one(rules: list[Rule], rule_id: str) -> Rule:

@@ -1,10 +1,11 @@
 """HTTP in: rules, conversations, people's replies, decisions."""
 
-from services.direct_messages.api import conversations, decisions, recalling, rules
+from services.direct_messages.api import conversations, decisions, drafts, recalling, rules
 from shared.http.routing import Router
 
 router = Router()
 router.include_router(rules.router)
+router.include_router(drafts.router)
 router.include_router(conversations.router)
 router.include_router(decisions.router)
 router.include_router(recalling.router)

@@ -1,7 +1,7 @@
 """Auto-reply rules of an account."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Response
 from pydantic import Field
@@ -10,8 +10,8 @@ from services.direct_messages import actions
 from services.direct_messages.actions import TooManyRules
 from services.direct_messages.api.callers import Keeper, MessageDeps, Reader
 from services.direct_messages.api.items import ItemIn, ReplyItemOut, item_of, item_out
+from services.direct_messages.domain.patterns import PATTERN_MAX_CHARS
 from services.direct_messages.domain.rules import (
-    PATTERN_MAX_CHARS,
     Definition,
     Match,
     Mode,
@@ -48,11 +48,9 @@ class RuleIn(RequestModel):
     enabled: bool = True
 
 
-class RuleOut(ResponseModel):
-    """A rule; its ETag is the version in quotes."""
+class DefinitionOut(ResponseModel):
+    """What a rule waits for and what it sends."""
 
-    id: str
-    version: int
     name: str
     trigger: Trigger
     match: Match | None
@@ -63,6 +61,14 @@ class RuleOut(ResponseModel):
     hand_off: bool
     priority: int
     enabled: bool
+
+
+class RuleOut(DefinitionOut):
+    """A rule; its ETag is the version in quotes. `paused` says why Siyu put it aside."""
+
+    id: str
+    version: int
+    paused: str | None
     created_at: datetime
     updated_at: datetime
 
@@ -101,7 +107,8 @@ async def add_rule(
 ) -> RuleOut:
     """Add a rule. It holds for what fans do from now on."""
     account = (caller.organization_id, account_id)
-    rule = await actions.add_rule(deps, account, _definition(body), Once(key, rule_out))
+    once = Once(key, rule_out)
+    rule = await actions.add_rule(deps, account, definition_of(body), caller.key_id, once)
     response.headers["Location"] = f"/v1/accounts/{account_id}/rules/{rule.id}"
     return _tagged(rule, response)
 
@@ -135,7 +142,8 @@ async def change_rule(  # noqa: PLR0913, PLR0917  each one is a part of the requ
 ) -> RuleOut:
     """Replace a rule, if nobody changed it meanwhile."""
     account = (caller.organization_id, account_id)
-    rule = await actions.change_rule(deps, account, rule_id, expected, _definition(body))
+    wanted = (expected, definition_of(body))
+    rule = await actions.change_rule(deps, account, rule_id, wanted, caller.key_id)
     return _tagged(rule, response)
 
 
@@ -150,28 +158,39 @@ async def delete_rule(
 ) -> None:
     """Delete a rule. Earlier decisions still know what it said."""
     account = (caller.organization_id, account_id)
-    await actions.delete_rule(deps, account, rule_id, expected)
+    await actions.delete_rule(deps, account, rule_id, expected, caller.key_id)
+
+
+def definition_out(definition: Definition) -> DefinitionOut:
+    """The definition as people see it."""
+    return DefinitionOut(**_facts(definition))
 
 
 def rule_out(rule: Rule) -> RuleOut:
     """The rule as people see it."""
-    definition = rule.definition
     return RuleOut(
+        **_facts(rule.definition),
         id=rule.id,
         version=rule.version,
-        name=definition.name,
-        trigger=definition.trigger,
-        match=definition.match,
-        keywords=list(definition.keywords),
-        pattern=definition.pattern,
-        mode=definition.mode,
-        replies=[item_out(reply) for reply in definition.replies],
-        hand_off=definition.hand_off,
-        priority=definition.priority,
-        enabled=definition.enabled,
+        paused=rule.paused,
         created_at=rule.created_at,
         updated_at=rule.updated_at,
     )
+
+
+def _facts(definition: Definition) -> dict[str, Any]:
+    return {
+        "name": definition.name,
+        "trigger": definition.trigger,
+        "match": definition.match,
+        "keywords": list(definition.keywords),
+        "pattern": definition.pattern,
+        "mode": definition.mode,
+        "replies": [item_out(reply) for reply in definition.replies],
+        "hand_off": definition.hand_off,
+        "priority": definition.priority,
+        "enabled": definition.enabled,
+    }
 
 
 def _tagged(rule: Rule, response: Response) -> RuleOut:
@@ -179,7 +198,8 @@ def _tagged(rule: Rule, response: Response) -> RuleOut:
     return rule_out(rule)
 
 
-def _definition(body: RuleIn) -> Definition:
+def definition_of(body: RuleIn) -> Definition:
+    """The definition that somebody wrote."""
     return Definition(
         name=body.name,
         trigger=body.trigger,

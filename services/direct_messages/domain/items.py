@@ -137,13 +137,22 @@ class Fault:
 
     pointer: str
     detail: str
+    policy_key: str | None = None  # whose value says so
 
 
-def item_faults(item: Item, policy: Policy, place: str, text_chars: int) -> Iterator[Fault]:
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How long a text may be, and which policy key says so."""
+
+    chars: int
+    policy_key: str
+
+
+def item_faults(item: Item, policy: Policy, place: str, room: Room) -> Iterator[Fault]:
     """Everything that is wrong with an item under this policy; `place` is where it stands."""
     match item:
         case TextReply(text=text):
-            yield from _text_faults(text, f"{place}/text", text_chars, policy)
+            yield from _text_faults(text, f"{place}/text", room, policy)
         case QuestionCardReply():
             yield from _card_faults(item.title, item.questions, policy, place)
         case JumpCardReply():
@@ -158,24 +167,36 @@ def item_faults(item: Item, policy: Policy, place: str, text_chars: int) -> Iter
             yield from _id_faults(item, place)
 
 
-def _text_faults(text: str, place: str, most: int, policy: Policy) -> Iterator[Fault]:
+def said_by_rule(policy: Policy) -> Room:
+    """The room of a text that a rule sends."""
+    return Room(policy.auto_text_chars, "dm.auto_reply.text_max_chars")
+
+
+def said_by_person(policy: Policy) -> Room:
+    """The room of a text that a person sends."""
+    return Room(policy.text_chars, "dm.text.max_chars")
+
+
+def _text_faults(text: str, place: str, room: Room, policy: Policy) -> Iterator[Fault]:
     if not text.strip():
         yield Fault(place, _BLANK)
-    elif len(text) > most:
-        yield Fault(place, f"at most {most} characters")
+    elif len(text) > room.chars:
+        yield Fault(place, f"at most {room.chars} characters", room.policy_key)
     elif not policy.external_links and has_external_link(text):
-        yield Fault(place, _LINK)
+        yield Fault(place, _LINK, "dm.text.external_links")
 
 
 def _card_faults(
     title: str, questions: tuple[str, ...], policy: Policy, place: str
 ) -> Iterator[Fault]:
-    yield from _text_faults(title, f"{place}/title", policy.question_title_chars, policy)
+    room = Room(policy.question_title_chars, "dm.question_card.title_max_chars")
+    yield from _text_faults(title, f"{place}/title", room, policy)
     if not 1 <= len(questions) <= policy.questions_max:
-        yield Fault(f"{place}/questions", f"1 to {policy.questions_max} questions")
+        wanted = f"1 to {policy.questions_max} questions"
+        yield Fault(f"{place}/questions", wanted, "dm.question_card.questions_max")
+    room = Room(policy.question_chars, "dm.question_card.question_max_chars")
     for number, question in enumerate(questions):
-        where = f"{place}/questions/{number}"
-        yield from _text_faults(question, where, policy.question_chars, policy)
+        yield from _text_faults(question, f"{place}/questions/{number}", room, policy)
 
 
 def _jump_faults(card: JumpCardReply, place: str) -> Iterator[Fault]:

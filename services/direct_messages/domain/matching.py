@@ -12,7 +12,8 @@ from typing import Any
 import re2
 from ahocorasick_rs import AhoCorasick
 
-from services.direct_messages.domain.rules import Match, Rule, Trigger, pattern_options
+from services.direct_messages.domain.patterns import pattern_options
+from services.direct_messages.domain.rules import Match, Rule, Trigger
 from services.direct_messages.domain.texts import normalise
 
 # A wish for a person outranks every other rule (domain.md §4.2, step 3), with or without a rule.
@@ -46,7 +47,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class CompiledRules:
-    """One version of an account's rules. Only enabled rules are in it."""
+    """One version of an account's rules. Only rules that fire are in it."""
 
     version: int
     exact: dict[str, tuple[tuple[int, Rule], ...]]
@@ -134,7 +135,7 @@ def _step_of(rule: Rule) -> int:
 
 def compile_rules(version: int, rules: Iterable[Rule]) -> CompiledRules:
     """Make a rule set ready. Every pattern in it must have passed `pattern_fault`."""
-    placed = enumerate(sorted((r for r in rules if r.definition.enabled), key=lambda r: r.place))
+    placed = enumerate(sorted((r for r in rules if r.fires), key=lambda r: r.place))
     exact: dict[str, list[tuple[int, Rule]]] = defaultdict(list)
     by_trigger: dict[Trigger, list[Rule]] = defaultdict(list)
     words: list[tuple[int, int, str, Rule]] = []

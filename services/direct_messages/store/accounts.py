@@ -1,16 +1,13 @@
-"""What is known of an account: versions that hold now, policies, rules and their history."""
+"""What is known of an account: versions that hold now, policies, facts of fans."""
 
 # ruff: noqa: S608  statements are put together from constants only
 
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import orjson
 import sqlalchemy as sa
 
-from services.direct_messages.domain import rules as domain
 from services.direct_messages.domain.decisions import FanFacts
-from services.direct_messages.domain.rules import Rule
 from services.direct_messages.store import tables
 from services.direct_messages.store.rows import as_rows, columns, insert, recordset
 from services.direct_messages.store.tables import Account, Fan
@@ -27,10 +24,6 @@ _POLICIES = sa.text(
     f'SELECT x.organization_id, x.account_id, x.version, x."values" FROM {_VERSIONS}'
     f" JOIN policy x{_VERSIONED}"
 )
-_RULE_SETS = sa.text(
-    f"SELECT x.organization_id, x.account_id, x.version, x.rules FROM {_VERSIONS}"
-    f" JOIN rule_set x{_VERSIONED}"
-)
 _ADD_POLICIES = insert(tables.policies, "ON CONFLICT DO NOTHING")
 _RAISE_POLICY = sa.text(
     "INSERT INTO account (organization_id, account_id, policy_version, rule_set_version)"
@@ -40,30 +33,9 @@ _RAISE_POLICY = sa.text(
     " ON CONFLICT (organization_id, account_id) DO UPDATE"
     " SET policy_version = greatest(account.policy_version, excluded.policy_version)"
 )
-_RAISE_RULES = sa.text(
-    "INSERT INTO account (organization_id, account_id, policy_version, rule_set_version)"
-    " VALUES (:org, :acc, 0, 1) ON CONFLICT (organization_id, account_id) DO UPDATE"
-    " SET rule_set_version = account.rule_set_version + 1 RETURNING rule_set_version"
-)
 _LOCK = sa.text(
     "SELECT policy_version, rule_set_version FROM account"
     " WHERE organization_id = :org AND account_id = :acc FOR UPDATE"
-)
-_ADD_RULE_SET = sa.text(
-    "INSERT INTO rule_set (organization_id, account_id, version, rules, created_at)"
-    " VALUES (:org, :acc, :version, CAST(:rules AS jsonb), :at)"
-)
-_RULES = sa.text(
-    "SELECT id, version, definition, created_at, updated_at FROM rule"
-    " WHERE organization_id = :org AND account_id = :acc"
-)
-_PUT_RULES = insert(
-    tables.rules,
-    "ON CONFLICT (organization_id, account_id, id) DO UPDATE SET version = excluded.version,"
-    " definition = excluded.definition, updated_at = excluded.updated_at",
-)
-_DROP_RULE = sa.text(
-    "DELETE FROM rule WHERE organization_id = :org AND account_id = :acc AND id = :id"
 )
 _FACTS = sa.text(
     "SELECT f.organization_id, f.account_id, f.fan_open_id, f.follows, f.observed_at, f.epoch"
@@ -98,58 +70,10 @@ async def policy_values(
     return {(r[0], r[1], r[2]): r[3] for r in found}
 
 
-async def rule_sets(
-    tx: Tx, wanted: Iterable[tuple[str, str, int]]
-) -> dict[tuple[str, str, int], list[Rule]]:
-    """The rules of these rule set versions (organization, account, version)."""
-    found = await tx.execute(_RULE_SETS, columns(sorted(set(wanted)), "org acc version"))
-    return {(r[0], r[1], r[2]): [domain.load(rule) for rule in r[3]] for r in found}
-
-
 async def learn_policies(tx: Tx, learnt: Sequence[dict[str, Any]]) -> None:
     """Keep these policy versions; the newest of each account holds."""
     await tx.execute(_ADD_POLICIES, as_rows(learnt))
     await tx.execute(_RAISE_POLICY, as_rows(learnt))
-
-
-async def rules(tx: Tx, organization_id: str, account_id: str) -> list[Rule]:
-    """The account's rules, in no order."""
-    found = await tx.execute(_RULES, {"org": organization_id, "acc": account_id})
-    return [
-        Rule(r.id, r.version, r.created_at, r.updated_at, domain.load_definition(r.definition))
-        for r in found
-    ]
-
-
-async def put_rules(tx: Tx, organization_id: str, account_id: str, changed: Sequence[Rule]) -> None:
-    """Write new or changed rules."""
-    rows = [
-        {
-            "organization_id": organization_id,
-            "account_id": account_id,
-            "id": rule.id,
-            "version": rule.version,
-            "definition": domain.dump_definition(rule.definition),
-            "created_at": rule.created_at,
-            "updated_at": rule.updated_at,
-        }
-        for rule in changed
-    ]
-    await tx.execute(_PUT_RULES, as_rows(rows))
-
-
-async def drop_rule(tx: Tx, organization_id: str, account_id: str, rule_id: str) -> None:
-    """Delete a rule; its past stays in the rule sets."""
-    await tx.execute(_DROP_RULE, {"org": organization_id, "acc": account_id, "id": rule_id})
-
-
-async def new_rule_set(tx: Tx, organization_id: str, account_id: str, found: Sequence[Rule]) -> int:
-    """Keep these rules as the account's next rule set; its version."""
-    tenant = {"org": organization_id, "acc": account_id}
-    version = int((await tx.execute(_RAISE_RULES, tenant)).scalar())
-    snapshot = orjson.dumps([domain.dump(rule) for rule in found]).decode()
-    await tx.execute(_ADD_RULE_SET, {**tenant, "version": version, "rules": snapshot, "at": tx.now})
-    return version
 
 
 async def fan_facts(tx: Tx, fans: Iterable[Fan]) -> dict[Fan, FanFacts]:

@@ -34,22 +34,43 @@ policies = sa.Table(
     sa.Column("heard_at", _TIME, nullable=False),
 )
 rule_sets = sa.Table(
-    "rule_set",  # every version of an account's rules, kept for ever
+    "rule_set",  # every version of an account's rules: why it was made; its rules are in `rule`
     metadata,
     *_tenant(),
     sa.Column("version", sa.Integer, primary_key=True),
-    sa.Column("rules", JSONB, nullable=False),
     sa.Column("created_at", _TIME, nullable=False),
+    sa.Column("note", sa.Text, nullable=False),
+    sa.Column("made_by", sa.Text, nullable=False),
+    sa.Column("restores", sa.Integer),
+    sa.Column("changes", sa.Integer, nullable=False),
 )
 rules = sa.Table(
-    "rule",
+    "rule",  # every state that a rule had, kept for ever; rule set v holds those with since <= v < until
     metadata,
     *_tenant(),
     sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("since", sa.Integer, primary_key=True),
+    sa.Column("until", sa.Integer),  # none: it is published now
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("definition", JSONB, nullable=False),
     sa.Column("created_at", _TIME, nullable=False),
     sa.Column("updated_at", _TIME, nullable=False),
+    sa.Column("paused", sa.Text),
+    sa.CheckConstraint("until > since", name="until"),
+    sa.Index(
+        "uq_rule_published",
+        *("organization_id", "account_id", "id"),
+        unique=True,
+        postgresql_where=sa.text("until IS NULL"),
+    ),
+)
+rule_drafts = sa.Table(
+    "rule_draft",  # changes of rules that are not published yet, edited in place
+    metadata,
+    *_tenant(),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("changes", JSONB, nullable=False),
+    sa.Column("updated_at", _TIME),
 )
 fan_facts = sa.Table(
     "fan_fact",  # our copy of what `fans` published

@@ -8,11 +8,11 @@ import httpx2
 import orjson
 import pytest
 
+from services.direct_messages import store
 from services.direct_messages.domain.items import wording
 from services.direct_messages.domain.matching import compile_rules
 from services.direct_messages.domain.policy import policy_of
 from services.direct_messages.domain.records import decide_again
-from services.direct_messages.domain.rules import load
 from shared.contracts.events.douyin import AnsweredCard, Outcome
 from tests.service.direct_messages.conftest import (
     ACC,
@@ -266,9 +266,9 @@ async def test_a_stored_decision_can_be_made_again(shop: Shop) -> None:
     story = await shop.story()
     versions = story["versions"]
     (stored,) = await shop.world.sql("SELECT record::text FROM direct_messages.decision")
-    (rules,) = await shop.world.sql(
-        "SELECT rules::text FROM direct_messages.rule_set WHERE version = $1", versions["rule_set"]
-    )
+    key = (ORG, ACC, versions["rule_set"])
+    async with shop.deps.database.transaction(ORG) as tx:
+        rules = (await store.rule_sets(tx, [key]))[key]
     (values,) = await shop.world.sql(
         'SELECT "values"::text FROM direct_messages.policy WHERE version = $1', versions["policy"]
     )
@@ -276,7 +276,7 @@ async def test_a_stored_decision_can_be_made_again(shop: Shop) -> None:
     again = decide_again(
         orjson.loads(stored[0]),
         story["inbound"]["text"],
-        compile_rules(versions["rule_set"], [load(r) for r in orjson.loads(rules[0])]),
+        compile_rules(versions["rule_set"], rules),
         policy_of(versions["policy"], orjson.loads(values[0])),
     )
 

@@ -41,6 +41,9 @@ BODIES: dict[str, dict[str, Any]] = {
     "import_fans": {"fans": [{"open_id": "somebody"}]},
     "note_follow_state": {"follows": True},
     "override_policy": {"value": 100},
+    "publish_rule_draft": {"note": "x"},
+    "put_rule_draft": {"changes": [{"rule": RULE}]},
+    "restore_rule_set": {"note": "x"},
     "put_douyin_app": {"client_secrets": [SECRET]},
     "put_douyin_binding": {"client_key": KEY, "open_id": "another-open-id"},
     "send_message": {"text": "x"},
@@ -119,7 +122,7 @@ class Tenant:
 async def a_tenant(world: World) -> Tenant:
     """An organization whose every name and text is a canary, with a conversation that was answered."""
     made = await accounts.create_organization(deps_of(world.resources), f"{CANARY} 有限公司")
-    tenant = Tenant(world, made.id, {"key": POLICY_KEY, "client_key": KEY})
+    tenant = Tenant(world, made.id, {"key": POLICY_KEY, "client_key": KEY, "rule_set": "1"})
     account = await _made(tenant, "/v1/accounts", {"name": f"{CANARY} 旗舰店"})
     tenant.ids["account_id"] = account["id"]
     await world.drain()

@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.direct_messages.domain.checking import set_fault
 from services.direct_messages.domain.decisions import decide
 from services.direct_messages.domain.matching import compile_rules, in_order
-from services.direct_messages.domain.rules import Match, Rule, Trigger, pattern_fault, set_fault
+from services.direct_messages.domain.patterns import pattern_fault
+from services.direct_messages.domain.rules import Match, Rule, Trigger
 from services.direct_messages.domain.texts import normalise
 from tests.unit.direct_messages.cases import (
     a_case,

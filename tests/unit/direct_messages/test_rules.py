@@ -4,17 +4,17 @@ from typing import Any
 
 import pytest
 
+from services.direct_messages.domain.checking import faults
 from services.direct_messages.domain.items import TextReply
 from services.direct_messages.domain.policy import policy_of
 from services.direct_messages.domain.rules import (
     Match,
     Mode,
     Trigger,
-    dump,
-    faults,
-    load,
+    dump_definition,
+    load_definition,
 )
-from tests.unit.direct_messages.cases import POLICY, VALUES, a_definition, a_rule
+from tests.unit.direct_messages.cases import POLICY, VALUES, a_definition
 
 OK = (TextReply("好"),)
 FAULTS: list[tuple[dict[str, Any], str | None]] = [
@@ -66,6 +66,6 @@ def test_a_policy_without_one_of_the_keys_is_refused(key: str) -> None:
         policy_of(1, {k: v for k, v in VALUES.items() if k != key})
 
 
-def test_a_snapshot_brings_the_rule_back() -> None:
-    rule = a_rule("rule_1", match=Match.RE2, pattern="x", mode=Mode.RANDOM_ONE, replies=OK * 2)
-    assert load(dump(rule)) == rule
+def test_what_is_stored_brings_the_definition_back() -> None:
+    made = a_definition(match=Match.RE2, pattern="x", mode=Mode.RANDOM_ONE, replies=OK * 2)
+    assert load_definition(dump_definition(made)) == made

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from services.douyin.actions.claiming import LEASE
 from services.douyin.domain.attempts import State, sources
 from services.douyin.store import Claimed, Echo, Moved, NewAttempt, Settlement
 
@@ -18,7 +19,7 @@ _IN_DOUBT = (State.SENDING, State.UNKNOWN)
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One row. `written_at` tells one claim from another."""
+    """One row. `claim` tells one claim from another."""
 
     new: NewAttempt
     position: int
@@ -27,6 +28,7 @@ class Attempt:
     tries: int = 0
     lease_until: datetime | None = None
     written_at: datetime | None = None
+    claim: int | None = None
     msg_id: str | None = None
     echo_id: str | None = None
     reason: str | None = None
@@ -78,7 +80,7 @@ def insert(
     attempts: Sequence[NewAttempt],
     going: Collection[NewAttempt],
     now: datetime,
-    lease: timedelta,
+    claim: int,
 ) -> list[Claimed]:
     """Write intents down once; those going are being sent."""
     claimed = []
@@ -88,18 +90,19 @@ def insert(
         table.position += 1
         attempt = table.put(Attempt(new, table.position, now))
         if new in going:
-            claimed.append(_claim(table, attempt, now, lease))
+            claimed.append(_claim(table, attempt, now, claim))
     return claimed
 
 
-def _claim(table: Table, attempt: Attempt, now: datetime, lease: timedelta) -> Claimed:
+def _claim(table: Table, attempt: Attempt, now: datetime, claim: int) -> Claimed:
     claimed = table.put(
         replace(
             attempt,
             state=State.SENDING,
             tries=attempt.tries + 1,
-            lease_until=now + lease,
+            lease_until=now + LEASE,
             written_at=now,
+            claim=claim,
         )
     )
     return claim_of(claimed)
@@ -108,7 +111,7 @@ def _claim(table: Table, attempt: Attempt, now: datetime, lease: timedelta) -> C
 def claim_of(attempt: Attempt) -> Claimed:
     """What a process holds in its hands of an attempt that it claimed."""
     new = attempt.new
-    assert attempt.written_at is not None
+    assert attempt.claim is not None
     return Claimed(
         organization_id=new.organization_id,
         account_id=new.account_id,
@@ -125,7 +128,7 @@ def claim_of(attempt: Attempt) -> Claimed:
         reason=attempt.reason,
         cause=new.cause,
         trace=new.trace,
-        written_at=attempt.written_at,
+        claim=attempt.claim,
     )
 
 
@@ -143,7 +146,7 @@ def free_content(table: Table, firsts: Sequence[NewAttempt]) -> int:
 
 
 def claim_next(
-    table: Table, conversations: Iterable[str], now: datetime, lease: timedelta, most: int
+    table: Table, conversations: Iterable[str], now: datetime, claim: int, most: int
 ) -> list[Claimed]:
     """The next item of each conversation in which nothing is being sent."""
     claimed: list[Claimed] = []
@@ -155,8 +158,14 @@ def claim_next(
             continue
         following = next((a for a in rows if _may_go(table, rows, a)), None)
         if following and following.next_try_at <= now:
-            claimed.append(_claim(table, following, now, lease))
+            claimed.append(_claim(table, following, now, claim))
     return claimed
+
+
+def find_claimed(table: Table, now: datetime, claim: int) -> list[Claimed]:
+    """What was claimed under a number and is not settled; its lease begins again."""
+    found = [a for a in table.rows.values() if a.state is State.SENDING and a.claim == claim]
+    return [claim_of(table.put(replace(a, lease_until=now + LEASE))) for a in found]
 
 
 def _may_go(table: Table, rows: list[Attempt], attempt: Attempt) -> bool:
@@ -176,8 +185,11 @@ def settle(table: Table, settlements: Sequence[Settlement], now: datetime) -> li
     moved = []
     for s in settlements:
         a = table.rows[s.claimed.operation_id, s.claimed.item]
-        is_ours = (a.tries, a.written_at) == (s.claimed.tries, s.claimed.written_at)
-        if not is_ours or a.state is State.QUEUED or a.state.value not in sources(s.state):
+        if (
+            a.claim != s.claimed.claim
+            or a.state is State.QUEUED
+            or a.state.value not in sources(s.state)
+        ):
             continue
         moved.append(
             table.put(

@@ -13,5 +13,6 @@ BUGS = (
     "lost lease tried again",
     "rest goes on after a doubt",
     "deadline not looked at",
+    "claim of a lost commit forgotten",
 )
 WITHIN = 3000  # seeds in which each of them must be seen

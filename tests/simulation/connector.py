@@ -3,8 +3,8 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from services.douyin.actions.claiming import LEASE
 from services.douyin.actions.outcomes import again, concluded, untried
-from services.douyin.actions.settling import LEASE
 from services.douyin.clients import SEND_SECONDS
 from services.douyin.domain.answers import Action, Verdict, classify
 from services.douyin.domain.attempts import SETTLED, State
@@ -35,16 +35,39 @@ class Connector(Tasks):
         for a in new:
             if a.conversation_id not in occupied:
                 first.setdefault(a.conversation_id, a)
-        claimed = attempts.insert(tx.table, new, list(first.values()), w.now, LEASE)
+        number = w.number()
+        claimed = attempts.insert(tx.table, new, list(first.values()), w.now, number)
         if occupied:
             attempts.free_content(tx.table, [a for a in new if a.item == 0])
-            claimed += attempts.claim_next(tx.table, sorted(occupied), w.now, LEASE, _ROOM)
-        w.commit(tx)
+            claimed += attempts.claim_next(tx.table, sorted(occupied), w.now, number, _ROOM)
+        self._commit_claim(process, tx, number)
         yield
         self._offer(process, claimed, at)
 
+    def _commit_claim(self, process: Process, tx: Tx, number: int) -> None:
+        try:
+            self.w.commit(tx)
+        except Away:
+            if "claim of a lost commit forgotten" not in self.w.bugs:
+                process.lost.append(number)
+            raise
+
+    def find_lost(self, process: Process) -> Task:
+        """Send what was claimed in commits of which no word came."""
+        yield from ()
+        for number in process.lost[:]:
+            tx, at = Tx(self.w), self.w.now
+            found = attempts.find_claimed(tx.table, at, number)
+            try:
+                self.w.commit(tx)
+            except Away:
+                return
+            process.lost.remove(number)
+            self._offer(process, found, at)
+
     def _offer(self, process: Process, claimed: list[Claimed], at: datetime) -> None:
         for one in claimed:
+            self.w.taken_up.add((one.claim, one.operation_id, one.item))
             self.spawn(process, self.send(process, one, at))
 
     def send(self, process: Process, claimed: Claimed, at: datetime) -> Task:
@@ -98,7 +121,7 @@ class Connector(Tasks):
             while True:
                 at = self.w.now
                 try:
-                    claimed = self._settle(batch)
+                    claimed = self._settle(process, batch)
                 except Away:
                     yield
                     continue
@@ -107,15 +130,16 @@ class Connector(Tasks):
             self._offer(process, claimed, at)
         process.settles = False
 
-    def _settle(self, batch: list[Settlement]) -> list[Claimed]:
+    def _settle(self, process: Process, batch: list[Settlement]) -> list[Claimed]:
         w, tx = self.w, Tx(self.w)
+        number = w.number()
         moved = attempts.settle(tx.table, batch, w.now)
         if "rest goes on after a doubt" not in w.bugs:
             moved += attempts.drop_rest(tx.table, moved)
         self._tell(tx, moved)
         here = [s.claimed.conversation_id for s in batch]
-        claimed = attempts.claim_next(tx.table, here, w.now, LEASE, _ROOM)
-        w.commit(tx)
+        claimed = attempts.claim_next(tx.table, here, w.now, number, _ROOM)
+        self._commit_claim(process, tx, number)
         return claimed
 
     def _tell(self, tx: Tx, moved: list[Attempt]) -> None:
@@ -136,6 +160,8 @@ class Connector(Tasks):
         yield from self._committed(tx)
         tx = Tx(w)
         lost = attempts.lose_leases(tx.table, w.now)
+        for a in lost:
+            w.check_tried(a)
         if "lost lease tried again" in w.bugs:
             for a in lost:
                 tx.table.put(replace(a, state=State.QUEUED))
@@ -143,14 +169,18 @@ class Connector(Tasks):
         lost += attempts.drop_rest(tx.table, lost)
         self._tell(tx, lost)
         yield from self._committed(tx)
-        tx, at = Tx(w), w.now
+        tx, at, number = Tx(w), w.now, w.number()
         waiting = [
             a.new.conversation_id
             for a in tx.table.rows.values()
             if a.state is State.QUEUED and a.next_try_at <= w.now
         ]
-        claimed = attempts.claim_next(tx.table, waiting, w.now, LEASE, _ROOM)
-        yield from self._committed(tx)
+        claimed = attempts.claim_next(tx.table, waiting, w.now, number, _ROOM)
+        try:
+            self._commit_claim(process, tx, number)
+        except Away:
+            return
+        yield
         self._offer(process, claimed, at)
 
     def bind_echoes(self, process: Process, batch: list[Envelope]) -> Task:
@@ -165,8 +195,9 @@ class Connector(Tasks):
         moved = attempts.resolve(tx.table, left)
         self._tell(tx, moved)
         here = {m.new.conversation_id for m in moved}
-        claimed = attempts.claim_next(tx.table, sorted(here), w.now, LEASE, _ROOM)
-        w.commit(tx)
+        number = w.number()
+        claimed = attempts.claim_next(tx.table, sorted(here), w.now, number, _ROOM)
+        self._commit_claim(process, tx, number)
         yield
         self._offer(process, claimed, at)
 

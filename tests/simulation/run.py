@@ -63,12 +63,18 @@ class Story:
         )
         for step in steps:
             step()
+            self._find_lost()
             self.w.now += timedelta(seconds=random.random() * 0.4)
             if random.random() < self.w.faults.kills:
                 self._kill(random.choice(self.w.processes))
             if random.random() < self.w.faults.leaps:
                 self._leap()
         self._rest()
+
+    def _find_lost(self) -> None:
+        for process in self.w.processes:
+            if process.lost and self.random.random() < 0.5:
+                self._spawn(process, self.house.find_lost(process))
 
     def _leap(self) -> None:
         seconds = self.random.choice((3, 9, 14, 14, 130, 130, 1000, 90_000))
@@ -83,6 +89,7 @@ class Story:
             self.w.streams[hearer] += batch
         process.hands.clear()
         process.results.clear()
+        process.lost.clear()
         process.settles = False
         if self.random.random() < 0.2:
             self.w.say("the carrier loses everything")
@@ -192,6 +199,7 @@ class Story:
     def _settle_down(self) -> None:
         w = self.w
         for process in w.processes:
+            self._spawn(process, self.house.find_lost(process))
             self._spawn(process, self.house.sweep(process))
             self._spawn(process, self.house.quota_ticks(process))
         for _ in range(400):

@@ -63,6 +63,7 @@ class Process:
     born: int = 0
     results: list[Settlement] = field(default_factory=list)
     settles: bool = False
+    lost: list[int] = field(default_factory=list)  # claims whose commit nobody heard of
     hands: dict[str, list[Envelope]] = field(default_factory=dict)  # hearer → batch
 
 
@@ -109,6 +110,8 @@ class World:
         self.processes = [Process(0), Process(1)]
         self.webhooks: list[tuple[datetime, Envelope]] = []
         self.relayed: Counter[str] = Counter()
+        self.taken_up: set[tuple[int, str, int]] = set()  # claims that somebody sends
+        self._is_steady = not (faults.kills or faults.leaps)
         self._numbers = 0
 
     def say(self, text: str) -> None:
@@ -173,6 +176,11 @@ class World:
         ):
             raise self.broken("I2", f"echo {now.echo_id} is bound twice")
 
+    def check_tried(self, lost: Attempt) -> None:
+        """Where nobody dies and no hour passes, only what somebody had in hand can end in doubt."""
+        if self._is_steady and (lost.claim, *lost.key) not in self.taken_up:
+            raise self.broken("P5", f"{lost.key} is in doubt, and nobody ever sent it")
+
     # ---------------------------------------------------------------------------- the truth
 
     def accepted(self, one: Accepted) -> None:
@@ -185,6 +193,8 @@ class World:
         attempt = self.table.rows[key]
         if attempt.state is State.FAILED:
             raise self.broken("I2", f"{name} is called failed, but the fan saw it")
+        if attempt.state is State.UNKNOWN:
+            raise self.broken("I2", f"{name} left when its lease was over")
         if key[1] and (key[0], key[1] - 1) not in self.platform.accepted:
             raise self.broken("I10", f"{name} went before the item in front of it")
         self._check_order(attempt)

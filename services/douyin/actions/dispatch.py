@@ -3,8 +3,6 @@
 import asyncio
 import time
 from collections import Counter, OrderedDict, deque
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -12,10 +10,11 @@ import structlog
 from opentelemetry.trace import SpanKind
 
 from services.douyin import store
+from services.douyin.actions.claiming import LEASE, Claim, Claims
 from services.douyin.actions.directory import Account, Directory
 from services.douyin.actions.limits import CallBudget, NotYet
 from services.douyin.actions.outcomes import again, concluded, traced, untried
-from services.douyin.actions.settling import LEASE, Claims, settle
+from services.douyin.actions.settling import settle
 from services.douyin.actions.tokens import TokenKeeper
 from services.douyin.clients import SEND_SECONDS, Outgoing, Platform
 from services.douyin.domain.answers import Action, Verdict, classify
@@ -34,7 +33,6 @@ log = structlog.get_logger()
 
 AT_ONCE = 128
 _OF_ONE_ACCOUNT = 64
-_MOST_CLAIMED = 192  # what a killed process leaves in doubt is never more than this
 _MARGIN_SECONDS = 1.0  # between the end of a try and the end of its lease
 _LINGER_SECONDS = 0.025
 _SETTLED_AT_ONCE = 256
@@ -48,11 +46,11 @@ _Key = tuple[str, str]
 @dataclass(frozen=True, slots=True)
 class _Load:
     claimed: store.Claimed
-    claims: Claims
+    claim: Claim
 
     def now(self) -> datetime:
         """Business time, as it went on since the claim."""
-        return self.claims.now + timedelta(seconds=time.monotonic() - self.claims.at)
+        return self.claim.now + timedelta(seconds=time.monotonic() - self.claim.at)
 
 
 class Dispatcher:
@@ -66,6 +64,7 @@ class Dispatcher:
         platform: Platform,
         tokens: TokenKeeper,
     ) -> None:
+        self.claims = Claims(database, self._offer)
         self._budget = CallBudget(database)
         self._database, self._sealer = database, sealer
         self._directory, self._platform, self._tokens = directory, platform, tokens
@@ -74,50 +73,31 @@ class Dispatcher:
         self._sending: Counter[_Key] = Counter()
         self._results: list[store.Settlement] = []
         self._finished = asyncio.Event()
-        self._claimed = 0  # waiting, sending, or not settled yet
-        self._is_behind = False
 
-    @contextmanager
-    def room(self, wanted: int) -> Iterator[int]:
-        """For how many claims there is room, of those `wanted`; until the end they are nobody else's."""
-        granted = max(min(_MOST_CLAIMED - self._claimed, wanted), 0)
-        self._is_behind |= granted < wanted
-        self._claimed += granted
-        try:
-            yield granted
-        finally:
-            self._claimed -= granted
-
-    def offer(self, claims: Claims) -> None:
+    def _offer(self, claim: Claim) -> None:
         """Send these; they are claimed and committed."""
-        self._claimed += len(claims.attempts)
-        self._is_behind |= self._claimed >= _MOST_CLAIMED
-        for claimed in claims.attempts:
+        for claimed in claim.attempts:
             key = (claimed.organization_id, claimed.account_id)
-            self._waiting.setdefault(key, deque()).append(_Load(claimed, claims))
-        for _ in range(min(len(claims.attempts), len(self._idle))):
+            self._waiting.setdefault(key, deque()).append(_Load(claimed, claim))
+        for _ in range(min(len(claim.attempts), len(self._idle))):
             waiter = self._idle.popleft()
             if not waiter.done():
                 waiter.set_result(None)
 
     async def pull(self) -> None:
         """Claim what waits in the table, as far as there is room; without PostgreSQL, later."""
-        self._is_behind = False
-        at = time.monotonic()
-        with self.room(max(_MOST_CLAIMED - self._claimed, 1)) as room:
-            try:
+        self.claims.is_behind = False
+        try:
+            with self.claims.claiming(max(self.claims.room, 1)) as claim:
                 async with self._database.transaction(ALL_TENANTS) as tx:
-                    conversations = await store.waiting_conversations(tx, room)
+                    conversations = await store.waiting_conversations(tx, claim.room)
                     if not conversations:
                         return
                     await store.lock_conversations(tx, conversations)
-                    claimed = await store.claim_next(tx, conversations, LEASE, room)
-                    now = tx.now
-            except NeighbourAway:
-                self._is_behind = True
-                return
-            await failpoint("claim.after_commit")
-            self.offer(Claims(claimed, at, now))
+                    await claim.take_next(tx, conversations)
+                await failpoint("claim.after_commit")
+        except NeighbourAway:
+            self.claims.is_behind = True
 
     async def run(self) -> None:
         """Send and settle until cancelled; then give back what was not begun."""
@@ -126,20 +106,24 @@ class Dispatcher:
                 for _ in range(AT_ONCE):
                     group.create_task(self._send_for_ever())
                 group.create_task(self._settle_for_ever())
+                group.create_task(self.claims.find_for_ever())
         finally:
             await self._give_back()
 
     async def _give_back(self) -> None:
-        loads = [load for queue in self._waiting.values() for load in queue]
-        self._waiting.clear()
-        left = self._results + [untried(load.claimed, 0.0, load.claimed.reason) for load in loads]
         try:
             async with asyncio.timeout(2):
-                if left:
-                    await settle(self._database, left, 0)
+                await self.claims.find_lost()
+                if left := self._left():
+                    await settle(self._database, left, Claim(0))
                 await self._budget.give_back()
         except (NeighbourAway, TimeoutError):
-            log.warning("claims_not_given_back", count=len(left))
+            log.warning("claims_not_given_back", count=len(self._left()))
+
+    def _left(self) -> list[store.Settlement]:
+        """How what was not written down ends: as it did, or not begun."""
+        loads = [load.claimed for queue in self._waiting.values() for load in queue]
+        return self._results + [untried(claimed, 0.0, claimed.reason) for claimed in loads]
 
     async def _send_for_ever(self) -> None:
         while True:
@@ -221,7 +205,7 @@ class Dispatcher:
     async def _wait_for_turn(self, load: _Load, account: Account) -> store.Settlement | None:
         """Return when the platform allows the call, or why it is not made now."""
         claimed, app = load.claimed, (account.organization_id, account.client_key)
-        left = load.claims.at + LEASE.total_seconds() - _MARGIN_SECONDS - time.monotonic()
+        left = load.claim.at + LEASE.total_seconds() - _MARGIN_SECONDS - time.monotonic()
         if left < SEND_SECONDS:  # the lease must outlive the try: it waited for its turn too long
             return untried(claimed, 0.0, claimed.reason)
         patience = left - SEND_SECONDS
@@ -266,7 +250,7 @@ class Dispatcher:
             del self._results[: len(batch)]
             if not self._results:
                 self._finished.clear()
-            if self._is_behind and _MOST_CLAIMED - self._claimed >= _PULL_FROM:
+            if self.claims.is_behind and self.claims.room >= _PULL_FROM:
                 await self.pull()
 
     async def _settle(self, batch: list[store.Settlement]) -> None:
@@ -274,7 +258,9 @@ class Dispatcher:
         while True:
             try:
                 # what is being settled makes room for what comes next, one a conversation
-                claims = await settle(self._database, batch, len(batch))
+                with self.claims.made(Claim(len(batch))) as claim:
+                    await settle(self._database, batch, claim)
+                    self.claims.count -= len(batch)
             except NeighbourAway as away:
                 log.info("settling_waits", count=len(batch), reason=str(away))
                 await asyncio.sleep(_PAUSE_SECONDS)
@@ -286,8 +272,6 @@ class Dispatcher:
                     await self._settle([one])
                 return
             else:
-                self._claimed -= len(batch)
-                self.offer(claims)
                 return
 
     async def _settle_broken(self, one: store.Settlement, error: Exception) -> None:
@@ -295,4 +279,4 @@ class Dispatcher:
         if one.msg_id is not None:  # the only part that can collide with another attempt
             await self._settle([replace(one, msg_id=None, reason="msg_id_repeated")])
         else:
-            self._claimed -= 1  # its lease runs out and makes it unknown
+            self.claims.count -= 1  # its lease runs out and makes it unknown

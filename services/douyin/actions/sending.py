@@ -1,13 +1,13 @@
 """Takes send requests: the intent is written before any byte leaves. And what time does to attempts."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from services.douyin import store
+from services.douyin.actions.claiming import Claim
 from services.douyin.actions.dispatch import Dispatcher
-from services.douyin.actions.settling import LEASE, Claims, count, tell
+from services.douyin.actions.settling import count, tell
 from services.douyin.domain.attempts import SETTLED
 from services.douyin.domain.contents import fields_of, sent_hash
 from shared import inbox
@@ -35,36 +35,32 @@ async def take_requests(deps: SendDeps, envelopes: Sequence[Envelope]) -> None:
     """Write an attempt for each item, once; claim at once what may go."""
     requested = [(e, SendRequested.model_validate(e.data)) for e in envelopes]
     attempts = {e.id: _attempts(deps.sealer, e, request) for e, request in requested}
-    with deps.dispatcher.room(len(envelopes)) as room:
-        at = time.monotonic()
+    with deps.dispatcher.claims.claiming(len(envelopes)) as claim:
         async with deps.database.transaction(ALL_TENANTS) as tx:
             fresh = await inbox.take(tx, envelopes)
             new = [a for e, _ in requested if e.id in fresh for a in attempts[e.id]]
             if not new:
                 return
-            claimed, freed = await _write(tx, new, room)
-            now = tx.now
+            freed = await _write(tx, new, claim)
         await failpoint("claim.after_commit")
-        deps.dispatcher.offer(Claims(claimed, at, now))
     for how in freed:
         metrics.child(metrics.unknown_resolved, how).inc()
 
 
-async def _write(
-    tx: Tx, new: Sequence[store.NewAttempt], room: int
-) -> tuple[list[store.Claimed], list[str]]:
-    """Write the attempts down: those that go, and why texts that were in doubt are free again."""
+async def _write(tx: Tx, new: list[store.NewAttempt], claim: Claim) -> list[str]:
+    """Write the attempts down and claim what goes; why texts that were in doubt are free again."""
     conversations = {a.conversation for a in new}
     await store.lock_conversations(tx, conversations)
     busy = await store.busy(tx, conversations)
-    going = _first_of_each(new, busy)[:room]
-    claimed = await store.insert_attempts(tx, new, going, LEASE)
+    going = _first_of_each(new, busy)[: claim.room]
+    await claim.insert(tx, new, going)
     # where what was to go had been written long ago, what came behind it goes instead
-    busy |= {a.conversation for a in going} - {c.conversation for c in claimed}
+    busy |= {a.conversation for a in going} - {c.conversation for c in claim.attempts}
     if not busy:
-        return claimed, []
+        return []
     freed = await store.free_content(tx, [a for a in new if a.item == 0])
-    return claimed + await store.claim_next(tx, busy, LEASE, room - len(claimed)), freed
+    await claim.take_next(tx, busy)
+    return freed
 
 
 def _first_of_each(

@@ -1,13 +1,11 @@
 """Writes down how tries ended, tells it, and lets the next item of each conversation go."""
 
-import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 import structlog
 
 from services.douyin import store
+from services.douyin.actions.claiming import Claim
 from services.douyin.domain.attempts import State
 from shared.contracts.envelope import Envelope, Origin
 from shared.contracts.events.douyin import AttemptSettled, Outcome
@@ -17,8 +15,6 @@ from shared.observability import metrics
 
 log = structlog.get_logger()
 
-LEASE = timedelta(seconds=12)
-
 _OUTCOMES = {
     State.SENT: Outcome.SENT,
     State.FAILED: Outcome.FAILED,
@@ -27,32 +23,20 @@ _OUTCOMES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Claims:
-    """Attempts that are ours until `LEASE` after `at`, a time of this process's monotonic clock."""
-
-    attempts: list[store.Claimed]
-    at: float
-    now: datetime  # business time then
-
-
-async def settle(database: Database, settlements: Sequence[store.Settlement], room: int) -> Claims:
-    """Settle a batch in one transaction; what may go next in the same conversations, up to `room`."""
-    at = time.monotonic()
+async def settle(database: Database, settlements: Sequence[store.Settlement], claim: Claim) -> None:
+    """Settle a batch in one transaction, and claim what may go next in the same conversations."""
     conversations = {s.claimed.conversation for s in settlements}
     async with database.transaction(ALL_TENANTS) as tx:
         await store.lock_conversations(tx, conversations)
         moved = await store.settle(tx, settlements)
         moved += await store.drop_rest(tx, moved)
         tell(tx, moved)
-        next_ones = await store.claim_next(tx, conversations, LEASE, room)
-        now = tx.now
+        await claim.take_next(tx, conversations)
         await failpoint("settle.before_commit")
     await failpoint("settle.after_commit")
-    if next_ones:
+    if claim.attempts:
         await failpoint("claim.after_commit")
     count(moved)
-    return Claims(next_ones, at, now)
 
 
 def tell(tx: Tx, moved: Iterable[store.Moved]) -> None:

@@ -59,6 +59,7 @@ from services.douyin.store.business import (
 from services.douyin.store.claims import (
     busy,
     claim_next,
+    find_claimed,
     free_content,
     lock_conversations,
     lose_leases,
@@ -215,6 +216,7 @@ __all__ = [
     "find_binding",
     "find_business_token",
     "find_card",
+    "find_claimed",
     "find_follow_check",
     "find_image",
     "find_inbound",

@@ -18,9 +18,10 @@ _NEW = (
 _INSERT = sa.text(
     "INSERT INTO attempt (organization_id, account_id, operation_id, item, reservation_id,"
     " conversation_id, open_id, scene, reply_to, kind, content, content_hash, window_opened_at,"
-    " expires_at, cause, trace, state, tries, lease_until, written_at)"
+    " expires_at, cause, trace, state, tries, lease_until, written_at, claim)"
     f" SELECT {_NEW}, CASE WHEN goes THEN 'sending' ELSE 'queued' END, goes::int,"
-    " CASE WHEN goes THEN now() + :lease END, CASE WHEN goes THEN CAST(:now AS timestamptz) END"
+    " CASE WHEN goes THEN now() + :lease END, CASE WHEN goes THEN CAST(:now AS timestamptz) END,"
+    " CASE WHEN goes THEN CAST(:claim AS bigint) END"
     f" FROM unnest({_ARRAYS}, CAST(:operations AS text[]), CAST(:items AS integer[]),"
     " CAST(:reservations AS text[]), CAST(:conversations AS text[]), CAST(:open_ids AS text[]),"
     " CAST(:scenes AS text[]), CAST(:reply_tos AS text[]), CAST(:kinds AS text[]),"
@@ -40,14 +41,13 @@ _SETTLE = sa.text(
     " msg_id = coalesce(v.msg_id, a.msg_id), code = v.code, log_id = v.log_id, reason = v.reason,"
     " closes_window = v.closes, seq = a.seq + (v.state <> 'queued')::int, settled_at = :now"
     f" FROM unnest({_ARRAYS}, CAST(:operations AS text[]), CAST(:items AS integer[]),"
-    " CAST(:tries AS integer[]), CAST(:written AS timestamptz[]), CAST(:states AS text[]), CAST(:sources AS text[]),"
+    " CAST(:claims AS bigint[]), CAST(:states AS text[]), CAST(:sources AS text[]),"
     " CAST(:pauses AS double precision[]), CAST(:untried AS integer[]), CAST(:msg_ids AS text[]),"
     " CAST(:codes AS integer[]), CAST(:log_ids AS text[]), CAST(:reasons AS text[]),"
     " CAST(:closes AS text[]))"
-    " AS v(o, a, op, item, try, written, state, sources, pause, untried, msg_id, code, log_id, reason, closes)"
+    " AS v(o, a, op, item, claim, state, sources, pause, untried, msg_id, code, log_id, reason, closes)"
     " WHERE a.organization_id = v.o AND a.account_id = v.a AND a.operation_id = v.op"
-    # tries alone is no fence: an untried claim gives its number back
-    " AND a.item = v.item AND a.tries = v.try AND a.written_at = v.written AND a.state = ANY(string_to_array(v.sources, ','))"
+    " AND a.item = v.item AND a.claim = v.claim AND a.state = ANY(string_to_array(v.sources, ','))"
     f" RETURNING {MOVED}"
 )
 _DROP_REST = sa.text(
@@ -120,7 +120,7 @@ class Claimed:
     reason: str | None  # of the try before
     cause: str
     trace: str
-    written_at: datetime  # tells this claim from every other of the attempt
+    claim: int  # tells this claim from every other of the attempt
 
     @property
     def conversation(self) -> Conversation:
@@ -185,7 +185,11 @@ _COLUMNS = {
 
 
 async def insert_attempts(
-    tx: Tx, attempts: Sequence[NewAttempt], going: Collection[NewAttempt], lease: timedelta
+    tx: Tx,
+    attempts: Sequence[NewAttempt],
+    going: Collection[NewAttempt],
+    lease: timedelta,
+    claim: int,
 ) -> list[Claimed]:
     """Write the intents down: those `going` as being sent until `lease` ends, the others as queued.
 
@@ -195,12 +199,13 @@ async def insert_attempts(
     columns = {key: [getattr(a, name) for a in attempts] for key, name in _COLUMNS.items()}
     first = {a.key for a in going}
     goes = [a.key in first for a in attempts]
-    rows = await tx.execute(_INSERT, {**columns, "goes": goes, "lease": lease, "now": tx.now})
+    values = {"goes": goes, "lease": lease, "claim": claim, "now": tx.now}
+    rows = await tx.execute(_INSERT, {**columns, **values})
     written = {tuple(row) for row in rows}
-    return [_claimed(a, tx.now) for a in going if (*a.key, a.conversation_id) in written]
+    return [_claimed(a, claim) for a in going if (*a.key, a.conversation_id) in written]
 
 
-def _claimed(new: NewAttempt, now: datetime) -> Claimed:
+def _claimed(new: NewAttempt, claim: int) -> Claimed:
     return Claimed(
         new.organization_id,
         new.account_id,
@@ -217,7 +222,7 @@ def _claimed(new: NewAttempt, now: datetime) -> Claimed:
         None,
         new.cause,
         new.trace,
-        now,
+        claim,
     )
 
 
@@ -232,8 +237,7 @@ async def settle(tx: Tx, settlements: Sequence[Settlement]) -> list[Moved]:
             "accounts": [c.account_id for c in of],
             "operations": [c.operation_id for c in of],
             "items": [c.item for c in of],
-            "tries": [c.tries for c in of],
-            "written": [c.written_at for c in of],
+            "claims": [c.claim for c in of],
             "states": [s.state.value for s in settlements],
             "sources": [_SOURCES[s.state] for s in settlements],
             "pauses": [s.pause for s in settlements],

@@ -21,6 +21,11 @@ _CONVERSATIONS = (
     " CAST(:conversations AS text[]))) AS c(o, a, conversation)"
 )
 _SAME = "a.organization_id = c.o AND a.account_id = c.a AND a.conversation_id = c.conversation"
+_CLAIMED = (
+    " RETURNING a.organization_id, a.account_id, a.operation_id, a.item, a.tries, a.conversation_id,"
+    " a.open_id, a.scene, a.reply_to, a.kind, a.content, a.expires_at, a.reason,"
+    " a.cause, a.trace, a.claim"
+)
 
 # every change of a conversation's attempts takes its lock first: so "nothing else is sending" is
 # seen and used by one transaction at a time, and the unique indexes are only the last wall
@@ -61,10 +66,14 @@ _CLAIM = sa.text(
     f" WHERE n.next_try_at <= now() AND NOT EXISTS (SELECT 1 FROM attempt a WHERE {_SAME}"
     "  AND a.state = 'sending' OFFSET 0) LIMIT :most)"
     " UPDATE attempt a SET state = 'sending', lease_until = now() + :lease, tries = a.tries + 1,"
-    " written_at = :now WHERE a.ctid = ANY(ARRAY(SELECT place FROM next)) AND a.state = :queued"
-    " RETURNING a.organization_id, a.account_id, a.operation_id, a.item, a.tries, a.conversation_id,"
-    " a.open_id, a.scene, a.reply_to, a.kind, a.content, a.expires_at, a.reason,"
-    " a.cause, a.trace, a.written_at"
+    " written_at = :now, claim = :claim WHERE a.ctid = ANY(ARRAY(SELECT place FROM next))"
+    f" AND a.state = :queued{_CLAIMED}"
+)
+_FIND = sa.text(
+    "UPDATE attempt a SET lease_until = now() + :lease WHERE a.state = :sending AND a.claim = :claim"
+    f" AND a.ctid = ANY(ARRAY(SELECT s.place FROM {_CONVERSATIONS} CROSS JOIN LATERAL ("
+    f"  SELECT a.ctid AS place FROM attempt a WHERE {_SAME} AND a.state = 'sending' OFFSET 0) s))"
+    f"{_CLAIMED}"
 )
 _LOSE = sa.text(
     "UPDATE attempt a SET state = 'unknown', lease_until = NULL, reason = 'lease_expired',"
@@ -111,7 +120,7 @@ async def free_content(tx: Tx, attempts: Sequence[NewAttempt]) -> list[str]:
 
 
 async def claim_next(
-    tx: Tx, conversations: Iterable[Conversation], lease: timedelta, most: int
+    tx: Tx, conversations: Iterable[Conversation], lease: timedelta, claim: int, most: int
 ) -> list[Claimed]:
     """Take the next item of each conversation in which nothing is being sent.
 
@@ -120,8 +129,20 @@ async def claim_next(
     places = _places(conversations)
     if most <= 0 or not places["accounts"]:
         return []
-    values = {**places, "lease": lease, "now": tx.now, "most": most, "queued": State.QUEUED.value}
-    return [Claimed(*row) for row in await tx.execute(_CLAIM, values)]
+    how = {"lease": lease, "claim": claim, "now": tx.now, "most": most}
+    rows = await tx.execute(_CLAIM, {**places, **how, "queued": State.QUEUED.value})
+    return [Claimed(*row) for row in rows]
+
+
+async def find_claimed(
+    tx: Tx, conversations: Iterable[Conversation], lease: timedelta, claim: int
+) -> list[Claimed]:
+    """What was claimed under that number and is not settled; its lease begins again.
+
+    The conversations must be locked by this transaction.
+    """
+    how = {"lease": lease, "claim": claim, "sending": State.SENDING.value}
+    return [Claimed(*row) for row in await tx.execute(_FIND, {**_places(conversations), **how})]
 
 
 async def lose_leases(tx: Tx, conversations: Iterable[Conversation]) -> list[Moved]:

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from services.douyin import store
-from services.douyin.actions.settling import LEASE
+from services.douyin.actions.claiming import LEASE
 from services.douyin.domain.attempts import State
 from shared.db import ALL_TENANTS, Tx
 from tests.simulation import attempts as model
@@ -92,13 +92,14 @@ class History:
         occupied = model.busy(self.table, [conversation])
         assert {c.conversation_id for c in busy} == occupied, self.log
         going = [] if busy else new[:1]
-        claimed = await store.insert_attempts(tx, new, going, LEASE)
-        twins = model.insert(self.table, new, going, self.now, LEASE)
+        number = self.new_number()
+        claimed = await store.insert_attempts(tx, new, going, LEASE, number)
+        twins = model.insert(self.table, new, going, self.now, number)
         if busy:
             freed = await store.free_content(tx, new[:1])
             assert len(freed) == model.free_content(self.table, new[:1]), self.log
-            claimed += await store.claim_next(tx, busy, LEASE, _ROOM)
-            twins += model.claim_next(self.table, sorted(occupied), self.now, LEASE, _ROOM)
+            claimed += await store.claim_next(tx, busy, LEASE, number, _ROOM)
+            twins += model.claim_next(self.table, sorted(occupied), self.now, number, _ROOM)
         self.keep(claimed, twins)
 
     def _new(
@@ -158,9 +159,20 @@ class History:
 
     async def _claim(self, tx: Tx) -> None:
         here = self.conversations()
-        claimed = await store.claim_next(tx, here, LEASE, _ROOM)
+        number = self.new_number()
+        claimed = await store.claim_next(tx, here, LEASE, number, _ROOM)
         names = [c.conversation_id for c in here]
-        self.keep(claimed, model.claim_next(self.table, names, self.now, LEASE, _ROOM))
+        self.keep(claimed, model.claim_next(self.table, names, self.now, number, _ROOM))
+
+    async def find(self, tx: Tx) -> None:
+        """The word of a commit was lost: what it claimed is looked for."""
+        if not self.claims:
+            return
+        number = self.random.choice(self.claims[-3:])[0].claim
+        here = self.conversations()
+        await store.lock_conversations(tx, here)
+        found = await store.find_claimed(tx, here, LEASE, number)
+        self.keep(found, model.find_claimed(self.table, self.now, number))
 
     async def echo(self, tx: Tx) -> None:
         """The platform shows messages, new ones or the same again."""
@@ -248,6 +260,7 @@ async def test_every_history_ends_the_same_in_sql_and_in_the_model(
                 *[history.echo] * 3,
                 history.lose,
                 history.become_due,
+                history.find,
                 history.expire,
             )
             for step in history.random.choices(steps, k=STEPS):

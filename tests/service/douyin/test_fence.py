@@ -3,8 +3,9 @@
 import sqlalchemy as sa
 
 from services.douyin import store
+from services.douyin.actions.claiming import LEASE, Claim
 from services.douyin.actions.outcomes import untried
-from services.douyin.actions.settling import LEASE, settle
+from services.douyin.actions.settling import settle
 from shared.db import ALL_TENANTS
 from tests.service.douyin.conftest import ACCOUNT, ORGANIZATION, Connector
 
@@ -19,11 +20,11 @@ async def test_a_give_back_that_is_written_twice_leaves_the_next_claim_alone(
     here = [store.Conversation(ORGANIZATION, ACCOUNT, "@conv001==")]
     async with database.transaction(ALL_TENANTS) as tx:
         await tx.change(_GIVE_BACK)
-        (first,) = await store.claim_next(tx, here, LEASE, 1)
+        (first,) = await store.claim_next(tx, here, LEASE, 1, 1)
     # the commit's answer is lost: this process will write the same again
-    await settle(database, [untried(first, 0.0, None)], 0)
+    await settle(database, [untried(first, 0.0, None)], Claim(0))
     async with database.transaction(ALL_TENANTS) as tx:
-        (other,) = await store.claim_next(tx, here, LEASE, 1)
+        (other,) = await store.claim_next(tx, here, LEASE, 2, 1)
     assert (first.tries, other.tries) == (1, 1)
-    await settle(database, [untried(first, 0.0, None)], 0)
+    await settle(database, [untried(first, 0.0, None)], Claim(0))
     assert await quiet.states() == ["sending"], "it is the other process's to send"

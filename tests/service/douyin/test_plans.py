@@ -25,7 +25,7 @@ FROM generate_series(1, 5000) n
 _BY_KEY = {
     f"{room.__name__.rpartition('.')[2]}.{name.strip('_').lower()}": statement
     for room, names in (
-        (claims, ("_BUSY", "_FREE", "_CLAIM", "_LOSE")),
+        (claims, ("_BUSY", "_FREE", "_CLAIM", "_FIND", "_LOSE")),
         (attempts, ("_SETTLE", "_DROP_REST")),
         (echoes, ("_KNOWN", "_BY_CONTENT", "_BY_DOUBT")),
         (sweeps, ("_OPERATIONS",)),

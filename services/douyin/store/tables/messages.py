@@ -104,6 +104,7 @@ attempt = sa.Table(
     sa.Column("next_try_at", TIME, nullable=False, server_default=NOW),  # PostgreSQL's clock
     sa.Column("lease_until", TIME),  # PostgreSQL's clock
     sa.Column("written_at", TIME),  # business time, at or before the first byte
+    sa.Column("claim", sa.BigInteger),  # the number of the claim that it was sent under last
     sa.Column("msg_id", sa.Text),
     sa.Column("echo_id", sa.Text),
     sa.Column("code", sa.Integer),

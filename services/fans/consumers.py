@@ -1,8 +1,9 @@
-"""Events in: fans who follow, accounts that exist."""
+"""Events in: fans who follow, contacts that they leave, accounts that exist."""
 
 from functools import partial
 
-from services.fans.actions import Deps, know_accounts, record_checks, record_follows
+from services.fans.actions import Deps, capture, know_accounts, record_checks, record_follows
+from shared.contracts.events.direct_messages import LeadCaptured
 from shared.contracts.events.douyin import FanFollowed, FollowChecked
 from shared.contracts.events.open_platform import PolicyChanged
 from shared.queue import Handler
@@ -13,5 +14,6 @@ def handlers(deps: Deps) -> dict[str, Handler]:
     return {
         FanFollowed.type: partial(record_follows, deps),
         FollowChecked.type: partial(record_checks, deps),
+        LeadCaptured.type: partial(capture, deps),
         PolicyChanged.type: partial(know_accounts, deps),  # every account has a policy
     }

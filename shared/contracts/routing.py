@@ -44,7 +44,9 @@ ROUTES: dict[str, tuple[Hearer, ...]] = {
     "direct_messages.send_requested": (Hearer("douyin", "sends"),),
     "direct_messages.recall_requested": (Hearer("douyin", "sends"),),
     "direct_messages.send_not_requested": (Hearer("quota", "settled"),),
+    "direct_messages.lead_captured": (Hearer("fans", "facts"),),
     "fans.follow_changed": (Hearer("quota", "settled"), Hearer("direct_messages", "live")),
+    "fans.lead_changed": (),
     "open_platform.policy_changed": (
         Hearer("quota", "settled"),
         # not on `live`: that lane may stand still until this very event has come

@@ -63,6 +63,23 @@ def test_the_vectors_are_answered_byte_for_byte_each_once(house: House) -> None:
     assert answers(house) == [price, greeting, thanks]
 
 
+def test_a_filled_lead_card_is_a_lead_within_seconds(house: House) -> None:
+    """V7, byte for byte: name, city and a masked number that nobody can call."""
+    began = time.monotonic()
+    deliver(house, "V7")
+    place = f"/v1/leads?open_id={FAN}"
+    eventually(lambda: house.api("GET", place).json()["data"])
+    assert time.monotonic() - began < 5.0
+    (lead,) = house.api("GET", place).json()["data"]
+    assert (lead["source"], lead["masked_phone"], lead["city"]) == (
+        "lead_card",
+        "138****8000",
+        "北京市",
+    )
+    contact = house.api("GET", f"/v1/leads/{lead['id']}/contact").json()
+    assert (contact["name"], contact["phone"]) == ("张三", None)
+
+
 def test_a_follow_without_a_conversation_has_nothing_to_answer(house: House) -> None:
     content = '{"action_type":1,"action_time":1686811643}'
     house.post(wire.event("new_follow_action", "e2e-follower", content))

@@ -36,6 +36,8 @@ ALL_SCOPES = frozenset(
         "lottery:draw",
         "fans:read",
         "fans:export",
+        "lead:manage",
+        "lead:pii",
         "quota:read",
         "insight:read",
         "webhook:manage",

@@ -1,6 +1,7 @@
 """What can be done with conversations: answer, reply, hand over, keep rules, learn, look."""
 
 from services.direct_messages.actions.answering import Heard, answer, suffix
+from services.direct_messages.actions.capturing import find_consent, put_consent
 from services.direct_messages.actions.deps import Deps
 from services.direct_messages.actions.drafts import (
     Reviewed,
@@ -51,10 +52,11 @@ from services.direct_messages.actions.settling import (
     note_answers,
     settle,
 )
-from services.direct_messages.store import Moment, Recalled, RuleSet
+from services.direct_messages.store import Consent, Moment, Recalled, RuleSet
 
 __all__ = [
     "Answered",
+    "Consent",
     "Deps",
     "DraftCrossed",
     "Heard",
@@ -79,6 +81,7 @@ __all__ = [
     "change_rule",
     "delete_rule",
     "discard_draft",
+    "find_consent",
     "find_conversation",
     "find_rule",
     "learn_policies",
@@ -89,6 +92,7 @@ __all__ = [
     "note_recalls",
     "note_refusals",
     "publish_draft",
+    "put_consent",
     "put_draft",
     "read_draft",
     "read_rule_set",

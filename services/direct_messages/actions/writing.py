@@ -4,10 +4,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.direct_messages import store
+from services.direct_messages.actions.capturing import Capture, tell_leads
 from services.direct_messages.actions.deps import Deps
 from services.direct_messages.domain.conversations import Context, Conversation, Owner
 from services.direct_messages.domain.decisions import Decision, FanFacts, Outcome
 from services.direct_messages.domain.items import content_of, text_of, wording
+from services.direct_messages.domain.leads import contact_of
 from services.direct_messages.domain.messages import (
     Actor,
     Message,
@@ -81,6 +83,8 @@ async def write(
             await _write_plans(tx, plans)
         if sent:
             await _request_sends(deps, tx, sent)
+        if captures := [found for plan in plans if (found := _capture(plan))]:
+            await tell_leads(deps, tx, captures)
 
 
 async def _request_sends(deps: Deps, tx: Tx, sent: list[Plan]) -> None:
@@ -101,6 +105,22 @@ async def _write_plans(tx: Tx, plans: list[Plan]) -> None:
 
 def _message_id(plan: Plan) -> str:
     return plan.decision.case.inbound.message_id
+
+
+def _capture(plan: Plan) -> Capture | None:
+    inbound = plan.decision.case.inbound
+    contact = contact_of(inbound.text, plan.content)
+    if contact is None or plan.conversation_id is None:
+        return None
+    return Capture(
+        plan.envelope,
+        plan.fan_open_id,
+        plan.conversation_id,
+        inbound.message_id,
+        (plan.content or {}).get("card_id"),
+        contact,
+        inbound.at,
+    )
 
 
 def _messages(plan: Plan, tx: Tx) -> list[Message]:

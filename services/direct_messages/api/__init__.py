@@ -1,6 +1,6 @@
-"""HTTP in: rules, conversations, people's replies, decisions."""
+"""HTTP in: rules, conversations, people's replies, decisions, consent texts."""
 
-from services.direct_messages.api import conversations, decisions, drafts, recalling, rules
+from services.direct_messages.api import conversations, decisions, drafts, leads, recalling, rules
 from shared.http.routing import Router
 
 router = Router()
@@ -9,5 +9,6 @@ router.include_router(drafts.router)
 router.include_router(conversations.router)
 router.include_router(decisions.router)
 router.include_router(recalling.router)
+router.include_router(leads.router)
 
 __all__ = ["router"]

@@ -8,6 +8,12 @@ from services.direct_messages.store.accounts import (
     policy_values,
     put_fan_facts,
 )
+from services.direct_messages.store.consents import (
+    Consent,
+    add_consent,
+    consent,
+    consent_versions,
+)
 from services.direct_messages.store.conversations import (
     add_decisions,
     add_messages,
@@ -51,12 +57,14 @@ from services.direct_messages.store.tables import Account, Fan, metadata
 
 __all__ = [
     "Account",
+    "Consent",
     "Draft",
     "Fan",
     "Moment",
     "Recalled",
     "RuleSet",
     "StoredDecision",
+    "add_consent",
     "add_decisions",
     "add_messages",
     "add_operations",
@@ -64,6 +72,8 @@ __all__ = [
     "add_recalls",
     "add_rule_set",
     "apply_recalls",
+    "consent",
+    "consent_versions",
     "conversation",
     "conversations_of",
     "decision",

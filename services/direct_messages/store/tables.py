@@ -211,3 +211,11 @@ owner_changes = sa.Table(
 
 Account = tuple[str, str]  # organization id, account id
 Fan = tuple[str, str, str]  # organization id, account id, open id
+lead_consents = sa.Table(
+    "lead_consent",  # what fans agree to who leave a contact; every version, kept for ever
+    metadata,
+    *_tenant(),
+    sa.Column("version", sa.Integer, primary_key=True),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("created_at", _TIME, nullable=False),
+)

@@ -23,6 +23,7 @@ from services.embedded.services import BY_NAME
 from services.embedded.settings import EmbeddedSettings
 from services.fans import actions as fans
 from services.fans.domain import Filter
+from services.fans.service import deps_of as fan_deps
 from services.open_platform.actions import accounts, api_keys, policies
 from services.open_platform.actions.accounts import NewAccount
 from services.open_platform.actions.api_keys import EVERY_SCOPE, NewKey
@@ -141,7 +142,7 @@ async def _bind(resources: Resources, simulator: SimulatorSettings) -> None:
 
 async def _bring_fans(resources: Resources, count: int) -> None:
     """The fans whom the simulator knows, once: later changes of theirs are kept."""
-    deps, tenant = fans.Deps(resources.database("fans")), (ORGANIZATION, ACCOUNT)
+    deps, tenant = fan_deps(resources), (ORGANIZATION, ACCOUNT)
     people = seeded_fans(count)
     last = Filter(open_id=people[-1].fan.open_id)
     if await fans.list_fans(deps, tenant, last, "", 1):

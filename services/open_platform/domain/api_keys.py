@@ -27,6 +27,8 @@ class Scope(StrEnum):
     LOTTERY_DRAW = "lottery:draw"
     FANS_READ = "fans:read"
     FANS_EXPORT = "fans:export"
+    LEAD_MANAGE = "lead:manage"
+    LEAD_PII = "lead:pii"  # the contact of a lead in the clear
     QUOTA_READ = "quota:read"
     INSIGHT_READ = "insight:read"
     WEBHOOK_MANAGE = "webhook:manage"

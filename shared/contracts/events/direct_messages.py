@@ -68,3 +68,22 @@ class SendNotRequested(Event):
 
     operation_id: str
     reservation_id: str
+
+
+class LeadCaptured(Event):
+    """A fan left a way to be reached (subject: the fan).
+
+    `contact` is sealed for the organisation: a JSON object of name, phone (E.164), masked_phone,
+    wechat, city (each a text or null) and more (a list of [label, value]).
+    """
+
+    type = "direct_messages.lead_captured"
+
+    open_id: str  # the fan
+    conversation_id: str  # ours
+    message_id: str  # ours
+    source: Literal["lead_card", "text"]
+    card_id: str | None  # the platform's, of a lead card
+    contact: str
+    consent_version: int | None  # of the account's consent text that held then; None: it had none
+    captured_at: datetime  # business time

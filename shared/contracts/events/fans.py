@@ -14,3 +14,18 @@ class FollowChanged(Event):
     follows: bool
     observed_at: datetime
     epoch: int  # counts follows: a second follow is another epoch
+
+
+class LeadChanged(Event):
+    """A lead is new, was touched again, moved on, or has another assignee (subject: the lead)."""
+
+    type = "fans.lead_changed"
+
+    lead_id: str
+    open_id: str
+    change: str  # created, touched, stage, assignee
+    stage: str
+    reason: str | None  # of a stage that ends a lead
+    assignee: str | None
+    touches: int
+    reopens: str | None  # the lead that ended before

@@ -1,4 +1,4 @@
-"""What the fan service does, one function a verb."""
+"""Fans: taken over, seen to follow or not, looked up."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -6,22 +6,17 @@ from datetime import datetime
 from enum import StrEnum
 
 from services.fans import store
+from services.fans.actions.accounts import require_account
+from services.fans.actions.deps import Deps
 from services.fans.domain import Fan, Filter, Observation, Told, is_news, observe
 from services.fans.store import Key
 from shared import ids, inbox
 from shared.contracts.envelope import Envelope, Origin
 from shared.contracts.events.douyin import FanFollowed, FollowChecked
 from shared.contracts.events.fans import FollowChanged
-from shared.db import ALL_TENANTS, Database, Tx
+from shared.db import ALL_TENANTS, Tx
 from shared.errors import NotFound
 from shared.http.idempotency import EACH_TIME, Once
-
-
-@dataclass(frozen=True)
-class Deps:
-    """What the actions are given to work with."""
-
-    database: Database
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +34,6 @@ class Result(StrEnum):
     CREATED = "created"
     UPDATED = "updated"
     UNCHANGED = "unchanged"
-
-
-async def know_accounts(deps: Deps, envelopes: Sequence[Envelope]) -> None:
-    """Remember whose accounts these are."""
-    async with deps.database.transaction(ALL_TENANTS) as tx:
-        fresh = await inbox.take(tx, envelopes)
-        known = [(e.organization_id, e.account_id) for e in envelopes if e.id in fresh]
-        await store.know_accounts(tx, known)
 
 
 async def record_follows(deps: Deps, envelopes: Sequence[Envelope]) -> None:
@@ -92,7 +79,7 @@ async def list_fans(
     """Fans of (organization, account) behind the id `after`. Raises NotFound."""
     organization_id, account_id = tenant
     async with deps.database.transaction(organization_id) as tx:
-        await _require_account(tx, organization_id, account_id)
+        await require_account(tx, organization_id, account_id)
         return await store.list_fans(tx, organization_id, account_id, wanted, after, most)
 
 
@@ -129,7 +116,7 @@ async def import_fans(
     organization_id, account_id = tenant
     async with deps.database.transaction(organization_id) as tx:
         await once.begin(tx, organization_id)
-        await _require_account(tx, organization_id, account_id)
+        await require_account(tx, organization_id, account_id)
         keys = [Key(organization_id, account_id, one.open_id) for one in imported]
         new = await store.meet(tx, keys)
         fans = await store.lock(tx, keys)
@@ -181,8 +168,3 @@ async def _fan(tx: Tx, organization_id: str, fan_id: str) -> Fan:
     if found is None:
         raise NotFound("no such fan")
     return found
-
-
-async def _require_account(tx: Tx, organization_id: str, account_id: str) -> None:
-    if not await store.is_known(tx, organization_id, account_id):
-        raise NotFound("no such account")

@@ -1,12 +1,13 @@
-"""HTTP in: the fans of an account."""
+"""The fans of an account."""
 
 from typing import Annotated
 
-from fastapi import Depends, Query, Request
+from fastapi import Depends, Query
 from pydantic import AfterValidator, Field
 
 from services.fans import actions
-from services.fans.actions import Deps, Imported, Result
+from services.fans.actions import Imported, Result
+from services.fans.api.callers import FanCursors, FanDeps, Manager, Reader
 from services.fans.domain import Fan, Filter
 from shared.errors import NotFound
 from shared.http.errors import errors
@@ -17,21 +18,10 @@ from shared.http.idempotency import (
     OptionalKey,
 )
 from shared.http.models import Id, RequestModel, ResponseModel, ShortText, Text, Timestamp
-from shared.http.pages import AskedPage, Cursors
-from shared.http.principal import Principal, caller_with
+from shared.http.pages import AskedPage
 from shared.http.routing import Router
 
 router = Router(tags=["fans"])
-
-
-def _deps(request: Request) -> Deps:
-    deps: Deps = request.app.state.deps
-    return deps
-
-
-def _cursors(request: Request) -> Cursors:
-    cursors: Cursors = request.app.state.cursors
-    return cursors
 
 
 def _filter(
@@ -42,10 +32,6 @@ def _filter(
     return Filter(follows, open_id)
 
 
-Reader = Annotated[Principal, caller_with("fans:read")]
-Manager = Annotated[Principal, caller_with("account:manage")]
-FanDeps = Annotated[Deps, Depends(_deps)]
-FanCursors = Annotated[Cursors, Depends(_cursors)]
 Asked = Annotated[Filter, Depends(_filter)]
 _AT_ONCE = 250
 

@@ -1,4 +1,4 @@
-"""Fans, and the accounts that we heard of: tables and queries."""
+"""Fans: queries."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
@@ -7,40 +7,9 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from services.fans.domain import Fan, Filter
+from services.fans.store.tables import fan
 from shared import ids
-from shared.db import Tx, spine_metadata
-
-metadata = spine_metadata("fans")
-
-_TIME = sa.DateTime(timezone=True)
-
-account = sa.Table(
-    "account",  # heard from open_platform: which accounts an organization has
-    metadata,
-    sa.Column("organization_id", sa.Text, primary_key=True),
-    sa.Column("account_id", sa.Text, primary_key=True),
-)
-
-fan = sa.Table(
-    "fan",
-    metadata,
-    sa.Column("organization_id", sa.Text, primary_key=True),
-    sa.Column("account_id", sa.Text, primary_key=True),
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("open_id", sa.Text, nullable=False),
-    sa.Column("nickname", sa.Text),
-    sa.Column("follows", sa.Boolean),  # null: nobody has looked yet
-    sa.Column("followed_at", _TIME),
-    sa.Column("observed_at", _TIME),
-    sa.Column("epoch", sa.Integer, nullable=False, server_default="0"),
-    sa.Column("version", sa.Integer, nullable=False, server_default="0"),
-    sa.Column("first_seen_at", _TIME, nullable=False),
-    sa.Column("last_seen_at", _TIME, nullable=False),
-    sa.UniqueConstraint("organization_id", "account_id", "open_id"),
-    sa.Index("ix_fan_organization_id_id", "organization_id", "id"),
-    sa.CheckConstraint("epoch >= 0 AND version >= 0", name="counters"),
-    sa.CheckConstraint("(follows IS NULL) = (observed_at IS NULL)", name="observed"),
-)
+from shared.db import Tx
 
 
 class Key(NamedTuple):
@@ -52,14 +21,6 @@ class Key(NamedTuple):
 
 
 _FAN = ", ".join(f"f.{field.name}" for field in fields(Fan))
-_KNOW = sa.text(
-    "INSERT INTO account (organization_id, account_id)"
-    " SELECT * FROM unnest(CAST(:organizations AS text[]), CAST(:accounts AS text[]))"
-    " ON CONFLICT DO NOTHING"
-)
-_IS_KNOWN = sa.text(
-    "SELECT 1 FROM account WHERE organization_id = :organization AND account_id = :account"
-)
 _MEET = sa.text(
     "INSERT INTO fan (organization_id, account_id, open_id, id, first_seen_at, last_seen_at)"
     " SELECT u.*, CAST(:now AS timestamptz), CAST(:now AS timestamptz)"
@@ -84,19 +45,6 @@ _SAVE = sa.text(
     " followed_at, observed_at, epoch, version, last_seen_at)"
     " WHERE f.organization_id = u.organization_id AND f.account_id = u.account_id AND f.id = u.id"
 )
-
-
-async def know_accounts(tx: Tx, known: Iterable[tuple[str, str]]) -> None:
-    """Remember that these organizations have these accounts."""
-    pairs = sorted(set(known))
-    values = {"organizations": [p[0] for p in pairs], "accounts": [p[1] for p in pairs]}
-    await tx.execute(_KNOW, values)
-
-
-async def is_known(tx: Tx, organization_id: str, account_id: str) -> bool:
-    """Whether the organization has this account, as far as we heard."""
-    values = {"organization": organization_id, "account": account_id}
-    return (await tx.execute(_IS_KNOWN, values)).first() is not None
 
 
 async def meet(tx: Tx, keys: Iterable[Key]) -> set[str]:

@@ -1,0 +1,16 @@
+"""What is known of a fan, and how a lead lives."""
+
+from services.fans.domain.fans import Fan, Filter, Observation, Told, is_news, observe
+from services.fans.domain.leads import Lead, Stage, StageRefused
+
+__all__ = [
+    "Fan",
+    "Filter",
+    "Lead",
+    "Observation",
+    "Stage",
+    "StageRefused",
+    "Told",
+    "is_news",
+    "observe",
+]

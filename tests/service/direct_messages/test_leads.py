@@ -1,0 +1,85 @@
+"""A contact in a message becomes `direct_messages.lead_captured`, once, with the consent that holds."""
+
+from typing import Any
+
+import orjson
+
+from shared.contracts.envelope import Envelope
+from shared.contracts.events.douyin import AnsweredCard
+from tests.service.direct_messages.conftest import ACC, ORG, OTHER_ORG, PRICE, Shop
+
+PLACE = f"/v1/accounts/{ACC}/lead-consent"
+
+
+async def captured(shop: Shop) -> list[dict[str, Any]]:
+    """The leads that were told, their contacts opened."""
+    rows = await shop.world.sql(
+        "SELECT envelope FROM direct_messages.outbox ORDER BY created_at, id"
+    )
+    told = [Envelope.load(bytes(row[0])) for row in rows]
+    data = [e.data for e in told if e.type == "direct_messages.lead_captured"]
+    opened = shop.world.resources.sealer.open
+    return [{**d, "contact": orjson.loads(opened(ORG, d["contact"]))} for d in data]
+
+
+async def test_a_number_in_a_text_is_told_beside_the_reply(shop: Shop) -> None:
+    await shop.rules(PRICE)
+    asked = await shop.a_message("多少钱？我在成都，电话138 0013 8000😊")
+    await shop.tell(asked, asked)
+    await shop.tell(asked)
+    (lead,) = await captured(shop)
+    assert lead["contact"]["phone"] == "+8613800138000"
+    assert (lead["source"], lead["contact"]["city"]) == ("text", "成都")
+    assert lead["message_id"] == (await shop.inbound_ids())[0]
+    assert await shop.texts() == ["99 元"]
+
+
+async def test_a_filled_card_is_told_with_the_consent_text_that_holds(shop: Shop) -> None:
+    for number, text in enumerate(("我们会致电", "我们会致电或加微信")):
+        match = {"If_Match": f'"{number}"'} if number else {}
+        assert (await shop.call("PUT", PLACE, {"text": text}, **match)).json()[
+            "version"
+        ] == number + 1
+    now = await shop.world.now()
+    answers = orjson.dumps([["姓名", "张三"], ["手机号", "138****8000"]]).decode()
+    sealed = shop.world.resources.sealer.seal(ORG, answers, now.date())
+    card = AnsweredCard(card_id="@card001==", status=1, answers=sealed)
+    await shop.says(None, kind="retain_consult_card", card=card)
+    (lead,) = await captured(shop)
+    assert (lead["source"], lead["card_id"], lead["consent_version"]) == (
+        "lead_card",
+        "@card001==",
+        2,
+    )
+    assert (lead["contact"]["name"], lead["contact"]["phone"]) == ("张三", None)
+
+
+async def test_what_leaves_no_contact_tells_no_lead(shop: Shop) -> None:
+    await shop.says("多少钱")
+    await shop.says(None)
+    await shop.enters()
+    assert await captured(shop) == []
+
+
+async def test_no_number_is_carried_in_the_clear(shop: Shop) -> None:
+    await shop.says("13800138000")
+    rows = await shop.world.sql("SELECT envelope FROM direct_messages.outbox")
+    assert rows
+    assert not [row for row in rows if b"13800138000" in bytes(row[0])]
+
+
+async def test_consent_texts_are_versions_that_stay(shop: Shop) -> None:
+    assert (await shop.get(PLACE)).status_code == 404
+    first = await shop.call("PUT", PLACE, {"text": "一"})
+    assert (first.status_code, first.headers["ETag"]) == (200, '"1"')
+    assert (await shop.call("PUT", PLACE, {"text": "二"})).status_code == 428
+    assert (await shop.call("PUT", PLACE, {"text": "二"}, If_Match='"9"')).status_code == 412
+    same = await shop.call("PUT", PLACE, {"text": "一"}, If_Match='"1"')
+    assert same.json() == first.json()
+    await shop.call("PUT", PLACE, {"text": "二"}, If_Match='"1"')
+    assert [(await shop.get(f"{PLACE}/{n}")).json()["text"] for n in (1, 2)] == ["一", "二"]
+    assert (await shop.get(f"{PLACE}/3")).status_code == 404
+    assert (await shop.get(f"{PLACE}/1", OTHER_ORG)).status_code == 404
+    assert (
+        await shop.call("PUT", PLACE, {"text": "三"}, organization=OTHER_ORG)
+    ).status_code == 404

@@ -14,7 +14,7 @@ MAKEFLAGS += --no-print-directory
 unexport PYTHONPATH
 
 .NOTPARALLEL:
-.PHONY: help run test check format openapi migration bench faults simulate-seeds fuzz lock setup setup-dev clean moved
+.PHONY: help run test check format openapi migration bench faults faults-full faults-planted soak simulate-seeds fuzz lock setup setup-dev clean moved
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
@@ -42,8 +42,17 @@ migration: $(VENV)/dev.stamp ## a new Alembic revision: make migration SERVICE=q
 bench: $(VENV)/dev.stamp ## measure the main job on this machine (loopback only, bounded)
 	@$(BIN)/python -m tests.load.bench
 
-faults: $(VENV)/dev.stamp ## the fault lab: kill, flush and restart while messages come in
-	@$(BIN)/python -m tests.faults
+faults: $(VENV)/dev.stamp ## the fault lab, five minutes (ONLY="F4 F12" for single faults, SEED=n to replay)
+	@$(BIN)/python -m tests.faults $(foreach fault,$(ONLY),--only $(fault)) $(if $(SEED),--seed $(SEED))
+
+faults-full: $(VENV)/dev.stamp ## every fault, then 100,000 events among 500 kills (half an hour or more)
+	@$(BIN)/python -m tests.faults --shape full $(if $(SEED),--seed $(SEED))
+
+soak: $(VENV)/dev.stamp ## eight hours with a fault every few minutes
+	@$(BIN)/python -m tests.faults --shape soak $(if $(SEED),--seed $(SEED))
+
+faults-planted: $(VENV)/dev.stamp ## plant ten mistakes into the processes; the lab must catch each (20 minutes)
+	@FAULTS_PLANTED=1 $(BIN)/python -m pytest --no-header tests/faults/test_planted_bugs.py
 
 simulate-seeds: $(VENV)/dev.stamp ## 10,000 random histories of the pure core (SEEDS=n, SEED=n to replay one)
 	@$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),10000) $(if $(SEED),--seed $(SEED))

@@ -5,7 +5,7 @@ import random
 from pathlib import Path
 
 from tests.e2e.house import House
-from tests.faults.rig import Shape, run
+from tests.faults.supervised import Shape, run
 
 
 def test_no_message_is_lost_or_answered_twice_while_everything_is_killed(tmp_path: Path) -> None:

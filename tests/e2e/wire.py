@@ -19,15 +19,28 @@ _EARLIEST = 1_681_800_000_000
 _TICK = itertools.count()
 
 
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """An account, and the Douyin app that acts for it."""
+
+    client_key: str
+    secret: str
+    open_id: str
+
+
+DEMO = Shop(CLIENT_KEY, SECRET, ACCOUNT)
+
+
 def signature(body: bytes, secret: str = SECRET) -> str:
     """hex(SHA1(secret ‖ body))."""
     return hashlib.sha1(secret.encode() + body, usedforsecurity=False).hexdigest()
 
 
-def headers(body: bytes, msg_id: str = "") -> dict[str, str]:
+def headers(body: bytes, msg_id: str = "", secret: str = SECRET) -> dict[str, str]:
     """What comes with a body. `Msg-Id` lies outside the signature."""
     named = {"Msg-Id": msg_id} if msg_id else {}
-    return {"Content-Type": "application/json", "X-Douyin-Signature": signature(body), **named}
+    signed = signature(body, secret)
+    return {"Content-Type": "application/json", "X-Douyin-Signature": signed, **named}
 
 
 def vectors() -> dict[str, Any]:
@@ -49,6 +62,7 @@ class Inbound:
     message_id: str
     text: str
     created_ms: int
+    shop: Shop = DEMO
 
     @property
     def conversation(self) -> str:
@@ -67,22 +81,29 @@ class Inbound:
             "scene_type": 100,
             "text": self.text,
         }
-        return event("im_receive_msg", self.fan, content, escaped=escaped)
+        return event("im_receive_msg", self.fan, content, escaped=escaped, shop=self.shop)
 
 
-def said(fan: str, text: str, message_id: str = "") -> Inbound:
+def said(fan: str, text: str, message_id: str = "", shop: Shop = DEMO) -> Inbound:
     """A message of `fan`, later than all that were made before."""
     tick = next(_TICK)
-    return Inbound(fan, message_id or f"@said-{fan}-{tick}==", text, _EARLIEST + tick)
+    return Inbound(fan, message_id or f"@said-{fan}-{tick}==", text, _EARLIEST + tick, shop)
 
 
-def event(name: str, fan: str, content: Mapping[str, Any] | str, *, escaped: bool = False) -> bytes:
+def event(
+    name: str,
+    fan: str,
+    content: Mapping[str, Any] | str,
+    *,
+    escaped: bool = False,
+    shop: Shop = DEMO,
+) -> bytes:
     """The body of any event from a fan to the account."""
     whole = {
         "event": name,
-        "client_key": CLIENT_KEY,
+        "client_key": shop.client_key,
         "from_user_id": fan,
-        "to_user_id": ACCOUNT,
+        "to_user_id": shop.open_id,
         "log_id": "0216817998482260000000000000000",
         "content": content,
     }

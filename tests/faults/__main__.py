@@ -1,65 +1,117 @@
-"""`make faults`: a longer fault run than the tests can afford.
-
-python -m tests.faults --seconds 300 --seed 7
-"""
+"""The fault lab: `python -m tests.faults`, `--only F12 --seed 7`, `--shape full`, `--list`."""
 
 import argparse
+import asyncio
 import random
+import shutil
+import signal
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
-from tests.e2e.house import House
-from tests.faults.rig import Report, Shape, run
+from services.embedded.servers import CannotStart
+from services.embedded.servers.ports import require_free
+from shared.observability import configure_logs
+from tests.faults.report import Report
+from tests.faults.running import Run, say
+from tests.faults.scenarios import SCENARIOS
+from tests.faults.shapes import SHAPES, Shape, only
 
-_DUPLICATED = 1.1
+CANNOT_RUN = 3
 
 
-def main() -> int:
-    """0: nothing lost, nothing doubled. 1: it was. 2: the run saw too few faults to say so."""
-    parser = argparse.ArgumentParser(prog="tests.faults", description=__doc__)
-    parser.add_argument("--seconds", type=int, default=120, help="how long fans write")
-    parser.add_argument("--rate", type=float, default=120, help="deliveries a second")
-    parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
-    parser.add_argument("--ambiguous", type=float, default=0.02, help="part of the sends")
-    parser.add_argument("--echoes", type=float, default=0.02, help="part lost, doubled, late")
-    parser.add_argument("--failpoint", default="", help="FAILPOINT of shared/failpoints.py")
-    parser.add_argument("--hold-patience", type=float, default=200)
-    parser.add_argument("--keep", type=Path, help="keep the data directory here")
-    asked = parser.parse_args()
-    events = max(int(asked.seconds * asked.rate / _DUPLICATED), 1)
-    shape = Shape(
-        asked.seed,
-        events,
-        asked.rate,
-        asked.ambiguous,
-        asked.echoes,
-        failpoints=bool(asked.failpoint),
-        hold_patience=asked.hold_patience,
+def main(arguments: Sequence[str]) -> int:
+    """0: every promise held. 1: one was broken. 2: a fault was not seen, or wrong options. 3: it cannot run here."""
+    asked = _parser().parse_args(arguments)
+    if asked.list:
+        for scenario in SCENARIOS.values():
+            print(f"{scenario.name:<4} {scenario.title}")
+        return 0
+    shape = only(asked.only) if asked.only else SHAPES[asked.shape]
+    seed = random.SystemRandom().randrange(1_000_000) if asked.seed is None else asked.seed
+    try:
+        require_room(shape, asked.keep or Path(tempfile.gettempdir()))
+        if asked.port:
+            require_free("127.0.0.1", asked.port, "--port")
+        say(f"seed     {seed}, {shape.name}")
+        with tempfile.TemporaryDirectory(prefix="siyu-faults-") as folder:
+            report = asyncio.run(
+                _run(Run(asked.keep or Path(folder), shape, seed, port=asked.port))
+            )
+    except (CannotStart, KeyboardInterrupt, asyncio.CancelledError) as problem:
+        print(str(problem) or "Stopped; nothing is left running.", file=sys.stderr)
+        return CANNOT_RUN
+    for line in report.lines():
+        say(line)
+    return report.exit_status
+
+
+async def _run(run: Run) -> Report:
+    """Play; SIGTERM stops it as Ctrl-C does."""
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await run.play()
+
+
+def require_room(shape: Shape, folder: Path) -> None:
+    """Raise CannotStart, in one sentence, when this machine is too small for the run."""
+    where = next(one for one in (folder, *folder.absolute().parents) if one.exists())
+    free = shutil.disk_usage(where).free
+    if free < shape.disk:
+        raise CannotStart(
+            f"The {shape.name} run needs {shape.disk / 2**30:.1f} GB of disk at {where},"
+            f" and {free / 2**30:.1f} GB are free."
+        )
+    available = _available()
+    if available is not None and available < shape.memory:
+        raise CannotStart(
+            f"The {shape.name} run needs {shape.memory / 2**30:.1f} GB of memory,"
+            f" and {available / 2**30:.1f} GB are available."
+        )
+
+
+def _available() -> int | None:
+    """Bytes of memory that may be taken, where the machine says so."""
+    facts = Path("/proc/meminfo")
+    if not facts.exists():
+        return None
+    lines = dict(line.split(":", 1) for line in facts.read_text().splitlines())
+    return int(lines["MemAvailable"].split()[0]) * 1024
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--shape", choices=SHAPES, default="short", help="how long and how hard")
+    what.add_argument(
+        "--only",
+        action="append",
+        choices=SCENARIOS,
+        metavar="F",
+        help="this fault; may be repeated",
     )
-    print(f"seed {shape.seed}: {events} events at {shape.rate:.0f}/s", flush=True)
-    with tempfile.TemporaryDirectory(prefix="siyu-faults-") as folder:
-        house = House(asked.keep or Path(folder), FAILPOINT=asked.failpoint)
-        try:
-            print(f"ready after {house.start():.1f} s", flush=True)
-            report = run(house, shape)
-        finally:
-            house.stop()
-    return _tell(report)
+    what.add_argument("--list", action="store_true", help="name every fault")
+    parser.add_argument("--seed", type=_seed, help="replay the run of this seed")
+    parser.add_argument("--port", type=_port, default=0, help="where the platform is to be seen")
+    parser.add_argument("--keep", type=Path, help="keep data and logs here")
+    return parser
 
 
-def _tell(report: Report) -> int:
-    missing = report.vacuous()
-    print("answers", dict(report.history.answers), f"slowest {report.history.slowest:.2f} s")
-    print("decided", dict(report.verdict.outcomes), "attempts", dict(report.verdict.attempts))
-    for violation in report.verdict.violations:
-        print("VIOLATION", violation)
-    for one in missing:
-        print("NOT SEEN", one)
-    print(report.line())
-    if report.verdict.violations:
-        return 1
-    return 2 if missing else 0
+def _port(text: str) -> int:
+    if not text.isdigit() or not 0 < int(text) < 2**16:
+        raise argparse.ArgumentTypeError("a port is a number from 1 to 65535")
+    return int(text)
 
 
-sys.exit(main())
+def _seed(text: str) -> int:
+    seed = int(text)
+    if not 0 <= seed < 2**31:
+        raise argparse.ArgumentTypeError("a seed is a number from 0 to 2147483647")
+    return seed
+
+
+if __name__ == "__main__":
+    configure_logs("warning", "faults")
+    sys.exit(main(sys.argv[1:]))

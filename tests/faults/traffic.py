@@ -8,17 +8,15 @@ import itertools
 import random
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 import aiohttp
 
-from services.direct_messages.domain.items import wording
-from services.embedded.demo import RULES
 from tests.e2e import wire
-from tests.e2e.wire import Inbound
+from tests.e2e.wire import DEMO, Inbound, Shop
 
-REPLIES = {rule.name: wording(rule.replies[0]) for rule in RULES}
 # what a fan may write, and the rule that it fires; no text fires two rules
 PHRASES = {
     "问价格": "{n} 号连衣裙多少钱呀 👗",
@@ -34,7 +32,9 @@ PHRASES = {
     "退换与投诉": "{n} 号我要退货",
 }
 HANDS_OVER = "退换与投诉"
-_EACH = 5  # messages of one fan: the loop guard takes more than ten in a minute for a robot
+ORDINARY = tuple(name for name in PHRASES if name != HANDS_OVER)
+AGAIN_AND_AGAIN = tuple(name for name in ORDINARY if name != "默认回复")  # that one is once a day
+EACH = 5  # messages of one fan: the loop guard takes more than ten in a minute for a robot
 _HANDED_OVER = 0.02
 _DUPLICATES = 0.1
 _TIMEOUT = aiohttp.ClientTimeout(total=5)
@@ -49,98 +49,118 @@ class Said:
     rule: str
 
 
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One body as it is posted. `header` is the Msg-Id, which lies outside the signature."""
+
+    message_id: str
+    body: bytes
+    header: str
+    shop: Shop
+
+
 @dataclass(slots=True)
 class History:
-    """What the poster did and saw."""
+    """What the poster did and saw. Times are of `time.monotonic()`."""
 
-    said: dict[str, Said]
+    said: dict[str, Said] = field(default_factory=dict)
+    tried: dict[str, float] = field(default_factory=dict)  # for the first time
     acknowledged: dict[str, float] = field(default_factory=dict)
     tries: int = 0
     answers: Counter[str] = field(default_factory=Counter)
     slowest: float = 0.0
 
 
-def invent(count: int, dice: random.Random, mark: str) -> list[Said]:
+def invent(
+    count: int, dice: random.Random, mark: str, first: int = 0, shop: Shop = DEMO
+) -> list[Said]:
     """`count` messages of many fans who do not follow, each fan asking different things."""
     said = []
-    ordinary = [name for name in PHRASES if name != HANDS_OVER]
-    for number in range(0, count, _EACH):
-        fan = f"{mark}-fan-{number // _EACH:05d}"
-        asked = dice.sample(ordinary, _EACH)
+    for number in range(first, first + count, EACH):
+        fan = f"{mark}-fan-{number // EACH:05d}"
+        asked = dice.sample(ORDINARY, EACH)
         if dice.random() < _HANDED_OVER:
-            asked[dice.randrange(_EACH)] = HANDS_OVER
-        for offset, rule in enumerate(asked[: count - number]):
-            text = PHRASES[rule].format(n=number + offset)
-            message_id = f"@{mark}-{number + offset:06d}=="
-            said.append(Said(wire.said(fan, text, message_id), rule))
+            asked[dice.randrange(EACH)] = HANDS_OVER
+        for offset, rule in enumerate(asked[: first + count - number]):
+            said.append(say(fan, rule, mark, number + offset, shop))
     return said
 
 
-def deliveries(said: Sequence[Said], dice: random.Random) -> list[tuple[str, bytes, str]]:
-    """(message id, body, Msg-Id) in the order of posting: shuffled, a tenth of them twice.
+def say(fan: str, rule: str, mark: str, number: int, shop: Shop = DEMO) -> Said:
+    """Message `number` of the run, by a fan who wants what a rule gives."""
+    text = PHRASES[rule].format(n=number)
+    return Said(wire.said(fan, text, f"@{mark}-{number:06d}==", shop), rule)
+
+
+def deliveries(said: Sequence[Said], dice: random.Random, copies: int = 1) -> list[Delivery]:
+    """In the order of posting: shuffled, a tenth of them once more; or each `copies` times.
 
     A second one names another Msg-Id, and half of those come in other bytes.
     """
     planned = []
     for one in said:
-        message_id = one.inbound.message_id
-        planned.append((message_id, one.inbound.body(), f"m-{message_id}"))
-        if dice.random() < _DUPLICATES:
+        message_id, shop = one.inbound.message_id, one.inbound.shop
+        planned.append(Delivery(message_id, one.inbound.body(), f"m-{message_id}", shop))
+        more = copies - 1 + (dice.random() < _DUPLICATES)
+        for number in range(more):
             body = one.inbound.body(escaped=dice.random() < 0.5)
-            planned.append((message_id, body, f"again-{message_id}"))
+            planned.append(Delivery(message_id, body, f"again-{number}-{message_id}", shop))
     dice.shuffle(planned)
     return planned
 
 
-async def post_all(
-    hook: str,
-    planned: Sequence[tuple[str, bytes, str]],
-    history: History,
-    rate: float,
-    patience: float,
-) -> None:
-    """Post at `rate` a second whatever the answers are; repeat each until it is acknowledged."""
-    began = time.monotonic()
-    deadline = began + len(planned) / rate + patience
-    connector = aiohttp.TCPConnector(limit=300)
-    async with aiohttp.ClientSession(connector=connector, timeout=_TIMEOUT) as session:
-        poster = _Poster(hook, session, history, deadline)
-        async with asyncio.TaskGroup() as group:
-            for number, delivery in enumerate(planned):
-                late = began + number / rate - time.monotonic()
-                if late > 0:
-                    await asyncio.sleep(late)
-                group.create_task(poster.deliver(*delivery))
+class Poster:
+    """Posts at a steady rate whatever the answers are; repeats each until it is acknowledged."""
 
-
-class _Poster:
-    def __init__(
-        self, hook: str, session: aiohttp.ClientSession, history: History, deadline: float
-    ) -> None:
-        self._hook, self._session, self._history = hook, session, history
-        self._deadline = deadline
+    def __init__(self, base: str, history: History) -> None:
+        self.history, self._base = history, base
+        self.ends = float("inf")  # when it gives up what is not acknowledged
         self._jitter = random.Random(len(history.said))
+        self._session: aiohttp.ClientSession | None = None
 
-    async def deliver(self, message_id: str, body: bytes, header: str) -> None:
+    async def __aenter__(self) -> Self:
+        connector = aiohttp.TCPConnector(limit=300)
+        self._session = aiohttp.ClientSession(connector=connector, timeout=_TIMEOUT)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._session is not None
+        await self._session.close()
+
+    async def post(
+        self, group: asyncio.TaskGroup, planned: Iterable[Delivery], rate: float
+    ) -> None:
+        """Begin every delivery in its turn; they go on in the group."""
+        began = time.monotonic()
+        for number, delivery in enumerate(planned):
+            late = began + number / rate - time.monotonic()
+            if late > 0:
+                await asyncio.sleep(late)
+            group.create_task(self.deliver(delivery))
+
+    async def deliver(self, delivery: Delivery) -> None:
         """Until acknowledged, or until the patience ends."""
-        heading = wire.headers(body, header)
+        heading = wire.headers(delivery.body, delivery.header, delivery.shop.secret)
+        url = f"{self._base}/douyin/webhooks/{delivery.shop.client_key}"
         pauses = itertools.chain(_PAUSES, itertools.repeat(_PAUSES[-1]))
-        while time.monotonic() < self._deadline:
-            answer = await self._try(body, heading)
-            self._history.answers[answer] += 1
+        self.history.tried.setdefault(delivery.message_id, time.monotonic())
+        while time.monotonic() < self.ends:
+            answer = await self._try(url, delivery.body, heading)
+            self.history.answers[answer] += 1
             if answer == "200":
-                self._history.acknowledged.setdefault(message_id, time.monotonic())
+                self.history.acknowledged.setdefault(delivery.message_id, time.monotonic())
                 return
             await asyncio.sleep(next(pauses) * self._jitter.uniform(0.7, 1.3))
 
-    async def _try(self, body: bytes, heading: dict[str, str]) -> str:
+    async def _try(self, url: str, body: bytes, heading: dict[str, str]) -> str:
+        assert self._session is not None
         began = time.monotonic()
-        self._history.tries += 1
+        self.history.tries += 1
         try:
-            async with self._session.post(self._hook, data=body, headers=heading) as response:
+            async with self._session.post(url, data=body, headers=heading) as response:
                 await response.read()
                 took = time.monotonic() - began
-                self._history.slowest = max(self._history.slowest, took)
+                self.history.slowest = max(self.history.slowest, took)
                 return str(response.status)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             return type(error).__name__

@@ -26,6 +26,7 @@ def passing(plan: str, **more: str) -> subprocess.CompletedProcess[str]:
         ("there=kill9", 0, "passed"),
         ("here=kill9:p0", 0, "passed"),
         ("here=sleep:0.01", 0, "passed"),
+        ("here=block:0.01", 0, "passed"),
         ("here=kill9", -9, ""),
         ("there=sleep:1; here=kill9:p1 ;", -9, ""),
         ("here=raise", 1, ""),
@@ -34,6 +35,7 @@ def passing(plan: str, **more: str) -> subprocess.CompletedProcess[str]:
 def test_a_failpoint_acts_as_planned(plan: str, code: int, said: str) -> None:
     done = passing(plan)
     assert (done.returncode, done.stdout.strip()) == (code, said), done.stderr
+    assert ("failpoint here:" in done.stderr) == (said == "" or ":0.01" in plan)
     if "raise" in plan:
         assert "FailpointHit: here" in done.stderr
 
@@ -50,7 +52,7 @@ def test_a_plan_is_read() -> None:
     [
         *("here", "here=", "=kill9", "here=explode", "here=raise;there=explode"),
         *("here=kill9:p2", "here=kill9:px", "here=kill9:", "here=kill9:3"),
-        *("here=sleep", "here=sleep:long", "here=sleep:-1"),
+        *("here=sleep", "here=sleep:long", "here=sleep:-1", "here=block"),
     ],
 )
 def test_a_plan_without_sense_is_refused_and_named(plan: str) -> None:

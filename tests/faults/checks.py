@@ -1,0 +1,192 @@
+"""The invariants of a fault run: histories of those outside against the platform's record.
+
+Our own tables are asked for reasons only: why a message was not answered, what is still in doubt.
+Each complaint begins with the number of the invariant that is broken.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+from tests.faults.people import Written
+from tests.faults.tenants import CANARY, OTHER, REPLIES
+from tests.faults.traffic import HANDS_OVER, History
+
+CAP = 6  # messages in the window of somebody who does not follow
+_APART = 40.0  # seconds after which no redelivery of ours can turn two messages round
+Sent = Mapping[str, Any]
+Story = Mapping[str, Any]
+
+STORY = """
+SELECT i.dedupe_key AS message_id, i.id AS cause, i.state AS taken, d.outcome, d.quota,
+  d.operation_id, a.state AS attempt, a.reason, a.msg_id, a.attempts
+FROM douyin.inbound i
+LEFT JOIN direct_messages.message m ON m.platform_message_id = i.dedupe_key AND m.direction = 'in'
+LEFT JOIN direct_messages.decision d ON d.message_id = m.id
+LEFT JOIN LATERAL (SELECT max(state) AS state, max(reason) AS reason, max(msg_id) AS msg_id,
+  count(*) AS attempts FROM douyin.attempt a WHERE a.cause = i.id) a ON true
+WHERE i.event = 'im_receive_msg' AND i.dedupe_key LIKE $1
+"""
+# Written anew on purpose: the product's own drift check may have the same mistake as its counters.
+DRIFT = """
+SELECT b.subject, b.limit_key, b.used, b.held, l.used AS ledger_used, l.held AS ledger_held
+FROM quota.bucket b JOIN (
+  SELECT account_id, limit_key, subject, slot, window_id,
+    sum(CASE entry WHEN 'committed' THEN units ELSE 0 END) AS used,
+    sum(CASE entry WHEN 'held' THEN units ELSE -units END) AS held
+  FROM quota.ledger GROUP BY 1, 2, 3, 4, 5) l
+USING (account_id, limit_key, subject, slot, window_id)
+WHERE b.used <> l.used OR b.held <> l.held OR (b.cap IS NOT NULL AND b.used + b.held > b.cap)
+"""
+BUCKETS = """
+SELECT subject, window_id, used, held FROM quota.bucket
+WHERE limit_key = 'dm.reply' AND window_id LIKE $1
+"""
+# Sends in the order in which each conversation asked for them.
+POSITIONS = """
+SELECT msg_id, position FROM douyin.attempt WHERE msg_id IS NOT NULL AND cause IN (
+  SELECT id FROM douyin.inbound WHERE event = 'im_receive_msg' AND dedupe_key LIKE $1)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is held against each other, at rest."""
+
+    history: History
+    sent: Sequence[Sent]
+    stories: Mapping[str, Story]
+    written: Written = field(default_factory=Written)
+
+    def is_of_a_person(self, one: Sent) -> bool:
+        """Whether somebody wrote this by the API."""
+        return str(one["content"]["text"]["text"]) in self.written.texts
+
+
+def nothing_lost(facts: Facts) -> Iterator[str]:
+    """I1: what was acknowledged is handled, and what was decided on it makes sense."""
+    by_bot = [one for one in facts.sent if not facts.is_of_a_person(one)]
+    answered = {one["reply_to_msg_id"]: one["msg_id"] for one in by_bot}
+    said = facts.history.said
+    handed_over = {s.inbound.fan for s in said.values() if s.rule == HANDS_OVER}
+    for message_id in said:
+        if message_id not in facts.history.acknowledged:
+            yield f"I1 {message_id} was never acknowledged"
+    for message_id in facts.history.acknowledged:
+        row = facts.stories.get(message_id)
+        if row is None or row["outcome"] is None:
+            yield f"I1 {message_id} was acknowledged and not handled: {row}"
+        elif row["outcome"] == "replied":
+            yield from _unexplained(message_id, row, answered)
+        elif message_id in answered:
+            yield f"I2 {message_id} was answered though decided {row['outcome']}"
+        else:
+            yield from _silent(message_id, row, said[message_id].inbound.fan in handed_over)
+
+
+def _silent(message_id: str, row: Story, is_handed_over: bool) -> Iterator[str]:
+    """No reply was decided: a person answers, or quota refused with its facts."""
+    if row["outcome"] == "person_owns":
+        if not is_handed_over:
+            yield f"I1 {message_id}: nobody handed this fan over"
+    elif row["outcome"] != "refused" or not row["quota"]:
+        yield f"I1 {message_id} should have been answered: {row['outcome']}"
+
+
+def _unexplained(message_id: str, row: Story, answered: Mapping[str, str]) -> Iterator[str]:
+    """A reply was decided: it was accepted and we know, or there is a reason why it was not."""
+    if row["attempts"] != 1:
+        yield f"I1 {message_id} has {row['attempts']} attempts"
+    elif message_id in answered:
+        sent = ("sent", answered[message_id])
+        if row["attempt"] != "unknown" and (row["attempt"], row["msg_id"]) != sent:
+            yield f"I1 {message_id} was accepted, but is {row['attempt']} ({row['reason']})"
+    elif row["attempt"] == "sent":
+        yield f"I2 {message_id} is called sent, but the platform has never seen it"
+    elif row["attempt"] not in {"unknown", "failed"} or not row["reason"]:
+        yield f"I1 {message_id} got no answer and no reason: {row['attempt']} ({row['reason']})"
+
+
+def nothing_doubled(facts: Facts) -> Iterator[str]:
+    """I2: one message of a fan, at most one reply of the bot; one text of a person, sent once."""
+    by_bot = [one for one in facts.sent if not facts.is_of_a_person(one)]
+    for message_id, count in Counter(one["reply_to_msg_id"] for one in by_bot).items():
+        if count > 1:
+            yield f"I2 {message_id} was answered {count} times"
+    by_people = [one for one in facts.sent if facts.is_of_a_person(one)]
+    for text, count in Counter(one["content"]["text"]["text"] for one in by_people).items():
+        if count > 1:
+            yield f"I2 {text!r} was sent {count} times"
+
+
+def nothing_over_quota(facts: Facts) -> Iterator[str]:
+    """I3: the platform, which was told not to refuse, counts no more than the cap in any window."""
+    windows = Counter((one["to_user_id"], one["reply_to_msg_id"]) for one in facts.sent)
+    for (fan, opened_by), count in windows.items():
+        if count > CAP:
+            yield f"I3 {count} messages to {fan} in the window of {opened_by}"
+
+
+def nothing_forgotten(facts: Facts, buckets: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """I4: what the platform accepted in a window is held or used there; what it never saw is not used.
+
+    A reply to an older message may count in the newer window, so a fan's sends are the upper bound.
+    """
+    windows = Counter((one["to_user_id"], one["reply_to_msg_id"]) for one in facts.sent)
+    fans = Counter(one["to_user_id"] for one in facts.sent)
+    for bucket in buckets:
+        fan, used = bucket["subject"], bucket["used"]
+        count = windows[fan, bucket["window_id"]]
+        if count > used + bucket["held"] or used > fans[fan]:
+            yield f"I4 the platform accepted {count} in the window of {dict(bucket)}"
+
+
+def nobody_mixed_up(facts: Facts) -> Iterator[str]:
+    """I9: everybody gets the words of the account that was written to, and only of that."""
+    for one in facts.sent:
+        text = one["content"]["text"]["text"]
+        said = facts.history.said[one["reply_to_msg_id"]]
+        shop = said.inbound.shop.open_id
+        if (one["to_user_id"], one["open_id"]) != (said.inbound.fan, shop):
+            yield f"I9 {said.inbound.message_id} was answered to somebody else, or by another shop"
+        elif (CANARY in text) != (shop == OTHER.open_id):
+            yield f"I9 {said.inbound.message_id} got the words of another shop"
+        elif not facts.is_of_a_person(one) and text != REPLIES[shop][said.rule]:
+            yield f"I1 {said.inbound.message_id} ({said.rule}) got {text!r}"
+
+
+def in_order(facts: Facts, positions: Mapping[str, int]) -> Iterator[str]:
+    """I10: in a conversation, sends leave as they were asked for, and replies as messages came."""
+    conversations: dict[str, list[Sent]] = defaultdict(list)
+    for one in facts.sent:
+        conversations[one["conversation_id"]].append(one)
+    tried, acknowledged = facts.history.tried, facts.history.acknowledged
+    for conversation, sent in conversations.items():
+        known = [positions[one["msg_id"]] for one in sent if one["msg_id"] in positions]
+        if known != sorted(known):
+            yield f"I10 the sends of {conversation} left in another order than they were asked for"
+        causes = [one["reply_to_msg_id"] for one in sent if not facts.is_of_a_person(one)]
+        for earlier, later in pairwise(causes):
+            if acknowledged.get(later, 0) + _APART < tried.get(earlier, 0):
+                yield f"I10 {later} came long before {earlier} and was answered after it"
+
+
+def one_effect_a_key(facts: Facts) -> Iterator[str]:
+    """I11: one key, one final answer that says "accepted", one operation."""
+    yield from (f"I11 {wrong}" for wrong in facts.written.wrong)
+    sent = {one["content"]["text"]["text"] for one in facts.sent}
+    for text, answers in facts.written.answers.items():
+        operations = {operation for status, operation in answers if status == 202}
+        if len(operations) > 1:
+            yield f"I11 the key of {text!r} got {len(operations)} operations"
+        if text in sent and not operations and len(answers) > 1:
+            yield f"I11 {text!r} was sent, and its key was only refused"
+
+
+def refused_for_nothing(history: History) -> Iterator[str]:
+    """What is signed and right is never answered 4xx."""
+    for answer, count in history.answers.items():
+        if answer.startswith("4"):
+            yield f"I1 {count} deliveries were refused with {answer}"

@@ -1,0 +1,183 @@
+"""One run: fans write and people answer while faults are played, each alone and then all at once."""
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from services.embedded.servers import CannotStart
+from tests.e2e.wire import DEMO
+from tests.faults import tenants
+from tests.faults.fans import Fans
+from tests.faults.lab import Lab
+from tests.faults.people import People, Written
+from tests.faults.report import Report
+from tests.faults.scenarios import SCENARIOS
+from tests.faults.shapes import Shape
+from tests.faults.stage import Scenario, Stage
+from tests.faults.storm import Storm
+from tests.faults.tenants import OTHER
+from tests.faults.traffic import History, Poster
+from tests.faults.verdict import await_holds, await_rest, judge
+from tests.faults.watch import Watch
+
+_WARM_SECONDS = 4.0
+_AMBIGUOUS = ("accepted_then_timeout", "accepted_then_reset")
+_NO_CAP = 1_000_000  # the platform counts and does not refuse: so that a mistake of ours is seen
+_KEPT_RESIDENT = 1.2  # of what a process took when it was warm
+_SPARE = 80 * 2**20  # what caches of a short run may take beyond that
+
+
+def say(line: str) -> None:
+    """Print a line at once."""
+    print(line, flush=True)
+
+
+@dataclass(eq=False)
+class Run:
+    """A run of one shape from one seed in one folder; `by` is what runs the members."""
+
+    folder: Path
+    shape: Shape
+    seed: int
+    by: Sequence[str] = ("services.embedded",)
+    port: int = 0  # of the platform, for somebody who wants to watch it; 0: any
+    tell: Callable[[str], None] = say
+
+    async def play(self) -> Report:
+        """Everything, from the start to the judgement; nothing is left running. Raises CannotStart."""
+        lab = Lab(self.folder, self.seed, self.by, self.port)
+        try:
+            took = await lab.start()
+            await tenants.settle_in(lab)
+            lab.control("caps", {"reply_limit": _NO_CAP})
+            self.tell(f"ready    after {took:.0f} s: {len(lab.members)} processes of ours")
+            return await self._played(lab)
+        finally:
+            lab.stop()
+
+    async def _played(self, lab: Lab) -> Report:
+        dice, mark = random.Random(self.seed), f"f{self.seed}"
+        history, written = History(), Written()
+        report = Report(self.shape, self.seed, history, written)
+        watch = Watch(lab, history, written, mark)
+        began = time.monotonic()
+        base = f"http://127.0.0.1:{lab.wires.links['fans→door'].port}"
+        async with Poster(base, history) as poster, asyncio.TaskGroup() as group:
+            fans = Fans(lab, poster, mark, self.shape.rate, random.Random(dice.random()))
+            people = People(lab, history, random.Random(dice.random()), written)
+            stage = Stage(lab, fans, people, dice, self.shape.long)
+            always = [group.create_task(lab.tend()), group.create_task(watch.look())]
+            traffic = [group.create_task(fans.write()), group.create_task(people.answer())]
+            await self._faults(stage, report)
+            fans.is_over = people.is_over = True
+            poster.ends = time.monotonic() + self.shape.patience
+            await asyncio.gather(*traffic)
+            report.seconds = time.monotonic() - began
+            await self._judge(stage, report, mark)
+            await watch.once()
+            for task in always:
+                task.cancel()
+        report.verdict.violations = [*watch.violations, *lab.complaints, *report.verdict.violations]
+        report.looks, report.missed = watch.looks, watch.missed
+        return report
+
+    # -------------------------------------------------------------------------------- faults
+
+    async def _faults(self, stage: Stage, report: Report) -> None:
+        await self._hear_of(stage)
+        await self._usual(stage)
+        await asyncio.sleep(_WARM_SECONDS)
+        warm = stage.lab.resident()
+        for name in self.shape.scenarios:
+            await self._scenario(SCENARIOS[name], stage, report)
+        if self.shape.least:
+            await self._storm(stage, report)
+        for check in stage.at_the_end:
+            await check(stage)
+        self._resident(stage, warm)
+        stage.lab.end_failures()
+        report.recoveries = stage.recoveries
+        report.seen = await stage.evidence()
+        report.verdict.violations += stage.complaints
+
+    async def _hear_of(self, stage: Stage) -> None:
+        """Until the first message at each tenant is answered."""
+        for shop in (DEMO, OTHER):
+            took = await stage.recovered("the start", 60, shop)
+            self.tell(f"ready    {shop.open_id} answers after {took:.1f} s")
+
+    async def _usual(self, stage: Stage) -> None:
+        """What goes wrong at the platform all the time."""
+        for kind in _AMBIGUOUS:
+            await stage.order(kind, self.shape.ambiguous / len(_AMBIGUOUS))
+
+    async def _scenario(self, scenario: Scenario, stage: Stage, report: Report) -> None:
+        before, began = await stage.evidence(), time.monotonic()
+        try:
+            async with asyncio.timeout(scenario.seconds * max(1.0, stage.long)):
+                await scenario.play(stage)
+        except CannotStart as problem:
+            stage.complain(f"I12 {scenario.name}: {problem}")
+        except Exception as error:  # noqa: BLE001  the others are still to be played
+            report.unseen.append(f"{scenario.name} could not be played: {error!r}")
+        stage.lab.wires.heal()
+        stage.lab.expects_deaths = False
+        stage.lab.end_failures()
+        await self._usual(stage)
+        after = await stage.evidence()
+        unseen = scenario.unseen(before, after)
+        report.unseen += unseen
+        seen = ", ".join(f"{after[n] - before[n]} {n}" for n in scenario.needs)
+        took = time.monotonic() - began
+        self.tell(f"{scenario.name:<8} {scenario.title}: {seen} ({took:.0f} s)")
+
+    async def _storm(self, stage: Stage, report: Report) -> None:
+        began, history = time.monotonic(), stage.fans.poster.history
+        least, told = self.shape.least, [time.monotonic()]
+
+        def enough(done: Mapping[str, int]) -> bool:
+            now = time.monotonic()
+            have = {**done, "events": len(history.acknowledged)}
+            if now - told[0] > 60:
+                told[0] = now
+                figures = ", ".join(f"{have.get(k, 0)} of {n} {k}" for k, n in least.items())
+                self.tell(f"storm    {now - began:.0f} s: {figures}")
+            saw_all = all(have.get(name, 0) >= count for name, count in least.items())
+            return now - began >= self.shape.storm_seconds and saw_all
+
+        try:
+            await Storm(stage, self.shape.weather, enough).rage()
+        except CannotStart as problem:
+            stage.complain(f"I12 after the storm: {problem}")
+        self.tell(f"storm    {time.monotonic() - began:.0f} s")
+        report.seen = Counter(stage.lab.deeds.done)
+
+    def _resident(self, stage: Stage, warm: Mapping[str, int]) -> None:
+        for name, size in stage.lab.resident().items():
+            if name in warm and size > warm[name] * _KEPT_RESIDENT + _SPARE:
+                stage.complain(f"I12 {name} grew from {warm[name] >> 20} to {size >> 20} MB")
+
+    # ------------------------------------------------------------------------------ judgement
+
+    async def _judge(self, stage: Stage, report: Report, mark: str) -> None:
+        lab, verdict = stage.lab, report.verdict
+        since = max(lab.deeds.last, time.monotonic() - 1)
+
+        def at_rest() -> None:
+            await_rest(lab, since, self.shape.patience, verdict)
+            await_holds(lab, self.shape.hold_patience, verdict)
+            verdict.lost_echoes = lost(lab.stats())
+            judge(lab, report.history, mark, verdict, report.written)
+
+        await asyncio.to_thread(at_rest)
+
+
+def lost(stats: Mapping[str, Any]) -> int:
+    """Events that will never come: given up by the platform, or lost on our order."""
+    given_up: int = stats["webhooks"]["failed"]
+    return given_up + int(stats["injected_by_kind"].get("webhook_lost_echo", 0))

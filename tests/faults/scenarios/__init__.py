@@ -1,0 +1,203 @@
+"""Every fault by its number in one table, each played while fans write and people answer."""
+
+from tests.faults.scenarios import carrier, database, load, network, platform, processes
+from tests.faults.stage import Scenario
+
+SCENARIOS = {
+    scenario.name: scenario
+    for scenario in (
+        Scenario(
+            "F24",
+            "poisoned envelopes: their neighbours go on, they end in quarantine",
+            load.poison,
+            {"poisoned": 3},
+        ),
+        Scenario(
+            "F1",
+            "the door is killed around its commit",
+            processes.killed_at_the_door,
+            {"died at a failpoint": 2},
+        ),
+        Scenario(
+            "F2",
+            "the sender is killed at every step of a send",
+            processes.killed_while_sending,
+            {"died at a failpoint": 2},
+        ),
+        Scenario(
+            "F3",
+            "relays, sweepers and clocks are killed one after the other",
+            processes.any_worker_suffices,
+            {"worker killed": 6, "process_killed": 6},
+            in_short=False,
+        ),
+        Scenario("F4", "Valkey is killed", carrier.killed, {"valkey_lost": 1}),
+        Scenario(
+            "F5",
+            "Valkey loses its last second",
+            carrier.last_second_lost,
+            {"valkey_lost": 1, "log truncated": 1},
+        ),
+        Scenario(
+            "F6",
+            "Valkey is flushed, and comes back empty",
+            carrier.forgotten,
+            {"flushed": 1, "came back empty": 1},
+        ),
+        Scenario("F7", "an old Valkey comes back", carrier.back_in_time, {"came back old": 1}),
+        Scenario(
+            "F9",
+            "Valkey has no memory: it refuses, or throws keys away",
+            carrier.full,
+            {"refused for memory": 1, "thrown away": 1},
+            in_short=False,
+        ),
+        Scenario(
+            "F11",
+            "Valkey stands still, then is slow",
+            carrier.silent,
+            {"Valkey stood still": 1, "link delayed": 20},
+            in_short=False,
+        ),
+        Scenario(
+            "F12",
+            "PostgreSQL is restarted, stopped at once, killed",
+            database.restarted,
+            {"postgres_down": 3, "fans saw 503": 1},
+        ),
+        Scenario(
+            "F13",
+            "a random backend is ended every 100 ms",
+            database.backends_ended,
+            {"backend ended": 20},
+            in_short=False,
+        ),
+        Scenario(
+            "F14",
+            "commits whose reply is lost",
+            database.commits_without_reply,
+            {"link reply_lost": 5},
+        ),
+        Scenario(
+            "F15",
+            "no free connection; rows and tables locked for long",
+            database.no_room,
+            {"connection held": 20, "locked for long": 2},
+            in_short=False,
+        ),
+        Scenario(
+            "F17",
+            "the platform is slow for one tenant, and the other does not feel it",
+            platform.slow,
+            {"platform slow": 5},
+            in_short=False,
+        ),
+        Scenario(
+            "F18",
+            "the platform answers nonsense",
+            platform.nonsense,
+            {"platform http_error": 1, "platform html_body": 1, "unknown": 1},
+            in_short=False,
+        ),
+        Scenario(
+            "F19",
+            "the platform accepts and says nothing",
+            platform.silent_after_accepting,
+            {
+                "platform accepted_then_reset": 1,
+                "platform accepted_then_timeout": 1,
+                "unknown": 1,
+            },
+        ),
+        Scenario(
+            "F20",
+            "the same, and no echo comes",
+            platform.echoes_lost,
+            {"platform webhook_lost_echo": 10, "unknown": 1},
+            in_short=False,
+        ),
+        Scenario(
+            "F21",
+            "echoes come twice, late, before the answer; a person types the same",
+            platform.echoes_confused,
+            {"platform webhook_duplicate": 1, "platform webhook_delay": 1, "typed by hand": 1},
+            in_short=False,
+        ),
+        Scenario(
+            "F22",
+            "the platform refuses: too many calls, window used up, token ended",
+            platform.refusing,
+            {"platform business_error": 2, "token ended": 2},
+            in_short=False,
+        ),
+        Scenario(
+            "F23",
+            "every event comes three times, shuffled",
+            network.everything_thrice,
+            {"came thrice": 100, "platform webhook_redelivered": 1},
+            in_short=False,
+        ),
+        Scenario(
+            "F25",
+            "partitions between random pairs",
+            network.partitions,
+            {"partition": 9, "link silenced": 3, "link reset": 3, "link throttled": 1},
+            in_short=False,
+        ),
+        Scenario(
+            "F26",
+            "workers are stopped past their lease and wake up",
+            processes.stopped_past_its_lease,
+            {"stopped past a lease": 2},
+        ),
+        Scenario(
+            "F27",
+            "whole services are ended for their memory",
+            processes.out_of_memory,
+            {"ended for its memory": 6, "process_killed": 6},
+            in_short=False,
+        ),
+        Scenario(
+            "F28",
+            "the sender's loop stands still past a lease",
+            processes.loop_stands_still,
+            {"loop stood still": 1},
+            in_short=False,
+        ),
+        Scenario(
+            "F29",
+            "processes are replaced one by one, and nobody notices",
+            processes.rolling_restart,
+            {"replaced": 4},
+        ),
+        Scenario(
+            "F30",
+            "the business clock jumps, and clocks of processes differ",
+            load.clocks_differ,
+            {"clock moved": 2, "clock skewed": 2},
+            in_short=False,
+        ),
+        Scenario(
+            "F31",
+            "a backlog that is far larger than a stream may be",
+            load.backlog,
+            {"waited in the backlog": 700},
+            in_short=False,
+            seconds=500,
+        ),
+        Scenario(
+            "F33",
+            "the platform's name cannot be found",
+            platform.name_unknown,
+            {"name not found": 1},
+            in_short=False,
+        ),
+        Scenario(
+            "F35",
+            "callers leave at random points",
+            network.callers_leave,
+            {"caller left": 400},
+            in_short=False,
+        ),
+    )
+}

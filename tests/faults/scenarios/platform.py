@@ -1,0 +1,94 @@
+"""The platform is slow, talks nonsense, keeps silent after it has accepted, or refuses."""
+
+import asyncio
+
+from tests.e2e.wire import DEMO
+from tests.faults.stage import Stage
+from tests.faults.tenants import OTHER
+
+_RESOLVED_WITHIN = 30.0
+_UNHEARD_OF = "http://" + ".".join(["no" * 30] * 6) + ":8100"  # longer than a name may be
+_UNREACHABLE = "SELECT count(*) FROM douyin.attempt WHERE reason = 'unreachable' OR tries > 1"
+THROTTLED, CAP_REACHED = 28003018, 28003070
+
+
+async def slow(stage: Stage) -> None:
+    """F17. One tenant's calls are slow, some for ever; the other tenant is served as always."""
+    match = {"open_id": DEMO.open_id}
+    await stage.order("slow", 0.3, delay_ms=2_000, match=match)
+    await stage.order("slow", 0.02, delay_ms=12_000, match=match)
+    await stage.sleep(6)
+    await stage.recovered("the platform was slow to somebody else", 10, OTHER)
+    await stage.sleep(3)
+    stage.lab.end_failures()
+
+
+async def nonsense(stage: Stage) -> None:
+    """F18."""
+    kinds = ("http_error", "html_body", "empty_body", "truncated_json", "wrong_envelope")
+    for kind in kinds:
+        await stage.order(kind, 0.06)
+    await stage.sleep(7)
+    stage.lab.end_failures()
+
+
+async def silent_after_accepting(stage: Stage) -> None:
+    """F19. The echo tells what the answer did not."""
+    await stage.order("accepted_then_timeout", 0.08)
+    await stage.order("accepted_then_reset", 0.08)
+    await stage.sleep(6)
+    stage.lab.end_failures()
+
+
+async def echoes_lost(stage: Stage) -> None:
+    """F20. Nothing will ever tell."""
+    await stage.order("webhook_lost_echo", 1.0)
+    await stage.order("accepted_then_reset", 0.1)
+    await stage.sleep(5)
+    stage.lab.end_failures()
+
+
+async def echoes_confused(stage: Stage) -> None:
+    """F21. Twice, late, before the answer; and the same words typed by a person of the shop."""
+    await stage.order("webhook_duplicate", 0.3)
+    await stage.order("webhook_delay", 0.2, delay_ms=4_000)
+    await stage.order("slow", 0.2, delay_ms=400)
+    await stage.order("accepted_then_reset", 0.05)
+    message_id = await stage.fans.probe()
+    fan = stage.fans.poster.history.said[message_id].inbound.fan
+    typed = {"from": DEMO.open_id, "to": fan, "text": "在的呀～", "wait": False}
+    await asyncio.to_thread(stage.lab.control, "messages", typed)
+    stage.note("typed by hand")
+    await stage.sleep(6)
+    stage.lab.end_failures()
+
+
+async def refusing(stage: Stage) -> None:
+    """F22. Too many calls, a window that it calls used up, and tokens that end in mid-flight."""
+    await stage.order("business_error", 0.05, code=THROTTLED)
+    await stage.order("business_error", 0.03, code=CAP_REACHED)
+    for shop in (DEMO, OTHER):
+        await asyncio.to_thread(stage.lab.control, "tokens/end", {"open_id": shop.open_id})
+        stage.note("token ended")
+        await stage.sleep(3)
+    stage.lab.end_failures()
+    for shop in (DEMO, OTHER):
+        await stage.recovered("tokens had ended", _RESOLVED_WITHIN, shop)
+
+
+async def name_unknown(stage: Stage) -> None:
+    """F33. No byte leaves, so everything is tried again and nothing is in doubt."""
+    workers = stage.lab.some("douyin-worker")
+    before = await stage.evidence()
+    for member in workers:
+        await stage.lab.restart(member, SIYU_DOUYIN_API_URL=_UNHEARD_OF)
+    await stage.sleep(10)
+    tried = await asyncio.to_thread(stage.lab.rows, _UNREACHABLE)
+    stage.note("name not found", tried[0]["count"])
+    after = await stage.evidence()
+    for member in workers:
+        await stage.lab.restart(member)
+    doubts = sum(after[k] - before[k] for k in after if k.startswith("platform accepted_then"))
+    if after["unknown"] - before["unknown"] > doubts:
+        stage.complain("F33 what never left is in doubt")
+    await stage.lab.until_ready(60)

@@ -1,0 +1,130 @@
+"""Processes that die, stand still, or are replaced."""
+
+import asyncio
+import signal
+from collections.abc import Sequence
+
+from tests.faults.members import DOORS, Member
+from tests.faults.stage import Stage
+from tests.faults.waiting import until
+
+_STRUCK_WITHIN = 30.0
+_IN_FLIGHT = 192  # claims that one connector may hold: what a kill may leave in doubt
+_LEASE_SECONDS = 12.0
+INBOX = ("inbox.before_commit", "inbox.after_commit", "inbox.before_200")
+SENDING = (
+    *("claim.after_commit", "send.before_write", "send.after_write", "send.after_read"),
+    *("settle.before_commit", "settle.after_commit"),
+)
+
+
+async def die_at(
+    stage: Stage, members: Sequence[Member], points: Sequence[str], probability: float, times: int
+) -> None:
+    """Let these members kill themselves there until it was seen so often, then start them whole."""
+    plan = ";".join(f"{point}=kill9:p{probability}" for point in points)
+    seed, before = str(stage.dice.randrange(2**31)), struck(members)
+    stage.lab.expects_deaths = True
+    for member in members:
+        await stage.lab.restart(member, FAILPOINT=plan, FAILPOINT_SEED=seed)
+    async with asyncio.timeout(_STRUCK_WITHIN * max(1, times / 4)):
+        await until(lambda: struck(members) - before >= times)
+    for member in members:
+        await stage.lab.restart(member)
+    stage.note("died at a failpoint", struck(members) - before)
+    stage.lab.expects_deaths = False
+
+
+def struck(members: Sequence[Member]) -> int:
+    """How often a failpoint struck in these members so far."""
+    logs = (member.folder / "logs" / f"{member.name}.log" for member in members)
+    return sum(log.read_bytes().count(b"\nfailpoint ") for log in logs if log.exists())
+
+
+async def killed_at_the_door(stage: Stage) -> None:
+    """F1."""
+    for points in _groups(stage, INBOX):
+        await die_at(stage, stage.lab.some(*DOORS), points, 0.04, 2)
+
+
+async def killed_while_sending(stage: Stage) -> None:
+    """F2. What is in doubt afterwards is bounded by what a worker may have in its hands."""
+    before = await stage.evidence()
+    for points in _groups(stage, SENDING):
+        await die_at(stage, stage.lab.some("douyin-worker"), points, 0.03, 2)
+    after = await stage.evidence()
+    kills = after["died at a failpoint"] - before["died at a failpoint"]
+    if after["unknown"] - before["unknown"] > _IN_FLIGHT * max(kills, 1):
+        stage.complain(f"F2 {after['unknown']} in doubt after {kills} kills")
+
+
+def _groups(stage: Stage, points: Sequence[str]) -> list[Sequence[str]]:
+    """Short runs arm all of them together, longer ones each for itself."""
+    return [points] if stage.long <= 1 else [(point,) for point in points]
+
+
+async def any_worker_suffices(stage: Stage) -> None:
+    """F3. Relays, sweepers and clocks die one after the other."""
+    for member in stage.lab.some("worker"):
+        if stage.lab.kill(member):
+            stage.note("worker killed")
+        await stage.sleep(0.8)
+    await stage.lab.until_ready(60)
+
+
+async def stopped_past_its_lease(stage: Stage) -> None:
+    """F26. The zombies wake when others have taken over."""
+    zombies = [m for m in stage.lab.some("douyin-worker-1", "direct_messages-worker-1") if m.pid]
+    for member in zombies:
+        stage.lab.kill(member, signal.SIGSTOP)
+        stage.note("stopped past a lease")
+    await asyncio.sleep(_LEASE_SECONDS + 3)
+    for member in zombies:
+        stage.lab.kill(member, signal.SIGCONT)
+    await stage.recovered("a worker woke up", 30)
+
+
+async def out_of_memory(stage: Stage) -> None:
+    """F27. The kernel ends a whole group: every process of a service at once."""
+    for service in ("douyin", "direct_messages", "quota"):
+        for member in stage.lab.some(f"{service}-"):
+            if stage.lab.kill(member):
+                stage.note("ended for its memory")
+        await stage.lab.until_ready(60)
+        await stage.recovered("a service was ended at once", 30)
+
+
+async def loop_stands_still(stage: Stage) -> None:
+    """F28. Nothing turns in the worker for longer than a lease, right after it has claimed."""
+    member = stage.lab.members["douyin-worker-1"]
+    before = struck([member])
+    await stage.lab.restart(member, FAILPOINT=f"claim.after_commit=block:{_LEASE_SECONDS + 2}:p0.1")
+    async with asyncio.timeout(_STRUCK_WITHIN * 2):
+        await until(lambda: struck([member]) > before)
+    stage.note("loop stood still", struck([member]) - before)
+    await asyncio.sleep(_LEASE_SECONDS + 4)
+    await stage.lab.restart(member)
+
+
+async def rolling_restart(stage: Stage) -> None:
+    """F29. Everything is replaced, one after the other: no delivery fails, nothing is in doubt."""
+    await asyncio.sleep(1)
+    before = await stage.evidence()
+    replaced = list(stage.lab.members.values())[1:]
+    if stage.long <= 1:
+        replaced = stage.lab.some(*DOORS, "douyin-worker-1", "direct_messages-worker-1")
+    for member in replaced:
+        await stage.lab.restart(member)
+        await until(member.is_ready)
+        stage.note("replaced")
+    after = await stage.evidence()
+    failed = {
+        answer: after[answer] - before[answer]
+        for answer in after
+        if answer.startswith("fans saw 5") and after[answer] > before[answer]
+    }
+    if failed:
+        stage.complain(f"F29 deliveries failed while processes were replaced: {failed}")
+    doubts = sum(after[k] - before[k] for k in after if k.startswith("platform accepted_then"))
+    if after["unknown"] - before["unknown"] > doubts:
+        stage.complain("F29 replacing processes left sends in doubt")

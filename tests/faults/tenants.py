@@ -1,0 +1,97 @@
+"""The second tenant: another company with another app, account and words, so that a mix-up is seen."""
+
+import asyncio
+from dataclasses import replace
+
+import httpx2
+from pydantic import SecretStr
+
+from services.direct_messages.actions.rules import seed_rules
+from services.direct_messages.domain.items import TextReply, wording
+from services.direct_messages.domain.rules import Definition
+from services.direct_messages.service import deps_of as conversations_of
+from services.douyin.actions import configuration as douyin
+from services.douyin.actions.directory import Directory
+from services.embedded.demo import RULES
+from services.open_platform.actions import accounts
+from services.open_platform.actions.accounts import NewAccount
+from services.open_platform.service import deps_of as platform_of
+from shared.errors import NotFound
+from shared.runtime import Resources
+from shared.settings import ProcessSettings
+from tests.e2e.wire import DEMO, Shop
+from tests.faults.lab import Lab
+from tests.faults.members import MASTER_KEY
+
+OTHER = Shop("awother9876543210", "fedcba9876543210fedcba9876543210", "biz-open-id-other")
+CANARY = "【乙店】"
+_HEARD_WITHIN = 60.0
+_ORGANIZATION, _ACCOUNT = "org_other", "acc_other"
+
+
+def _theirs(rule: Definition) -> Definition:
+    return replace(rule, replies=tuple(TextReply(CANARY + wording(r)) for r in rule.replies))
+
+
+_THEIR_RULES = tuple(_theirs(rule) for rule in RULES)
+REPLIES = {
+    shop.open_id: {rule.name: wording(rule.replies[0]) for rule in rules}
+    for shop, rules in ((DEMO, RULES), (OTHER, _THEIR_RULES))
+}
+
+
+async def settle_in(lab: Lab) -> None:
+    """Make the second tenant on both sides."""
+    lab.control(
+        "apps",
+        {
+            "client_key": OTHER.client_key,
+            "client_secret": OTHER.secret,
+            "webhook_url": lab.members["simulator"].environment["SIYU_SIMULATOR_WEBHOOK_URL"],
+        },
+    )
+    lab.control("accounts", {"open_id": OTHER.open_id, "client_key": OTHER.client_key})
+    settings = ProcessSettings(
+        database_url=SecretStr(lab.database_url),
+        redis_url=SecretStr(lab.valkey.url()),
+        master_key=SecretStr(MASTER_KEY),
+        embedded=True,
+    )
+    resources = Resources(settings, "faults")
+    try:
+        platform = platform_of(resources)
+        await accounts.create_organization(platform, "乙公司", organization_id=_ORGANIZATION)
+        await accounts.create_account(
+            platform, _ORGANIZATION, NewAccount("乙店"), account_id=_ACCOUNT
+        )
+        await seed_rules(conversations_of(resources), _ORGANIZATION, _ACCOUNT, _THEIR_RULES)
+        await _bind(lab, resources)
+    finally:
+        await resources.close()
+
+
+async def _bind(lab: Lab, resources: Resources) -> None:
+    database, sealer = resources.database("douyin"), resources.sealer
+    deps = douyin.Deps(database, sealer, Directory(database, sealer), is_embedded=True)
+    new = douyin.NewApp([OTHER.secret], max_age=None)
+    await douyin.put_app(deps, _ORGANIZATION, OTHER.client_key, new)
+    identity, tokens = (OTHER.client_key, OTHER.open_id), _tokens(lab)
+    async with asyncio.timeout(_HEARD_WITHIN):
+        while True:  # until the connector has heard of the account
+            try:
+                await douyin.put_binding(deps, _ORGANIZATION, _ACCOUNT, identity, tokens)
+                return
+            except NotFound:
+                await asyncio.sleep(0.2)
+
+
+def _tokens(lab: Lab) -> douyin.Tokens:
+    asked = {
+        "client_key": OTHER.client_key,
+        "client_secret": OTHER.secret,
+        "grant_type": "authorization_code",
+        "code": lab.control("codes", {"open_id": OTHER.open_id})["code"],
+    }
+    answer: httpx2.Response = lab.http.post(f"{lab.simulator}/oauth/access_token/", data=asked)
+    given = answer.json()["data"]
+    return douyin.Tokens(given["access_token"], None, given["refresh_token"], None)

@@ -1,0 +1,177 @@
+"""The judges of a fault run: a history without a mistake has no complaint, and each mistake has its own."""
+
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from tests.faults import checks
+from tests.faults.checks import Facts
+from tests.faults.people import Written
+from tests.faults.tenants import REPLIES
+from tests.faults.traffic import History, say
+
+RULE = "问价格"
+
+
+@dataclass
+class Case:
+    """Three messages of one fan and a person's reply, all answered as they should be."""
+
+    history: History = field(default_factory=History)
+    sent: list[dict[str, Any]] = field(default_factory=list)
+    stories: dict[str, dict[str, Any]] = field(default_factory=dict)
+    buckets: list[dict[str, Any]] = field(default_factory=list)
+    positions: dict[str, int] = field(default_factory=dict)
+    written: Written = field(default_factory=Written)
+
+    def complaints(self) -> list[str]:
+        facts = Facts(self.history, self.sent, self.stories, self.written)
+        return [
+            *checks.refused_for_nothing(self.history),
+            *checks.nothing_lost(facts),
+            *checks.nothing_doubled(facts),
+            *checks.nothing_over_quota(facts),
+            *checks.nothing_forgotten(facts, self.buckets),
+            *checks.nobody_mixed_up(facts),
+            *checks.in_order(facts, self.positions),
+            *checks.one_effect_a_key(facts),
+        ]
+
+
+def right() -> Case:
+    case = Case()
+    for number in range(3):
+        said = say("fan", RULE, "t", number)
+        message_id, shop = said.inbound.message_id, said.inbound.shop.open_id
+        case.history.said[message_id] = said
+        case.history.tried[message_id] = case.history.acknowledged[message_id] = number * 100.0
+        case.sent.append(_sent(f"@out{number}", message_id, REPLIES[shop][RULE]))
+        case.stories[message_id] = {
+            "outcome": "replied",
+            "attempt": "sent",
+            "reason": None,
+            "attempts": 1,
+            "msg_id": f"@out{number}",
+            "quota": None,
+        }
+        case.positions[f"@out{number}"] = number
+    last = "@t-000002=="
+    case.sent.append(_sent("@person", last, "客服"))
+    case.written.texts.add("客服")
+    case.written.answers["客服"] = [(202, "op_1"), (202, "op_1")]
+    case.buckets = [{"subject": "fan", "window_id": last, "used": 2, "held": 0}]
+    return case
+
+
+def _sent(msg_id: str, reply_to: str, text: str) -> dict[str, Any]:
+    return {
+        "msg_id": msg_id,
+        "reply_to_msg_id": reply_to,
+        "to_user_id": "fan",
+        "open_id": "biz-open-id-0001",
+        "conversation_id": "@conv-fan==",
+        "content": {"text": {"text": text}},
+    }
+
+
+def _lost(case: Case) -> None:
+    case.stories["@t-000000=="]["outcome"] = None
+
+
+def _never_stored(case: Case) -> None:
+    del case.stories["@t-000000=="]
+
+
+def _not_acknowledged(case: Case) -> None:
+    del case.history.acknowledged["@t-000000=="]
+
+
+def _refused(case: Case) -> None:
+    case.history.answers["401"] += 1
+
+
+def _without_reason(case: Case) -> None:
+    del case.sent[0]
+    case.stories["@t-000000=="] |= {"attempt": "failed", "reason": None, "msg_id": None}
+
+
+def _claimed_as_sent(case: Case) -> None:
+    del case.sent[0]
+
+
+def _doubled(case: Case) -> None:
+    case.sent.insert(1, {**case.sent[0], "msg_id": "@again"})
+
+
+def _person_doubled(case: Case) -> None:
+    case.sent.append({**case.sent[-1], "msg_id": "@again"})
+
+
+def _over_quota(case: Case) -> None:
+    for number in range(checks.CAP):
+        text = f"客服 {number}"
+        case.sent.append(_sent(f"@more{number}", "@t-000002==", text))
+        case.written.texts.add(text)
+
+
+def _hold_forgotten(case: Case) -> None:
+    case.buckets[0]["used"] = 1
+
+
+def _never_sent_but_used(case: Case) -> None:
+    case.buckets[0]["used"] = 5
+
+
+def _to_somebody_else(case: Case) -> None:
+    case.sent[0]["to_user_id"] = "stranger"
+
+
+def _by_another_shop(case: Case) -> None:
+    case.sent[0]["open_id"] = "biz-open-id-other"
+
+
+def _words_of_another_shop(case: Case) -> None:
+    case.sent[0]["content"]["text"]["text"] = REPLIES["biz-open-id-other"][RULE]
+
+
+def _turned_round(case: Case) -> None:
+    case.sent[0], case.sent[1] = case.sent[1], case.sent[0]
+
+
+def _later_first(case: Case) -> None:
+    _turned_round(case)
+    case.positions = {}
+
+
+def _two_effects(case: Case) -> None:
+    case.written.answers["客服"] = [(202, "op_1"), (202, "op_2")]
+
+
+def _sent_though_refused(case: Case) -> None:
+    case.written.answers["客服"] = [(429, ""), (429, "")]
+
+
+MISTAKES: dict[Callable[[Case], None], str] = {
+    **dict.fromkeys((_lost, _never_stored, _not_acknowledged, _refused, _without_reason), "I1"),
+    **dict.fromkeys((_claimed_as_sent, _doubled, _person_doubled), "I2"),
+    _over_quota: "I3",
+    **dict.fromkeys((_hold_forgotten, _never_sent_but_used), "I4"),
+    **dict.fromkeys((_to_somebody_else, _by_another_shop, _words_of_another_shop), "I9"),
+    **dict.fromkeys((_turned_round, _later_first), "I10"),
+    **dict.fromkeys((_two_effects, _sent_though_refused), "I11"),
+}
+
+
+def test_a_right_history_has_no_complaint() -> None:
+    assert right().complaints() == []
+
+
+@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.__name__.strip("_"))
+def test_a_mistake_is_noticed_by_its_number(mistake: Callable[[Case], None]) -> None:
+    case = deepcopy(right())
+    mistake(case)
+    found = {complaint.split(" ")[0] for complaint in case.complaints()}
+    assert MISTAKES[mistake] in found

@@ -1,7 +1,7 @@
 """What the connector hands to its runner."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from functools import partial
 
@@ -15,6 +15,7 @@ from services.douyin.actions.configuration import Deps
 from services.douyin.actions.directory import Directory
 from services.douyin.actions.dispatch import Dispatcher
 from services.douyin.actions.intake import IntakeDesk
+from services.douyin.actions.limits import CallBudget, TokenTurns
 from services.douyin.actions.recalls import Recaller
 from services.douyin.actions.repairs import Repairer
 from services.douyin.actions.sending import SendDeps, measure
@@ -23,6 +24,7 @@ from services.douyin.api import LARGER, RETURNS_TO, Door, router
 from services.douyin.clients import Asking, OAuth, Platform
 from services.douyin.consumers import handlers
 from services.douyin.jobs import Watching, alarms, ticks
+from shared.errors import NeighbourAway
 from shared.http.client import OneTry
 from shared.runtime import Api, Resources, Service, Worker, new_api
 
@@ -33,16 +35,18 @@ def build_api(resources: Resources) -> Api:
     """The door and the configuration API."""
     database, sealer = resources.database(_NAME), resources.sealer
     directory = Directory(database, sealer)
-    settings, http = resources.settings, OneTry()
+    settings, http, budget = resources.settings, OneTry(), CallBudget(database)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with http:
             yield
+        with suppress(NeighbourAway):
+            await budget.give_back()
 
     app = new_api(resources, _NAME, "Douyin apps, bindings, and the door for webhooks.", lifespan)
     app.state.deps = Deps(database, sealer, directory, is_embedded=settings.embedded)
-    oauth = OAuth(settings.douyin_api_url, http)
+    oauth = OAuth(settings.douyin_api_url, http, TokenTurns(budget, directory))
     app.state.authorising = authorising.Deps(
         database,
         sealer,
@@ -53,7 +57,7 @@ def build_api(resources: Resources) -> Api:
     )
     tokens = TokenKeeper(database, sealer, directory, oauth)
     asking = Asking(settings.douyin_api_url, http)
-    app.state.asking = AskDeps(database, sealer, directory, tokens, asking)
+    app.state.asking = AskDeps(database, sealer, directory, tokens, asking, budget)
     app.include_router(router)
     door = Door(IntakeDesk(database, directory, sealer))
     return Api(app, doors={"/douyin/webhooks/": door}, larger=LARGER)
@@ -65,16 +69,17 @@ def build_worker(resources: Resources) -> Worker:
     directory = Directory(database, sealer)
     http, url = OneTry(), resources.settings.douyin_api_url
     platform = Platform(url, http)
-    oauth = OAuth(url, http)
+    budget = CallBudget(database)
+    oauth = OAuth(url, http, TokenTurns(budget, directory))
     tokens = TokenKeeper(database, sealer, directory, oauth)
     business = BusinessKeeper(database, sealer, directory, oauth)
-    asking = AskDeps(database, sealer, directory, tokens, Asking(url, http))
+    asking = AskDeps(database, sealer, directory, tokens, Asking(url, http), budget)
     recaller = Recaller(asking)
     settings = resources.settings
     desk = IntakeDesk(database, directory, sealer, is_door=False)
     repairer = Repairer(asking, desk, timedelta(minutes=settings.webhook_repair_minutes))
     watching = Watching(asking, timedelta(minutes=settings.webhook_silence_minutes), repairer)
-    dispatcher = Dispatcher(database, sealer, directory, platform, tokens)
+    dispatcher = Dispatcher(database, sealer, directory, platform, tokens, budget)
     deps = SendDeps(database, sealer, dispatcher)
     watch = authorisations.Deps(database, directory)
     return Worker(

@@ -21,7 +21,7 @@ from shared.observability import metrics, semantics, tracing
 
 _POSTED = {semantics.HTTP_METHOD: "POST"}
 _LARGE = 256 * 1024  # bytes of a request that are written at once
-_MOST = 256 * 1024  # bytes of an answer that we are willing to read
+MOST_BYTES = 1024 * 1024  # of an answer; whoever says more is not listened to
 _OUR_OWN = aiohttp.ClientTimeout(total=5, connect=2)
 
 
@@ -32,8 +32,9 @@ class JsonClient:
     that httpx2 takes, and a batch of messages is asked about many times a second.
     """
 
-    def __init__(self, base_url: str, *, app: Any = None) -> None:
-        self._base = base_url.rstrip("/")
+    def __init__(self, base_url: str, *, app: Any = None, most_bytes: int = MOST_BYTES) -> None:
+        self.base = base_url.rstrip("/")
+        self._most_bytes = most_bytes
         self._session: aiohttp.ClientSession | None = None
         self._local: httpx2.AsyncClient | None = None
         if app is not None:
@@ -53,28 +54,31 @@ class JsonClient:
     async def ask(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes | None = None
     ) -> tuple[int, bytes]:
-        """Status and body, whatever they are. Raises NeighbourAway without an answer."""
+        """Status and body, whatever they are. Raises NeighbourAway without an answer, or with a huge one."""
         try:
             if self._local is not None:
                 answer = await self._local.request(
                     method, path, content=body, headers=dict(headers)
                 )
-                return answer.status_code, answer.content
+                return answer.status_code, answer.content  # our own process: read already
             if self._session is None:
                 self._session = _new_session(most_at_once=100)
             if self._session.closed:
                 raise aiohttp.ClientConnectionError("the client is closed")
             async with self._session.request(
                 method,
-                self._base + path,
+                self.base + path,
                 data=body,
                 headers=headers,
                 timeout=_OUR_OWN,
                 allow_redirects=False,
             ) as response:
-                return response.status, await response.read()
+                content = await _read(response, self._most_bytes)
         except (httpx2.HTTPError, aiohttp.ClientError, OSError) as error:
             raise NeighbourAway("a service gave no answer", neighbour=path) from error
+        if content is None:
+            raise NeighbourAway("a service's answer has no end", neighbour=path)
+        return response.status, content
 
     async def close(self) -> None:
         """Close the connections."""
@@ -93,12 +97,34 @@ def _new_session(*, most_at_once: int) -> aiohttp.ClientSession:
     )
 
 
+async def _read(response: aiohttp.ClientResponse, most: int) -> bytes | None:
+    """The whole body, or None when it is longer than `most`: what is left unread ends the connection."""
+    announced = response.content_length
+    if announced is not None:
+        return await response.read() if announced <= most else None
+    parts, size = [], 0
+    while part := await response.content.read(most):
+        size += len(part)
+        if size > most:
+            return None
+        parts.append(part)
+    return b"".join(parts)
+
+
 class NotSent(Exception):
     """No byte of the request left: it may be tried again."""
 
 
 class MaybeSent(Exception):
-    """The request may have been executed: nobody knows."""
+    """The request may have been executed: nobody knows. `reason` is a stable word."""
+
+    reason = "no_answer"
+
+
+class AnswerTooLarge(MaybeSent):
+    """An answer began that is longer than anybody should read."""
+
+    reason = "answer_too_large"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +138,8 @@ class Answer:
 class OneTry:
     """An HTTP client that never repeats a call and says which failures are ambiguous."""
 
-    def __init__(self, *, most_at_once: int = 128) -> None:
-        self._most = most_at_once
+    def __init__(self, *, most_at_once: int = 128, most_bytes: int = MOST_BYTES) -> None:
+        self._most, self._most_bytes = most_at_once, most_bytes
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -151,11 +177,8 @@ class OneTry:
                 method, url, data=data, headers=headers, timeout=limits, allow_redirects=False
             ) as response:
                 await failpoint("send.after_write")
-                content = await response.content.read(_MOST)
-                while not response.content.at_eof() and len(content) < _MOST:
-                    content += await response.content.read(_MOST - len(content))
+                content = await _read(response, self._most_bytes)
                 await failpoint("send.after_read")
-                return Answer(response.status, content)
         except (
             aiohttp.ClientConnectorError,
             aiohttp.ConnectionTimeoutError,
@@ -166,3 +189,6 @@ class OneTry:
             raise MaybeSent(repr(error)) from error
         finally:
             metrics.outgoing_seconds.observe(time.perf_counter() - began)
+        if content is None:
+            raise AnswerTooLarge
+        return Answer(response.status, content)

@@ -2,15 +2,18 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import structlog
 
 from services.douyin.actions.directory import Account, Directory
+from services.douyin.actions.limits import CallBudget, NotAllowed
 from services.douyin.actions.tokens import TokenKeeper
 from services.douyin.clients import Asking
 from services.douyin.domain.answers import Conclusion, conclude
-from services.douyin.domain.codes import Group, Remedy
+from services.douyin.domain.codes import Remedy
+from services.douyin.domain.questions import Question
 from services.douyin.domain.refusals import (
     AccountNotAuthorised,
     PlatformBusy,
@@ -36,6 +39,7 @@ class AskDeps:
     directory: Directory
     tokens: TokenKeeper
     asking: Asking
+    budget: CallBudget
 
 
 async def usable_account(deps: AskDeps, organization_id: str, account_id: str) -> Account:
@@ -53,47 +57,91 @@ async def usable_account(deps: AskDeps, organization_id: str, account_id: str) -
 async def ask(
     deps: AskDeps,
     account: Account,
+    question: Question,
     call: Callable[[str], Awaitable[Answer]],
-    group: Group = Group.ASK,
 ) -> Fields:
-    """What the platform answers to `call` with the account's token.
+    """What the platform answers to `call` with a token of the account, within the app's limits.
 
     Raises PlatformRefused, PlatformBusy, PlatformQuotaUsed, AccountNotAuthorised.
     """
-    end = await _try(call, account.access_token, group)
+    app = (account.organization_id, account.client_key)
+    now = await _turn(deps, app, question)
+    asker = account.for_scope(question.scope, now)
+    end = await _try(question, call, asker.access_token)
     if end.remedy is Remedy.REFRESH:
-        await deps.tokens.refused(account)
+        await deps.tokens.refused(asker)
+    await _heed(deps, app, question, end, now)
     return _fields(end)
 
 
 async def ask_as_app(
-    deps: AskDeps, client_key: str, call: Callable[[str], Awaitable[Answer]]
+    deps: AskDeps, client_key: str, question: Question, call: Callable[[str], Awaitable[Answer]]
 ) -> Fields:
     """What the platform answers to `call` with the app's own token. Raises as `ask` does."""
+    known = await deps.directory.app(client_key)
+    if known is None:
+        raise NotFound("no such Douyin app")
+    app = (known.organization_id, client_key)
     try:
         token = await deps.tokens.client_token(client_key)
     except (NotSent, MaybeSent) as lost:
-        raise PlatformBusy("Douyin gives no token of the app", reason="unreachable") from lost
+        raise _unanswered(lost) from lost
+    if isinstance(token, Conclusion):
+        raise _refusal(token)
     if token is None:
         raise PlatformBusy("the app has no token of its own yet", reason="no_client_token")
-    end = await _try(call, token, Group.ASK)
+    now = await _turn(deps, app, question)
+    end = await _try(question, call, token)
     if end.remedy is Remedy.REFRESH:
         await deps.tokens.app_refused(client_key, token)
+    await _heed(deps, app, question, end, now)
     return _fields(end)
 
 
-async def _try(call: Callable[[str], Awaitable[Answer]], token: str, group: Group) -> Conclusion:
+async def _turn(deps: AskDeps, app: tuple[str, str], question: Question) -> datetime:
+    """Wait until the platform allows the app one more call; the business time."""
+    try:
+        return await deps.budget.wait(app, question.calls)
+    except NotAllowed as refused:
+        if refused.reason == "throttled":
+            raise PlatformBusy(
+                "the app's calls a second are used up", reason="throttled"
+            ) from refused
+        resets = {"on": "time", "at": f"{refused.until:%Y-%m-%dT%H:%M:%SZ}"}
+        raise PlatformQuotaUsed(
+            "the app's calls of today are used up", reason=refused.reason, resets=resets
+        ) from refused
+
+
+async def _try(
+    question: Question, call: Callable[[str], Awaitable[Answer]], token: str
+) -> Conclusion:
     try:
         answer = await call(token)
     except (NotSent, MaybeSent) as lost:
-        raise PlatformBusy("Douyin gave no answer", reason="unreachable") from lost
-    return conclude(group, answer.status, answer.body)
+        raise _unanswered(lost) from lost
+    return conclude(question.group, answer.status, answer.body)
+
+
+async def _heed(
+    deps: AskDeps, app: tuple[str, str], question: Question, end: Conclusion, now: datetime
+) -> None:
+    """What a refusal says of more than this one question."""
+    if end.remedy is Remedy.WAIT_FOR_QUOTA:
+        await deps.budget.used_up(app, question.calls, now)
+    elif end.reason == "throttled":
+        deps.budget.throttled(app[1])
 
 
 def _fields(end: Conclusion) -> Fields:
     if end.remedy is None:
         return end.fields
     raise _refusal(end)
+
+
+def _unanswered(lost: NotSent | MaybeSent) -> PlatformBusy:
+    reason = lost.reason if isinstance(lost, MaybeSent) else "unreachable"
+    return PlatformBusy("Douyin gave no answer", reason=reason)
 
 
 def _refusal(end: Conclusion) -> AppError:

@@ -11,6 +11,7 @@ import structlog
 from services.douyin import store
 from services.douyin.actions.configuration import ends_at
 from services.douyin.actions.directory import Directory, token_owner
+from services.douyin.actions.limits import PATIENCE_SECONDS
 from services.douyin.clients import TOKEN_SECONDS, OAuth
 from services.douyin.domain.accounts import REFRESH_AHEAD, BusinessState, business_state
 from services.douyin.domain.answers import conclude
@@ -24,7 +25,7 @@ from shared.sealing import SealBroken, Sealer
 
 log = structlog.get_logger()
 
-_LEASE = timedelta(seconds=30)  # longer than two calls can take
+_LEASE = timedelta(seconds=40)  # longer than two calls can take
 _MARGIN_SECONDS = 2.0
 _AT_ONCE = 20
 
@@ -84,7 +85,8 @@ class BusinessKeeper:
 
     async def refresh_due(self) -> int:
         """Get what is missing or ends within a day; how many accounts were asked for."""
-        until = time.monotonic() + _LEASE.total_seconds() - TOKEN_SECONDS - _MARGIN_SECONDS
+        two_calls = 2 * (PATIENCE_SECONDS + TOKEN_SECONDS)
+        until = time.monotonic() + _LEASE.total_seconds() - two_calls - _MARGIN_SECONDS
         async with self.database.transaction(ALL_TENANTS) as tx:
             before = tx.now + REFRESH_AHEAD
             due = await store.claim_business_tokens(tx, before, _LEASE, _AT_ONCE)
@@ -130,7 +132,7 @@ class BusinessKeeper:
                 await store.refuse_business_token(tx, due, end.reason or "refused", end.code)
 
     async def _keep(self, due: store.BusinessDue, new: Granted) -> None:
-        scopes = await self._scopes(new.access)
+        scopes = await self._scopes(due.client_key, new.access)
         sealed = self.sealer.seal_secret(
             token_owner(due.organization_id, "business_token", due.account_id), new.access
         )
@@ -144,10 +146,10 @@ class BusinessKeeper:
             stored = await store.save_business_token(tx, due, kept)
         log.info("business_token_kept", account=due.account_id, stored=stored)
 
-    async def _scopes(self, token: str) -> tuple[str, ...]:
+    async def _scopes(self, client_key: str, token: str) -> tuple[str, ...]:
         """What the platform says that it grants; nothing when it does not say."""
         try:
-            answer = await self.oauth.business_scopes(token)
+            answer = await self.oauth.business_scopes(client_key, token)
         except (NotSent, MaybeSent):
             return ()
         return scopes_in(conclude(Group.ASK, answer.status, answer.body).fields.get("data"))

@@ -8,6 +8,7 @@ from services.douyin import store
 from services.douyin.actions.asking import AskDeps, Fields, ask, usable_account
 from services.douyin.actions.directory import Account
 from services.douyin.domain.answers import number
+from services.douyin.domain.questions import LEAD_CARDS
 from services.douyin.domain.refusals import PlatformBusy
 from services.douyin.store import CardRow
 from shared import ids
@@ -61,7 +62,9 @@ async def _save(deps: AskDeps, account: Account, known: CardRow | None, draft: D
     if known is not None:
         body["card_id"] = known.card_id
     post = partial(deps.asking.post, _SAVE)
-    fields = await ask(deps, account, lambda token: post(token, body, open_id=account.open_id))
+    fields = await ask(
+        deps, account, LEAD_CARDS, lambda token: post(token, body, open_id=account.open_id)
+    )
     platform_id = fields.get("card_id") or (known and known.card_id)
     if not isinstance(platform_id, str):
         raise PlatformBusy("Douyin named no card", reason="no_card_id")
@@ -92,7 +95,7 @@ async def list_cards(deps: AskDeps, organization_id: str, account_id: str) -> li
     """The account's cards as the platform has them now. Raises as `ask` does."""
     account = await usable_account(deps, organization_id, account_id)
     get = partial(deps.asking.get, _LIST)
-    fields = await ask(deps, account, lambda token: get(token, open_id=account.open_id))
+    fields = await ask(deps, account, LEAD_CARDS, lambda token: get(token, open_id=account.open_id))
     listed = fields.get("cards")
     found = [
         row
@@ -112,7 +115,7 @@ async def delete_card(
     expected.check(etag(known.version))
     get = partial(deps.asking.get, _DELETE)
     question = {"open_id": account.open_id, "card_id": known.card_id}
-    await ask(deps, account, lambda token: get(token, **question))
+    await ask(deps, account, LEAD_CARDS, lambda token: get(token, **question))
     async with deps.database.transaction(account.organization_id) as tx:
         await store.drop_card(tx, *account_key, card_id)
 

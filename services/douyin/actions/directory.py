@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -36,6 +36,15 @@ class App:
 
 
 @dataclass(frozen=True, slots=True)
+class BusinessToken:
+    """A business token that an account has beside its own, and what it grants. Never log it."""
+
+    value: str
+    scopes: frozenset[str]
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
     """A bound account as the sender needs it. Holds an open token: never log it."""
 
@@ -48,10 +57,23 @@ class Account:
     is_refused: bool  # the platform refused this version; a new one is on its way, or never comes
     is_business: bool  # its token is that of a business relation: there is no other
     authorisation: Authorisation
+    scopes: frozenset[
+        str
+    ]  # that its token is known to be granted; those of messages are never named
+    business: BusinessToken | None  # beside the account's own token
 
     def is_usable(self, now: datetime) -> bool:
         """Whether messages may be sent."""
         return account_state(self.authorisation, now) in USABLE
+
+    def for_scope(self, scope: str | None, now: datetime) -> "Account":
+        """The account with the token for this scope: a business token where it alone is known to be granted it."""
+        business = self.business
+        if business is None or scope not in business.scopes or scope in self.scopes:
+            return self
+        if business.expires_at is not None and business.expires_at <= now:
+            return self
+        return replace(self, access_token=business.value, is_business=True)
 
 
 class Directory:
@@ -162,6 +184,11 @@ class Directory:
             column, sealed = "business_token", business.token
         owner = token_owner(row.organization_id, column, row.account_id)
         token = self._open(owner, sealed, opened) if sealed else ""
+        beside = None
+        if business is not None and row.access_token is not None:
+            owner = token_owner(row.organization_id, "business_token", row.account_id)
+            value = self._open(owner, business.token, opened)
+            beside = BusinessToken(value, frozenset(business.granted), business.expires_at)
         known = authorisation(row, business)
         return Account(
             row.organization_id,
@@ -173,6 +200,8 @@ class Directory:
             is_refused=known.is_refused,
             is_business=column == "business_token",
             authorisation=known,
+            scopes=frozenset(row.scopes),
+            business=beside,
         )
 
 

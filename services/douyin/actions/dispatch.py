@@ -63,9 +63,10 @@ class Dispatcher:
         directory: Directory,
         platform: Platform,
         tokens: TokenKeeper,
+        budget: CallBudget,
     ) -> None:
         self.claims = Claims(database, self._offer)
-        self._budget = CallBudget(database)
+        self._budget = budget
         self._database, self._sealer = database, sealer
         self._directory, self._platform, self._tokens = directory, platform, tokens
         self._waiting: OrderedDict[_Key, deque[_Load]] = OrderedDict()
@@ -192,8 +193,8 @@ class Dispatcher:
             verdict = classify(answer.status, answer.body)
         except NotSent:
             return again(claimed, "unreachable", 0.0)
-        except MaybeSent:
-            return store.Settlement(claimed, State.UNKNOWN, "no_answer")
+        except MaybeSent as lost:
+            return store.Settlement(claimed, State.UNKNOWN, lost.reason)
         except Exception:  # whatever happened, bytes may have left
             log.exception("send_broke", operation=claimed.operation_id)
             return store.Settlement(claimed, State.UNKNOWN, "broken")

@@ -8,7 +8,7 @@ from typing import Final
 from services.douyin import store
 from services.douyin.actions.asking import AskDeps, ask, usable_account
 from services.douyin.domain.answers import number
-from services.douyin.domain.codes import Group
+from services.douyin.domain.questions import FOLLOW_CHECKS
 from services.douyin.domain.refusals import FollowChecksUsed, PlatformBusy
 from services.douyin.store import FollowCheck
 from shared import ids
@@ -42,7 +42,7 @@ async def check_follow(
         raise FollowChecksUsed(f"at most {MOST_A_MINUTE} questions a minute")
     get = partial(deps.asking.get, _PATH)
     question = {"open_id": account.open_id, "follower_open_id": open_id}
-    fields = await ask(deps, account, lambda token: get(token, **question), Group.FANS)
+    fields = await ask(deps, account, FOLLOW_CHECKS, lambda token: get(token, **question))
     follows = fields.get("is_follower")
     if not isinstance(follows, bool):
         raise PlatformBusy("Douyin did not say whether the fan follows", reason="no_answer")

@@ -7,6 +7,7 @@ from services.douyin import store
 from services.douyin.actions.asking import AskDeps, ask_as_app, usable_account
 from services.douyin.domain.answers import number
 from services.douyin.domain.images import MOST_BYTES, kind_of
+from services.douyin.domain.questions import IMAGES
 from services.douyin.domain.refusals import PlatformBusy
 from services.douyin.store import ImageRow
 from shared import ids
@@ -32,7 +33,7 @@ async def upload_image(
     if known is not None:
         return known
     upload = partial(deps.asking.upload, image=image, kind=kind)
-    fields = await ask_as_app(deps, account.client_key, upload)
+    fields = await ask_as_app(deps, account.client_key, IMAGES, upload)
     image_id = fields.get("image_id")
     if not isinstance(image_id, str) or not image_id:
         raise PlatformBusy("Douyin named no image", reason="no_image_id")

@@ -5,6 +5,7 @@ from functools import partial
 
 from services.douyin import store
 from services.douyin.actions.asking import AskDeps, ask, usable_account
+from services.douyin.domain.questions import MEDIA
 from services.douyin.domain.refusals import PlatformBusy
 from services.douyin.domain.strict_json import NotStrict, parse_object
 from services.douyin.domain.webhooks import read
@@ -42,7 +43,7 @@ async def find_media(
         "message_id": message_id,
     }
     get = partial(deps.asking.get, _PATH)
-    fields = await ask(deps, account, lambda token: get(token, **question))
+    fields = await ask(deps, account, MEDIA, lambda token: get(token, **question))
     url = fields.get("url")
     if (
         not isinstance(url, str)

@@ -12,6 +12,7 @@ import structlog
 from services.douyin import store
 from services.douyin.actions.asking import AskDeps, ask, usable_account
 from services.douyin.domain.attempts import next_try
+from services.douyin.domain.questions import RECALLS
 from services.douyin.domain.refusals import PlatformBusy
 from services.douyin.store import NewRecall, RecallDue, RecallEnd
 from shared import inbox
@@ -68,7 +69,12 @@ class Recaller:
                 "conversation_type": _DIRECT,
             }
             post = partial(self.deps.asking.post, _PATH)
-            await ask(self.deps, account, lambda token: post(token, body, open_id=account.open_id))
+            await ask(
+                self.deps,
+                account,
+                RECALLS,
+                lambda token: post(token, body, open_id=account.open_id),
+            )
         except PlatformBusy as busy:
             await self._again(due, busy)
         except AppError as refusal:

@@ -12,6 +12,7 @@ from services.douyin import store
 from services.douyin.actions.asking import AskDeps, ask, usable_account
 from services.douyin.actions.directory import Account, App
 from services.douyin.actions.intake import IntakeDesk
+from services.douyin.domain.questions import INTERACTIONS
 from services.douyin.domain.refusals import PlatformBusy
 from services.douyin.domain.strict_json import NotStrict, parse_object
 from services.douyin.domain.webhooks import read
@@ -83,7 +84,7 @@ class Repairer:
         session, found = "", 0
         for _ in range(_MOST_PAGES):
             page = partial(get, query_session=session) if session else get
-            fields = await ask(self.deps, account, page)
+            fields = await ask(self.deps, account, INTERACTIONS, page)
             infos = fields.get("intention_log_infos")
             for info in infos if isinstance(infos, list) else []:
                 found += await self._take(app, info)

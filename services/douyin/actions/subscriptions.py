@@ -10,6 +10,7 @@ import structlog
 from services.douyin import store
 from services.douyin.actions.asking import AskDeps, ask_as_app
 from services.douyin.actions.directory import App
+from services.douyin.domain.questions import WEBHOOKS
 from services.douyin.domain.subscriptions import switched_off
 from services.douyin.store import SubscriptionRow
 from shared import ids
@@ -74,10 +75,10 @@ async def _look(deps: AskDeps, app: App) -> _Seen:
     get = partial(deps.asking.get, _STATUS)
     post = partial(deps.asking.post, _UPDATE)
     try:
-        off = switched_off((await ask_as_app(deps, app.client_key, get)).get("list"))
+        off = switched_off((await ask_as_app(deps, app.client_key, WEBHOOKS, get)).get("list"))
         if off:
             wanted = {"list": [{"event": event, "status": 1} for event in off]}
-            await ask_as_app(deps, app.client_key, lambda token: post(token, wanted))
+            await ask_as_app(deps, app.client_key, WEBHOOKS, lambda token: post(token, wanted))
             log.warning("webhooks_switched_on_again", client_key=app.client_key, events=off)
     except AppError as refusal:
         return _Seen([], str(refusal.facts.get("reason") or refusal.code))

@@ -17,6 +17,7 @@ from services.douyin.actions import authorisations
 from services.douyin.actions.authorisations import need
 from services.douyin.actions.configuration import Tokens, ends_at, seal_tokens
 from services.douyin.actions.directory import Account, Directory, token_owner
+from services.douyin.actions.limits import PATIENCE_SECONDS
 from services.douyin.clients import TOKEN_SECONDS, OAuth
 from services.douyin.domain.accounts import REFRESH_AHEAD
 from services.douyin.domain.answers import Conclusion, conclude
@@ -85,7 +86,8 @@ class TokenKeeper:
         async with self.database.transaction(ALL_TENANTS) as tx:
             before = store.Horizons(tx.now + REFRESH_AHEAD, tx.now + RENEW_AHEAD)
             due = await store.claim_refreshes(tx, before, _LEASE, _AT_ONCE)
-        until = at + _LEASE.total_seconds() - TOKEN_SECONDS - _MARGIN_SECONDS
+        one_call = PATIENCE_SECONDS + TOKEN_SECONDS
+        until = at + _LEASE.total_seconds() - one_call - _MARGIN_SECONDS
         async with asyncio.TaskGroup() as group:
             for one in due:
                 ends = one.refresh_token_expires_at
@@ -201,10 +203,10 @@ class TokenKeeper:
             pause = pause_after(turn.due.failures)
             await store.pause_refresh(tx, turn.due, turn.refresh_token, pause)
 
-    async def client_token(self, client_key: str) -> str | None:
+    async def client_token(self, client_key: str) -> str | Conclusion | None:
         """The app's client token, fetched when it ends soon, by one process; the others wait for it.
 
-        None when there is none. Raises NotSent, MaybeSent.
+        A conclusion: the platform refused one just now. None: there is none yet. Raises NotSent, MaybeSent.
         """
         async with self.database.transaction(ALL_TENANTS) as tx:
             organization_id = await store.claim_client_token(
@@ -213,7 +215,9 @@ class TokenKeeper:
         app = await self.directory.app(client_key)
         if organization_id is not None and app is not None:
             answer = await self.oauth.client_token(client_key, app.secrets[0].decode())
-            await self._keep_client_token(organization_id, client_key, answer)
+            refused = await self._keep_client_token(organization_id, client_key, answer)
+            if refused is not None:
+                return refused
         for _ in range(_CLIENT_TOKEN_LOOKS):
             token = await self._stored_client_token(client_key)
             if token is not None or organization_id is not None:
@@ -229,17 +233,21 @@ class TokenKeeper:
 
     async def _keep_client_token(
         self, organization_id: str, client_key: str, answer: Answer
-    ) -> None:
+    ) -> Conclusion | None:
         end = conclude(Group.CLIENT_TOKEN, answer.status, answer.body)
         new = granted(end.fields)
         if new is None:
             log.warning("client_token_refused", reason=end.reason, code=end.code)
-            return
+            if end.remedy is Remedy.PERMANENT:  # who mends it at the console need not wait
+                async with self.database.transaction(ALL_TENANTS) as tx:
+                    await store.release_client_token(tx, client_key)
+            return end if end.remedy else None
         owner = token_owner(organization_id, "client_token", client_key)
         async with self.database.transaction(ALL_TENANTS) as tx:
             sealed = self.sealer.seal_secret(owner, new.access)
             ends = tx.now + timedelta(seconds=new.expires_in or 0)
             await store.save_client_token(tx, client_key, sealed, ends)
+        return None
 
     async def _stored_client_token(self, client_key: str) -> str | None:
         app = await self.directory.app(client_key)

@@ -16,11 +16,12 @@ router = Router(tags=["douyin"])
 class DailyCalls(ResponseModel):
     """Calls of one kind. `taken` is at most a little ahead of what left: processes take some in advance.
 
-    `closed_at`: when the platform itself said that the day is used up.
+    `limit` is null where the platform names no number, `closed_at` the time at which it said that the day
+    is used up.
     """
 
     calls: Calls
-    limit: int
+    limit: int | None
     taken: int
     closed_at: AwareDatetime | None
 

@@ -14,13 +14,25 @@ _PER_SECOND_SHARE: Final = 5
 
 
 class Calls(StrEnum):
-    """What is counted; the policy key `api.daily_calls.…` of the same name says how many."""
+    """What is counted; the policy key `api.daily_calls.…` of the same name says how many.
+
+    The platform counts each capability by itself. For most it names no number: those are counted, and
+    end for the day when the platform says so.
+    """
 
     DIRECT_MESSAGE = "direct_message"
     GROUP_MESSAGE = "group_message"
     LEAD_CARD = "lead_card"
+    IMAGE = "image"
+    RECALL = "recall"
+    FOLLOW_CHECK = "follow_check"
+    INTERACTION_LOG = "interaction_log"
+    WEBHOOK = "webhook"
+    TOKEN = "token"
 
 
+# so many, and so quickly, that each process takes some in advance
+_IN_ADVANCE: Final = frozenset({Calls.DIRECT_MESSAGE, Calls.GROUP_MESSAGE})
 # until the policies of an app's accounts say otherwise
 DAILY: Final = {
     Calls.DIRECT_MESSAGE: 100_000,
@@ -45,12 +57,14 @@ def day_of(now: datetime) -> Day:
     return Day(local.date(), begins.astimezone(UTC), (begins + _DAY).astimezone(UTC))
 
 
-def taken_at_once(most: int, per_second: int | None) -> int:
+def taken_at_once(calls: Calls, most: int | None, per_second: int | None) -> int:
     """How many calls a process takes at a time: few enough that the others get theirs.
 
     What a process that dies had taken and not used is lost for that day.
     """
-    at_once = min(_MOST_AT_ONCE, max(1, most // _SHARE))
+    if calls not in _IN_ADVANCE:
+        return 1
+    at_once = _MOST_AT_ONCE if most is None else min(_MOST_AT_ONCE, max(1, most // _SHARE))
     if per_second is not None:
         at_once = min(at_once, max(1, per_second // _PER_SECOND_SHARE))
     return at_once

@@ -53,7 +53,8 @@ _REFUSE = sa.text(
     f" expires_at = NULL, refresh_token = NULL, refreshing_until = NULL{_OF_VERSION}"
 )
 _LIVE = (
-    "SELECT organization_id, account_id, token, expires_at, refresh_expires_at FROM business_token"
+    "SELECT organization_id, account_id, token, expires_at, refresh_expires_at, granted"
+    " FROM business_token"
 )
 _ALL_LIVE = sa.text(f"{_LIVE} WHERE token IS NOT NULL")
 _MY_LIVE = sa.text(f"{_LIVE}{_MINE} AND token IS NOT NULL")
@@ -77,13 +78,14 @@ class BusinessRow:
 
 @dataclass(frozen=True, slots=True)
 class LiveBusiness:
-    """A business token (sealed), and when it and the one that refreshes it end."""
+    """A business token (sealed), when it and the one that refreshes it end, and what it grants."""
 
     organization_id: str
     account_id: str
     token: str
     expires_at: datetime | None
     refresh_expires_at: datetime | None
+    granted: list[str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,8 +66,9 @@ _CLIENT_TOKEN = sa.text(
     "UPDATE app SET client_token = :token, client_token_expires_at = :expires,"
     " refreshing_until = NULL WHERE client_key = :client_key"
 )
-
-
+_RELEASE_CLIENT_TOKEN = sa.text(
+    "UPDATE app SET refreshing_until = NULL WHERE client_key = :client_key"
+)
 _DROP_CLIENT_TOKEN = sa.text(
     "UPDATE app SET client_token = NULL, client_token_expires_at = NULL"
     " WHERE client_key = :client_key"
@@ -179,6 +180,11 @@ async def save_client_token(tx: Tx, client_key: str, sealed: str, expires_at: da
     await tx.execute(
         _CLIENT_TOKEN, {"client_key": client_key, "token": sealed, "expires": expires_at}
     )
+
+
+async def release_client_token(tx: Tx, client_key: str) -> None:
+    """There is none: whoever needs one may ask for it."""
+    await tx.execute(_RELEASE_CLIENT_TOKEN, {"client_key": client_key})
 
 
 async def drop_client_token(tx: Tx, client_key: str) -> None:

@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 import socket
 import struct
-from typing import Final
+from typing import Any, Final
+
+import orjson
 
 from services.douyin_simulator.api.envelopes import Oddities, Reply, Shape, wrap
 from services.douyin_simulator.api.http import HTML, Receive, Send, answer
@@ -33,6 +35,8 @@ async def fail(
             await answer(send, _PAGE.encode(), status=failure.status, kind=HTML)
         case FailureKind.HTML_BODY:
             await answer(send, _PAGE.encode(), kind=HTML)
+        case FailureKind.WRONG_CONTENT_TYPE:
+            await answer(send, _misshapen(reply, failure), kind=HTML)
         case _:
             await answer(send, _misshapen(reply, failure))
 
@@ -46,12 +50,27 @@ def _misshapen(reply: Reply, failure: Failure) -> bytes:
     if failure.kind is FailureKind.WRONG_ENVELOPE:
         new = reply.shape in (Shape.E2, Shape.E2_FLAT)
         return wrap(reply._replace(shape=Shape.E1 if new else Shape.E2))
-    if failure.kind is FailureKind.EMPTY_BODY:
-        return b""
-    proper = wrap(reply)
-    if failure.kind is FailureKind.HUGE_BODY:
-        return proper + b" " * (_HUGE - len(proper))
+    return _spoilt(wrap(reply), failure.kind)
+
+
+def _spoilt(proper: bytes, kind: FailureKind) -> bytes:
+    match kind:
+        case FailureKind.EMPTY_BODY:
+            return b""
+        case FailureKind.HUGE_BODY:
+            return proper + b" " * (_HUGE - len(proper))
+        case FailureKind.WRONG_CONTENT_TYPE:
+            return proper
+        case FailureKind.WRONG_TYPES:
+            return orjson.dumps(_other_types(orjson.loads(proper)))
     return proper[: len(proper) // 2]
+
+
+def _other_types(value: Any) -> Any:  # Any: JSON
+    """The same keys, and under each of them what nobody expects there."""
+    if isinstance(value, dict):
+        return {key: _other_types(one) for key, one in value.items()}
+    return {"list": value} if isinstance(value, list) else [value]
 
 
 async def _say_nothing(receive: Receive) -> None:

@@ -8,6 +8,7 @@ from shared.http.client import JsonClient
 
 Body = dict[str, Any]  # Any: what the control takes
 _OK = (200, 201)
+_MOST_BYTES = 256 * 1024 * 1024  # a page of all that a long scenario has sent
 
 
 class ControlRefusedError(Exception):
@@ -19,7 +20,7 @@ class Controls:
 
     def __init__(self, base_url: str) -> None:
         """Ask the simulator at this address."""
-        self._http = JsonClient(base_url)
+        self._http = JsonClient(base_url, most_bytes=_MOST_BYTES)
 
     async def get(self, what: str) -> Body:
         """Look at something."""

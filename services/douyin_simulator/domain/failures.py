@@ -23,6 +23,8 @@ class FailureKind(StrEnum):
     EMPTY_BODY = "empty_body"
     HUGE_BODY = "huge_body"
     WRONG_ENVELOPE = "wrong_envelope"
+    WRONG_CONTENT_TYPE = "wrong_content_type"
+    WRONG_TYPES = "wrong_types"
     WEBHOOK_DUPLICATE = "webhook_duplicate"
     WEBHOOK_REDELIVERED = "webhook_redelivered"
     WEBHOOK_REORDER = "webhook_reorder"
@@ -45,6 +47,8 @@ ACCEPTS_BY_DEFAULT = frozenset(
         FailureKind.EMPTY_BODY,
         FailureKind.HUGE_BODY,
         FailureKind.WRONG_ENVELOPE,
+        FailureKind.WRONG_CONTENT_TYPE,
+        FailureKind.WRONG_TYPES,
     }
 )
 # The name of these kinds already says whether the message was accepted.

@@ -128,3 +128,28 @@ async def test_an_account_without_a_token_of_its_own_sends_with_it(life: Life) -
     life.sender.forget()
     assert len(life.issued("bus_act")) == 2
     assert (await life.connector.binding())["state"] == "active"
+
+
+async def test_a_question_goes_out_with_the_token_that_is_granted_it(life: Life) -> None:
+    await life.authorise(scopes=["user_info"])
+    world = life.connector.world
+    cards = f"/v1/accounts/{ACCOUNT}/cards"
+    refused = await world.http.get(cards, headers=world.caller(ORGANIZATION))
+    assert (refused.status_code, refused.json()["code"]) == (409, "douyin.not_authorised")
+
+    await want(life, "im.message_card")
+    await look(life)
+    life.connector.asking.directory.forget()
+    listed = await world.http.get(cards, headers=world.caller(ORGANIZATION))
+    assert listed.status_code == 200, listed.text
+
+    # refused, it is the business token that is replaced; the account's own is left alone
+    dead = {"kind": "business_error", "code": 28001008, "count": 1}
+    match = {"path": "/im/get/retain_consult_card/"}
+    await life.simulator.call("/_simulator/failures", {**dead, "match": match})
+    refused = await world.http.get(cards, headers=world.caller(ORGANIZATION))
+    assert (refused.status_code, refused.json()["reason"]) == (503, "token_refused")
+    assert (await shown(life))["state"] == "pending"
+    await look(life)
+    await asyncio.gather(*(keeper.refresh_due() for keeper in life.keepers))
+    assert (len(life.issued("bus_act")), len(life.issued("act"))) == (2, 1)

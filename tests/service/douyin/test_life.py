@@ -49,12 +49,14 @@ class Life:
     keepers: list[TokenKeeper]
     sender: Directory
 
-    async def authorise(self) -> None:
+    async def authorise(self, **asked: Any) -> None:
         """The owner follows a link, agrees on the platform's page, and comes back to ours."""
         http = self.connector.world.http
         path = f"/v1/accounts/{ACCOUNT}/douyin-authorisation-links"
         headers = self.connector.world.caller(ORGANIZATION)
-        link = (await http.post(path, json={"client_key": KEY}, headers=headers)).json()["url"]
+        link = (await http.post(path, json={"client_key": KEY, **asked}, headers=headers)).json()[
+            "url"
+        ]
         form = {**dict(parse_qsl(urlsplit(link).query)), "open_id": OPEN_ID}
         consent = f"{self.simulator.url}/_simulator/consent"
         async with self.simulator.http.post(consent, data=form, allow_redirects=False) as answer:

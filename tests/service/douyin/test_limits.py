@@ -1,6 +1,7 @@
 """The platform's limits on an app: a day of Shanghai and a second, kept over all processes, and shown."""
 
 import asyncio
+import base64
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -8,9 +9,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from services.douyin.actions.limits import CallBudget, NotYet
+from services.douyin.actions.subscriptions import watch
 from services.douyin.domain.limits import Calls
 from shared.runtime import Resources
-from tests.service.douyin.conftest import KEY, ORGANIZATION, SECRET, Connector
+from tests.service.douyin.conftest import ACCOUNT, FAN, KEY, ORGANIZATION, SECRET, Connector
 from tests.service.douyin.platform import reply
 from tests.support.world import resources_for
 
@@ -170,6 +172,100 @@ async def test_a_platform_that_is_asked_too_fast_gets_a_rest(connector: Connecto
     assert second.began - first.began > 0.9
 
 
+async def test_time_that_has_passed_unused_is_asked_for_again(
+    quiet: Connector, redis_url: str
+) -> None:
+    await quiet.put_app(calls_per_second=10)
+    now = await quiet.world.now()
+    (mine, seldom), (theirs, often) = await budgets(quiet, redis_url, 2)
+    assert await seldom.take(APP, Calls.DIRECT_MESSAGE, now, PATIENT) == 0, "one of two"
+    await asyncio.sleep(0.3)
+    for _ in range(10):
+        await often.take(APP, Calls.DIRECT_MESSAGE, now, PATIENT)
+    turn = await seldom.take(APP, Calls.DIRECT_MESSAGE, now, PATIENT)
+    assert isinstance(turn, float)
+    assert turn > 0.7, "after those who asked before it"
+    await mine.close()
+    await theirs.close()
+
+
+def taken(limits: dict[str, Any]) -> dict[str, int]:
+    return {day["calls"]: day["taken"] for day in limits["daily"] if day["taken"]}
+
+
+async def cards(quiet: Connector) -> dict[str, Any]:
+    headers = quiet.world.caller(ORGANIZATION)
+    answer = await quiet.world.http.get(f"/v1/accounts/{ACCOUNT}/cards", headers=headers)
+    return {"status": answer.status_code, **answer.json()}
+
+
+async def test_every_call_is_counted_as_the_platform_counts_it(connector: Connector) -> None:
+    platform, world = connector.platform, connector.world
+    platform.will("/im/get/retain_consult_card/", {"err_no": 0})
+    platform.will("/tool/imagex/client_upload/", {"err_no": 0, "image_id": "@img=="})
+    platform.will("/fans/check/", {"err_no": 0, "data": {"is_follower": True}})
+    await cards(connector)
+    headers, account = world.caller(ORGANIZATION), f"/v1/accounts/{ACCOUNT}"
+    image = {"data": base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(64)).decode()}
+    assert (await world.http.post(f"{account}/images", json=image, headers=headers)).is_success
+    check = {"open_id": FAN}
+    asked = await world.http.post(f"{account}/follow-checks", json=check, headers=headers)
+    assert asked.is_success, asked.text
+    await watch(connector.asking, timedelta(hours=1))
+    assert taken(await shown(connector)) == {
+        "lead_card": 1,
+        "image": 1,
+        "follow_check": 1,
+        "webhook": 1,
+        "token": 1,
+    }
+
+
+async def test_a_question_beyond_the_day_is_refused_without_a_call(quiet: Connector) -> None:
+    quiet.platform.will("/im/get/retain_consult_card/", {"err_no": 0})
+    await quiet.learn("acc_1", policy={"api.daily_calls.lead_card": 2}, version=2)
+    found = [await cards(quiet) for _ in range(3)]
+    assert [one["status"] for one in found] == [200, 200, 429]
+    assert (found[2]["code"], found[2]["reason"]) == (
+        "douyin.daily_calls_used",
+        "daily_quota_used",
+    )
+    assert found[2]["resets"] == {"on": "time", "at": (await shown(quiet))["window_end"]}
+    assert len(quiet.platform.asked) == 2
+
+    await quiet.world.advance(timedelta(days=1))
+    assert (await cards(quiet))["status"] == 200
+
+
+async def test_a_day_that_the_platform_ends_ends_for_what_was_asked_alone(
+    quiet: Connector,
+) -> None:
+    quiet.platform.will("/im/get/retain_consult_card/", {"err_no": 28003017})
+    assert [(await cards(quiet))["status"] for _ in range(3)] == [429] * 3
+    assert len(quiet.platform.asked) == 1, "it is not asked again that day"
+    closed = [d["calls"] for d in (await shown(quiet))["daily"] if d["closed_at"]]
+    assert closed == ["lead_card"]
+
+
+async def test_questions_and_messages_share_the_calls_of_a_second(connector: Connector) -> None:
+    await connector.put_app(calls_per_second=5)
+    connector.platform.will("/im/get/retain_consult_card/", {"err_no": 0})
+    began = asyncio.get_running_loop().time()
+    await asyncio.gather(send(connector, 5), *(cards(connector) for _ in range(5)))
+    assert asyncio.get_running_loop().time() - began > 1.7
+    assert set(await connector.states()) == {"sent"}
+    assert len(connector.platform.asked) == 5
+
+
+async def test_who_would_wait_too_long_for_a_turn_is_told_to_come_back(quiet: Connector) -> None:
+    await quiet.put_app(calls_per_second=1)
+    quiet.platform.will("/im/get/retain_consult_card/", {"err_no": 0})
+    found = await asyncio.gather(*(cards(quiet) for _ in range(8)))
+    refused = [one for one in found if one["status"] == 503]
+    assert {(one["code"], one["reason"]) for one in refused} == {("douyin.busy", "throttled")}
+    assert 2 <= len(quiet.platform.asked) == 8 - len(refused) <= 5
+
+
 @pytest.mark.parametrize("wrong", [0, -1, 10_001, "fast", 1.5])
 async def test_a_limit_a_second_is_a_small_number(quiet: Connector, wrong: Any) -> None:
     assert (await quiet.put_app(calls_per_second=wrong)).status_code == 422
@@ -178,8 +274,12 @@ async def test_a_limit_a_second_is_a_small_number(quiet: Connector, wrong: Any) 
 
 async def test_limits_are_shown_to_their_organization_alone(quiet: Connector) -> None:
     limits = await shown(quiet)
-    assert [d["calls"] for d in limits["daily"]] == ["direct_message", "group_message", "lead_card"]
-    assert [d["limit"] for d in limits["daily"]] == [100_000, 100_000, 10_000]
+    assert {d["calls"]: d["limit"] for d in limits["daily"]} == {
+        **dict.fromkeys(Calls),  # the platform names no number
+        "direct_message": 100_000,
+        "group_message": 100_000,
+        "lead_card": 10_000,
+    }
     assert SECRET not in str(limits)
     assert (await shown(quiet, organization="org_2"))["status"] == 404
     assert (await shown(quiet, key="nobody"))["status"] == 404

@@ -78,7 +78,7 @@ async def test_silence_is_seen_and_ends_with_the_next_webhook(quiet: Connector) 
     ("answer", "error"),
     [
         (b"<html>", "unreadable_answer"),
-        (None, "unreachable"),
+        (None, "no_answer"),
         ({"err_no": 28001018}, "capability_missing"),
         (e1(list="nonsense"), None),
         (e1(list=[1, {"event": 7, "status": 0}, {"event": "im_send_msg"}]), None),

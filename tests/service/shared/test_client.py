@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from shared.errors import NeighbourAway
-from shared.http.client import JsonClient
+from shared.http.client import AnswerTooLarge, JsonClient, OneTry
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 
@@ -84,3 +84,41 @@ async def test_a_client_that_was_closed_gets_no_answer() -> None:
         await client.close()
         with pytest.raises(NeighbourAway):
             await ask(client)
+
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 10000000\r\n\r\n" + b"x" * 100,
+        CHUNKED + b"100000\r\n" + b"x" * 0x100000 + b"\r\n" + b"1\r\nx\r\n0\r\n\r\n",
+    ],
+    ids=["announced", "unannounced"],
+)
+async def test_nobody_listens_to_an_answer_of_more_than_a_mebibyte(answer: bytes) -> None:
+    answers = [answer, answer, ANSWER]
+    async with answering(lambda: answers.pop(0)) as client, asyncio.timeout(4):
+        with pytest.raises(NeighbourAway):
+            await ask(client)
+        async with OneTry() as outside:
+            with pytest.raises(AnswerTooLarge):
+                await outside.post(f"{client.base}/x", b"{}", {}, seconds=3)
+        assert await ask(client) == b"{}", "the next one is heard"
+
+
+async def test_a_mebibyte_is_heard_to_its_end() -> None:
+    whole = b"x" * 0x100000
+    bodies = [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1048576\r\n\r\n" + whole,
+        CHUNKED
+        + b"80000\r\n"
+        + whole[:0x80000]
+        + b"\r\n80000\r\n"
+        + whole[:0x80000]
+        + b"\r\n0\r\n\r\n",
+    ]
+    async with answering(lambda: bodies.pop(0)) as client:
+        assert await ask(client) == whole
+        assert await ask(client) == whole

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from services.douyin.domain.limits import day_of, taken_at_once
+from services.douyin.domain.limits import Calls, day_of, taken_at_once
 
 
 @pytest.mark.parametrize(
@@ -40,4 +40,9 @@ def test_a_day_begins_at_midnight_in_shanghai(now: datetime, day: date) -> None:
 def test_a_process_takes_little_of_what_is_scarce(
     most: int, per_second: int | None, count: int
 ) -> None:
-    assert taken_at_once(most, per_second) == count
+    assert taken_at_once(Calls.DIRECT_MESSAGE, most, per_second) == count
+
+
+def test_what_is_asked_seldom_is_taken_call_by_call() -> None:
+    assert taken_at_once(Calls.LEAD_CARD, 10_000, None) == 1
+    assert taken_at_once(Calls.IMAGE, None, None) == 1

@@ -23,7 +23,8 @@ from services.douyin.domain.authorisations import (
     read_state,
     write_state,
 )
-from services.douyin.domain.codes import Group
+from services.douyin.domain.codes import Group, Remedy
+from services.douyin.domain.refusals import PlatformBusy
 from services.douyin.domain.tokens import Granted, granted
 from shared import ids
 from shared.db import Database
@@ -88,7 +89,7 @@ async def invite(
 async def accept(deps: Deps, state: str, code: str | None) -> Authorised:
     """Exchange the code and bind the account to who authorised it.
 
-    Raises LinkNotValid, OwnerDeclined, CodeRefused, OtherDouyinAccount, OpenIdTaken, NeighbourAway.
+    Raises LinkNotValid, OwnerDeclined, CodeRefused, OtherDouyinAccount, OpenIdTaken, PlatformBusy, NeighbourAway.
     """
     link = read_state(deps.key, state)
     if not code:
@@ -121,15 +122,25 @@ async def _exchange(deps: Deps, link: LinkState, client_key: str, code: str) -> 
     try:
         answer = await deps.oauth.exchange(client_key, app.secrets[0].decode(), code)
     except NotSent as away:
-        async with deps.database.transaction(link.organization_id) as tx:
-            await store.reopen_link(tx, link.organization_id, link.account_id, link.link_id)
+        await _reopen(deps, link)
         raise NeighbourAway("Douyin cannot be reached", neighbour="douyin") from away
     except MaybeSent as away:
-        raise CodeRefused("Douyin gave no answer", reason="no_answer") from away
+        await _reopen(deps, link)
+        raise PlatformBusy("Douyin gave no answer", reason=away.reason) from away
     end = conclude(Group.AUTHORISE, answer.status, answer.body)
     new = granted(end.fields)
     if new is None or not new.open_id:
         log.warning("code_refused", account=link.account_id, reason=end.reason, code=end.code)
+        facts = {"reason": end.reason or "no_tokens"}
         platform = {"code": end.code, "log_id": end.log_id}
-        raise CodeRefused(reason=end.reason or "no_tokens", platform=platform)
+        if end.remedy is Remedy.RETRY:  # a code that was used up after all is refused then
+            await _reopen(deps, link)
+            raise PlatformBusy("Douyin asks to come back later", **facts, platform=platform)
+        raise CodeRefused(**facts, platform=platform)
     return new
+
+
+async def _reopen(deps: Deps, link: LinkState) -> None:
+    """The owner need only load the page again."""
+    async with deps.database.transaction(link.organization_id) as tx:
+        await store.reopen_link(tx, link.organization_id, link.account_id, link.link_id)

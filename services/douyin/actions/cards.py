@@ -9,7 +9,7 @@ from services.douyin.actions.asking import AskDeps, Fields, ask, usable_account
 from services.douyin.actions.directory import Account
 from services.douyin.domain.answers import number
 from services.douyin.domain.questions import LEAD_CARDS
-from services.douyin.domain.refusals import PlatformBusy
+from services.douyin.domain.refusals import PlatformBusy, PlatformRefused
 from services.douyin.store import CardRow
 from shared import ids
 from shared.errors import NotFound
@@ -115,7 +115,12 @@ async def delete_card(
     expected.check(etag(known.version))
     get = partial(deps.asking.get, _DELETE)
     question = {"open_id": account.open_id, "card_id": known.card_id}
-    await ask(deps, account, LEAD_CARDS, lambda token: get(token, **question))
+    try:
+        await ask(deps, account, LEAD_CARDS, lambda token: get(token, **question))
+    except PlatformRefused:  # it may be gone since a try before, whose answer was lost
+        listed = await list_cards(deps, *account_key)
+        if known.card_id in {card.card_id for card in listed}:
+            raise
     async with deps.database.transaction(account.organization_id) as tx:
         await store.drop_card(tx, *account_key, card_id)
 

@@ -21,6 +21,7 @@ from services.douyin.domain.authorisations import (
     OtherDouyinAccount,
     OwnerDeclined,
 )
+from services.douyin.domain.refusals import PlatformBusy
 from shared.errors import AppError, NotFound
 from shared.http.errors import errors
 from shared.http.models import RequestModel, ResponseModel, ShortText, Text
@@ -95,7 +96,10 @@ def _readable(handle: Callable[..., Awaitable[Response]]) -> Callable[..., Await
     operation_id="complete_douyin_authorisation",
     response_class=HTMLResponse,
     responses={
-        **errors(LinkNotValid, OwnerDeclined, CodeRefused, OtherDouyinAccount, OpenIdTaken),
+        **errors(
+            *(LinkNotValid, OwnerDeclined, CodeRefused),
+            *(OtherDouyinAccount, OpenIdTaken, PlatformBusy),
+        ),
         200: {"description": "A page for the owner", "content": _HTML},
     },
 )

@@ -135,15 +135,25 @@ async def test_a_code_that_the_platform_refuses_is_told_with_its_number(quiet: C
     assert refused["platform"] == {"code": 10007, "log_id": "log-7"}
 
 
-@pytest.mark.parametrize(
-    "answer", [{}, {"data": {"error_code": 0}}, {"data": {"error_code": 10001}}]
-)
-async def test_an_answer_without_tokens_binds_nothing(quiet: Connector, answer: Any) -> None:
+async def test_an_answer_without_tokens_binds_nothing(quiet: Connector) -> None:
     before = await quiet.binding()
-    quiet.platform.exchange_answer = answer or {"data": None}
+    quiet.platform.exchange_answer = {"data": {"error_code": 0}}
     refused = await come_back(quiet, await a_state(quiet))
     assert (refused.status_code, refused.json()["code"]) == (409, "douyin.code_refused")
     assert await quiet.binding() == before
+
+
+@pytest.mark.parametrize("answer", [{"data": None}, {"data": {"error_code": 10001}}])
+async def test_after_an_answer_that_says_nothing_the_page_may_be_loaded_again(
+    quiet: Connector, answer: Any
+) -> None:
+    quiet.platform.exchange_answer = answer
+    state = await a_state(quiet)
+    busy = await come_back(quiet, state)
+    assert (busy.status_code, busy.json()["code"]) == (503, "douyin.busy")
+    quiet.platform.exchange_answer = None
+    assert (await come_back(quiet, state, **BROWSER)).status_code == 200
+    assert (await come_back(quiet, state)).status_code == 400, "it was used"
 
 
 async def test_links_are_for_accounts_and_apps_of_the_caller(quiet: Connector) -> None:

@@ -132,3 +132,23 @@ def test_whatever_leaves_a_doubt_is_unknown(status: int, body: str) -> None:
 
 def test_bytes_that_are_no_text_are_unknown() -> None:
     assert classify(200, b"\xff\xfe\x00").action is Action.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"[]", "unreadable_answer"),
+        (b"[" * 200_000, "unreadable_answer"),
+        (b"\xff\xfe{}", "unreadable_answer"),
+        (b'"sent"', "unreadable_answer"),
+        (b"{}", "no_code"),
+        (b'{"err_no":[0],"msg_id":["@x=="]}', "no_code"),
+        (b'{"err_no":true}', "no_code"),
+    ],
+    ids=["no object", "deep", "not UTF-8", "a word", "no code", "other types", "true"],
+)
+def test_whatever_else_the_platform_says_is_unknown_for_one_stable_reason(
+    body: bytes, reason: str
+) -> None:
+    verdict = classify(200, body)
+    assert (verdict.action, verdict.reason) == (Action.UNKNOWN, reason)

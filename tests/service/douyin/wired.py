@@ -1,0 +1,267 @@
+"""The connector with the simulator behind it: what goes wrong is ordered there and comes over the wire."""
+
+import base64
+import struct
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from services.douyin.actions.intake import IntakeDesk
+from services.douyin.actions.recalls import Recaller
+from services.douyin.actions.repairs import Repairer
+from services.douyin.actions.subscriptions import watch
+from services.douyin_simulator.settings import Settings
+from shared import ids
+from shared.contracts.envelope import Envelope, Origin
+from shared.contracts.events.direct_messages import RecallRequested
+from shared.runtime.apis import ByRoute
+from tests.service.douyin.conftest import (
+    ACCOUNT,
+    FAN,
+    KEY,
+    OPEN_ID,
+    ORGANIZATION,
+    Connector,
+    dispatching,
+)
+from tests.service.douyin.platform import ScriptedPlatform
+from tests.service.douyin_simulator.conftest import Platform as Simulator
+from tests.service.douyin_simulator.conftest import running
+from tests.support.serving import free_socket, serving
+from tests.support.world import World
+
+ACCESS, REFRESH, CLIENT = "act.wired", "rft.wired", "clt.wired"
+_PNG = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", 3, 2)
+
+End = tuple[str, str | None]  # how it ended: `done`, or the code of a refusal or a state; and why
+
+
+@dataclass
+class Wired:
+    """Our connector, and the platform that it speaks to."""
+
+    connector: Connector
+    simulator: Simulator
+    settings: Settings
+    _number: int = 0
+
+    def number(self) -> int:
+        """A number that makes what it is put into unlike all before it."""
+        self._number += 1
+        return self._number
+
+    @property
+    def world(self) -> World:
+        return self.connector.world
+
+    async def fails(self, path: str, kind: str, **order: Any) -> None:
+        """The next call to that path goes wrong."""
+        match = {"path": path, **order.pop("match", {})}
+        await self.simulator.fails(kind, match=match, **order)
+
+    async def refuses(self, path: str, code: int) -> None:
+        """The next call to that path is refused with that code."""
+        forms = ("e1", "e2", "text_code")
+        await self.fails(path, "business_error", code=code, envelope=forms[code % len(forms)])
+
+    async def struck(self) -> int:
+        """How many calls went wrong on order so far."""
+        return int((await self.simulator.stats())["injected"])
+
+    async def call(self, verb: str, path: str, body: Any = None, **headers: str) -> httpx2.Response:
+        """One call of our API about the account."""
+        named = self.world.caller(ORGANIZATION) | headers
+        url = f"/v1/accounts/{ACCOUNT}/{path}"
+        return await self.world.http.request(verb, url, json=body, headers=named)
+
+    async def ask(self, verb: str, path: str, body: Any = None, **headers: str) -> End:
+        """The same, and how it ended."""
+        answer = await self.call(verb, path, body, **headers)
+        if answer.is_success:
+            return "done", None
+        assert answer.headers["content-type"] == "application/problem+json"
+        return answer.json()["code"], answer.json().get("reason")
+
+    async def answers(self, *operations: str) -> None:
+        """Ask for a message in a conversation of its own for each of these, named by them."""
+        said = [
+            {"msg_id": f"@m{one}==", "conversation_id": f"@c{one}==", "from": FAN}
+            for one in operations
+        ]
+        ids_of = {"to": OPEN_ID, "messages": said}
+        await self.simulator.call("/_simulator/messages/register", ids_of)
+        requests = [
+            await self.connector.a_request(
+                one, one, reply_to=f"@m{one}==", conversation_id=f"@c{one}=="
+            )
+            for one in operations
+        ]
+        await self.world.deliver("douyin", *requests)
+
+        async def settled() -> bool:
+            return not {"queued", "sending"} & set(await self.connector.states())
+
+        await self.connector.until(settled, 20)
+
+    async def outcomes(self) -> dict[str, End]:
+        """operation → (state, reason)."""
+        rows = await self.connector.attempts()
+        return {row["operation_id"]: (row["state"], row["reason"]) for row in rows}
+
+    async def sent(self) -> list[str]:
+        """What the platform accepted, whose record this is."""
+        return [one["content"]["text"]["text"] for one in await self.simulator.sent()]
+
+
+@pytest.fixture
+async def wired(worlds: Callable[..., Any], tmp_path: Path) -> AsyncIterator[Wired]:
+    door = free_socket()
+    address = f"http://127.0.0.1:{door.getsockname()[1]}/douyin/webhooks/{{client_key}}"
+    settings = Settings(
+        data_dir=tmp_path / "simulator",
+        webhook_url=address,
+        demo_fans=200,
+        access_token=ACCESS,
+        refresh_token=REFRESH,
+        client_token=CLIENT,
+    )
+    async with AsyncExitStack() as stack:
+        simulator = await stack.enter_async_context(running(settings))
+        world = await stack.enter_async_context(worlds("douyin", douyin_api_url=simulator.url))
+        await stack.enter_async_context(serving(ByRoute(world.apis), door))
+        connector = Connector(world, ScriptedPlatform())
+        assert (await connector.put_app()).status_code == 200
+        await connector.learn(ACCOUNT)
+        bound = await connector.bind(access_token=ACCESS, refresh_token=REFRESH)
+        assert bound.status_code == 200, bound.text
+        await stack.enter_async_context(dispatching(world.parts[0], alarms=False))
+        yield Wired(connector, simulator, settings)
+
+
+async def _nothing(_: Wired) -> None:
+    """It can be asked at any time."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """A way in which the platform is asked: the path, what it counts as, and how.
+
+    `prepare` comes before a failure is ordered, and asks nothing that the platform might not allow.
+    """
+
+    path: str
+    calls: str
+    ask: Callable[[Wired], Awaitable[End]]
+    prepare: Callable[[Wired], Awaitable[None]] = _nothing
+
+
+async def _list_cards(wired: Wired) -> End:
+    return await wired.ask("GET", "cards")
+
+
+async def _save_card(wired: Wired) -> End:
+    card = {"title": f"card {wired.number()}", "image_id": "@image001==", "components": ["name"]}
+    return await wired.ask("POST", "cards", card)
+
+
+async def _have_a_card(wired: Wired) -> None:
+    if not await wired.world.sql("SELECT 1 FROM douyin.lead_card"):
+        assert await _save_card(wired) == ("done", None)
+
+
+async def _delete_card(wired: Wired) -> End:
+    ((card,),) = await wired.world.sql("SELECT id FROM douyin.lead_card LIMIT 1")
+    etag = (await wired.call("GET", f"cards/{card}")).headers["etag"]
+    return await wired.ask("DELETE", f"cards/{card}", **{"If-Match": etag})
+
+
+async def _upload(wired: Wired) -> End:
+    image = _PNG + wired.number().to_bytes(40)
+    return await wired.ask("POST", "images", {"data": base64.b64encode(image).decode()})
+
+
+async def _fan_sends_a_file(wired: Wired) -> None:
+    if not await wired.world.sql("SELECT 1 FROM douyin.inbound WHERE event = 'im_receive_msg'"):
+        said = {"from": FAN, "to": OPEN_ID, "message_type": "user_local_image"}
+        await wired.simulator.call("/_simulator/messages", said)
+
+
+async def _media(wired: Wired) -> End:
+    find = "SELECT dedupe_key FROM douyin.inbound WHERE event = 'im_receive_msg'"
+    ((message,),) = await wired.world.sql(find)
+    return await wired.ask("GET", f"media?{httpx2.QueryParams({'message_id': message})}")
+
+
+async def _check_follow(wired: Wired) -> End:
+    return await wired.ask("POST", "follow-checks", {"open_id": f"fan-open-id-{wired.number():04}"})
+
+
+async def _recall(wired: Wired) -> End:
+    operation = f"op_recall_{wired.number()}"
+    await wired.answers(operation)
+    message = (await wired.simulator.sent())[-1]["msg_id"]
+    recaller = Recaller(wired.connector.asking)
+    event = RecallRequested(message_id=message, conversation_id=f"@c{operation}==", open_id=FAN)
+    origin = Origin(ORGANIZATION, ACCOUNT, "evt_cause", ids.trace_parent())
+    at = await wired.world.now()
+    await recaller.take([Envelope.of(event, origin, subject=FAN, seq=1, at=at)])
+    await recaller.run_due()
+    rows = await wired.world.sql("DELETE FROM douyin.recall RETURNING state, reason")
+    ((state, reason),) = rows
+    return ("done", None) if state == "recalled" else (state, reason)
+
+
+async def _read_log(wired: Wired) -> End:
+    await wired.world.sql("UPDATE douyin.repair SET next_at = now(), read_until = NULL")
+    deps = wired.connector.asking
+    desk = IntakeDesk(deps.database, deps.directory, deps.sealer, is_door=False)
+    await Repairer(deps, desk, timedelta(minutes=10)).run()
+    rows = await wired.world.sql(
+        "SELECT read_until IS NOT NULL, next_at > now() + interval '1 hour' FROM douyin.repair"
+    )
+    ((is_read, is_put_off),) = rows
+    if is_read:
+        return "done", None
+    return ("put off" if is_put_off else "later"), None
+
+
+async def _look(wired: Wired) -> End:
+    await watch(wired.connector.asking, timedelta(hours=1))
+    path = f"/v1/douyin-apps/{KEY}/subscription"
+    found = await wired.world.http.get(path, headers=wired.world.caller(ORGANIZATION))
+    error = found.json()["error"]
+    return ("done" if error is None else "seen"), error
+
+
+async def _switch_off(wired: Wired) -> None:
+    url = f"{wired.simulator.url}/event/status/update/"
+    off = {"list": [{"event": "im_receive_msg", "status": 0}]}
+    headers = {"access-token": str(await wired.connector.asking.tokens.client_token(KEY))}
+    async with wired.simulator.http.post(url, json=off, headers=headers) as said:
+        assert (await said.json())["extra"]["error_code"] == 0
+
+
+QUESTIONS = {
+    "list cards": Question("/im/get/retain_consult_card/", "lead_card", _list_cards),
+    "save a card": Question("/im/save/retain_consult_card/", "lead_card", _save_card),
+    "delete a card": Question(
+        "/im/del/retain_consult_card/", "lead_card", _delete_card, _have_a_card
+    ),
+    "upload an image": Question("/tool/imagex/client_upload/", "image", _upload),
+    "a fan's file": Question(
+        "/api/im/message/resources/", "direct_message", _media, _fan_sends_a_file
+    ),
+    "does the fan follow": Question("/fans/check/", "follow_check", _check_follow),
+    "take a message back": Question("/im/recall/msg/", "recall", _recall),
+    "read the log": Question(
+        "/api/douyin/v1/interactive/intention/log/list/", "interaction_log", _read_log
+    ),
+    "are webhooks on": Question("/event/status/list/", "webhook", _look),
+    "switch webhooks on": Question("/event/status/update/", "webhook", _look, _switch_off),
+}

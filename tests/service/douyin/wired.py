@@ -1,9 +1,10 @@
 """The connector with the simulator behind it: what goes wrong is ordered there and comes over the wire."""
 
+import asyncio
 import base64
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -83,12 +84,34 @@ class Wired:
     async def ask(self, verb: str, path: str, body: Any = None, **headers: str) -> End:
         """The same, and how it ended."""
         answer = await self.call(verb, path, body, **headers)
+        for _ in range(4):
+            if "Retry-After" not in answer.headers:
+                break
+            await asyncio.sleep(0.5)  # a busy machine: PostgreSQL was slow, and nobody was asked
+            answer = await self.call(verb, path, body, **headers)
         if answer.is_success:
             return "done", None
         assert answer.headers["content-type"] == "application/problem+json"
         return answer.json()["code"], answer.json().get("reason")
 
-    async def answers(self, *operations: str) -> None:
+    def forget(self) -> None:
+        """Let both processes, the API's and the sender's, read again what they remember for five seconds."""
+        self.connector.asking.directory.forget()
+        watch: Any = self.world.parts[0].worker.handlers["douyin.account_revoked"]
+        watch.args[0].directory.forget()
+
+    @asynccontextmanager
+    async def ringing(self) -> AsyncIterator[None]:
+        """What PostgreSQL knows the time of happens by itself meanwhile: sweeps, recalls, tokens."""
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(alarm.ring()) for alarm in self.world.parts[0].worker.alarms]
+            try:
+                yield
+            finally:
+                for task in tasks:
+                    task.cancel()
+
+    async def asks(self, *operations: str, **changed: Any) -> None:
         """Ask for a message in a conversation of its own for each of these, named by them."""
         said = [
             {"msg_id": f"@m{one}==", "conversation_id": f"@c{one}==", "from": FAN}
@@ -98,11 +121,15 @@ class Wired:
         await self.simulator.call("/_simulator/messages/register", ids_of)
         requests = [
             await self.connector.a_request(
-                one, one, reply_to=f"@m{one}==", conversation_id=f"@c{one}=="
+                one, one, reply_to=f"@m{one}==", conversation_id=f"@c{one}==", **changed
             )
             for one in operations
         ]
         await self.world.deliver("douyin", *requests)
+
+    async def answers(self, *operations: str, **changed: Any) -> None:
+        """The same, until it is known what became of them."""
+        await self.asks(*operations, **changed)
 
         async def settled() -> bool:
             return not {"queued", "sending"} & set(await self.connector.states())

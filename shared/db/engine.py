@@ -5,7 +5,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
-from typing import Any
+from typing import Any, NoReturn
 
 import asyncpg
 import sqlalchemy as sa
@@ -28,9 +28,15 @@ _PUBLISH = (
 )
 _WAIT_SECONDS = 2  # for a free connection, and for a new one
 _ANSWER_SECONDS = 3  # for word that a statement's time is over: a silent network gives none
-_LOST = (
-    OSError,  # TimeoutError is one: no connection became free
+_TROUBLE = (
+    OSError,
+    ValueError,  # how the driver refuses values
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.PostgresError,
+)
+_LOST = (
+    OSError,  # TimeoutError is one: no connection became free, no answer came
     asyncpg.InternalClientError,  # the server's farewell was read, its hanging up not yet
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
@@ -94,8 +100,8 @@ class Tx:
         try:
             arguments = made.arguments(values)
             return Rows(await self._connection.fetch(made.sql, *arguments, timeout=self._wait))
-        except (asyncpg.PostgresError, ValueError) as error:
-            raise _without_values(error) from None
+        except _TROUBLE as error:
+            _refuse(error, self._connection)
 
     async def change(
         self, statement: sa.Executable, values: Mapping[str, Any] | None = None
@@ -106,8 +112,8 @@ class Tx:
         try:
             arguments = made.arguments(values)
             status = await self._connection.execute(made.sql, *arguments, timeout=self._wait)
-        except (asyncpg.PostgresError, ValueError) as error:
-            raise _without_values(error) from None
+        except _TROUBLE as error:
+            _refuse(error, self._connection)
         return int(status.rpartition(" ")[2])  # "DELETE 3"
 
     def publish(self, envelope: Envelope) -> None:
@@ -118,16 +124,32 @@ class Tx:
         ]
 
 
-def _without_values(error: Exception) -> Exception:
-    if isinstance(error, _LOST) and not isinstance(error, ValueError):
-        return error
+def _refuse(error: Exception, connection: asyncpg.Connection | None) -> NoReturn:
+    """Say what the driver's trouble means: PostgreSQL is away, or a statement failed."""
+    if _is_away(error, connection):
+        raise NeighbourAway("PostgreSQL is away", neighbour="postgresql") from error
     if isinstance(error, asyncpg.IntegrityConstraintViolationError):
-        return Conflict(error.args[0], error.constraint_name)
+        raise Conflict(error.args[0], error.constraint_name) from None
     if isinstance(error, asyncpg.DataError):  # quotes what did not fit behind what is wrong with it
-        return StatementFailed(_QUOTED.sub("", error.args[0]))
-    if isinstance(error, asyncpg.PostgresError):
-        return StatementFailed(error.args[0])
-    return StatementFailed("a value does not fit its column")  # asyncpg would quote it
+        raise StatementFailed(_QUOTED.sub("", error.args[0])) from None
+    if isinstance(error, ValueError):  # asyncpg would quote it
+        raise StatementFailed("a value does not fit its column") from None
+    raise StatementFailed(error.args[0]) from None
+
+
+def _is_away(error: Exception, connection: asyncpg.Connection | None) -> bool:
+    if isinstance(error, ValueError):
+        return False
+    if isinstance(error, asyncpg.InterfaceError):  # also how the driver refuses to be misused
+        return connection is None or _is_closed(connection)
+    return isinstance(error, _LOST)
+
+
+def _is_closed(connection: asyncpg.Connection) -> bool:
+    try:
+        return bool(connection.is_closed())
+    except asyncpg.InterfaceError:  # the server hung up, and the pool has let it go already
+        return True
 
 
 class Database:
@@ -150,19 +172,23 @@ class Database:
         block went on after a failed statement: nothing of it can be kept.
         """
         wait = seconds + _ANSWER_SECONDS
-        try:
-            async with self._connection() as connection:
+        async with self._connection() as connection:
+            try:
                 await connection.execute("BEGIN", timeout=wait)
                 begun = await connection.fetchrow(_BEGIN, tenant, f"{seconds}s", timeout=wait)
-                tx = Tx(connection, begun[0], wait, self.on_statement)
-                yield tx
+            except _TROUBLE as error:
+                _refuse(error, connection)
+            tx = Tx(connection, begun[0], wait, self.on_statement)
+            yield tx  # what the block raises is its own: only the driver's trouble is PostgreSQL's
+            try:
                 if tx.outgoing:
                     await connection.execute(_PUBLISH, *_columns(tx.outgoing), timeout=wait)
                 await failpoint(f"{self.schema}.before_commit")
-                if await connection.execute("COMMIT", timeout=wait) != "COMMIT":
-                    raise StatementFailed("a statement had failed: nothing was committed")
-        except _LOST as lost:
-            raise NeighbourAway("PostgreSQL is away", neighbour="postgresql") from lost
+                ended = await connection.execute("COMMIT", timeout=wait)
+            except _TROUBLE as error:
+                _refuse(error, connection)
+            if ended != "COMMIT":
+                raise StatementFailed("a statement had failed: nothing was committed")
         await failpoint(f"{self.schema}.after_commit")
         if tx.outgoing:
             self.after_commit(tx.outgoing)
@@ -170,8 +196,11 @@ class Database:
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[asyncpg.Connection]:
         """A connection that is given back without an open transaction, or hung up."""
-        pool = self._pool or await self._open()
-        connection = await pool.acquire(timeout=_WAIT_SECONDS)
+        try:
+            pool = self._pool or await self._open()
+            connection = await pool.acquire(timeout=_WAIT_SECONDS)
+        except _TROUBLE as error:
+            _refuse(error, None)
         try:
             yield connection
         except BaseException as error:
@@ -204,7 +233,7 @@ class Database:
 async def _give_up(connection: asyncpg.Connection, error: BaseException) -> None:
     """End the transaction; hang up where the server may not answer any more."""
     gone = OSError | asyncpg.InterfaceError | asyncpg.InternalClientError
-    if isinstance(error, gone | asyncio.CancelledError):
+    if isinstance(error, asyncio.CancelledError) or isinstance(error.__cause__, gone):
         _hang_up(connection)  # whoever gave up had a deadline
         return
     try:

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import quote
 
+import asyncpg
 import pytest
 import sqlalchemy as sa
 import structlog
@@ -347,3 +348,38 @@ async def test_events_of_a_transaction_wait_for_its_commit(road: Road) -> None:
     assert offered == [], "nothing was published"
     await road.tell("one", "two", process="p")
     assert offered == [2]
+
+
+@pytest.mark.parametrize(
+    "mistake",
+    [FileNotFoundError("no such file"), TimeoutError(), asyncpg.InterfaceError("misused")],
+)
+async def test_what_a_block_raises_is_its_own_and_not_that_postgresql_is_away(
+    road: Road, mistake: Exception
+) -> None:
+    """A lane waits for a neighbour for ever: a mistake that looked like one would stop it for good."""
+    database = road.process("p").database(HEARER)
+
+    async def makes_a_mistake() -> None:
+        async with database.transaction(ALL_TENANTS) as tx:
+            await tx.execute(sa.text("INSERT INTO effect VALUES ('lost')"))
+            raise mistake
+
+    with pytest.raises(type(mistake)) as raised:
+        await makes_a_mistake()
+    assert raised.value is mistake
+    assert await road.effects() == []
+    assert database.in_use() == 0
+
+
+async def test_a_driver_that_is_misused_is_a_statement_that_failed(road: Road) -> None:
+    database = road.process("p").database(HEARER)
+
+    async def asks_twice_at_once() -> None:
+        async with database.transaction(ALL_TENANTS) as tx:
+            sleep = sa.text("SELECT pg_sleep(0.1)")
+            await asyncio.gather(tx.execute(sleep), tx.execute(sleep))
+
+    with pytest.raises(StatementFailed, match="in progress"):
+        await asks_twice_at_once()
+    assert await ask(database) == 1

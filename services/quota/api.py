@@ -209,7 +209,12 @@ def _looked_at(r: contract.PeekRequest) -> Wanted:
 
 def _answer(operation_id: str, answer: Held | Refusal) -> contract.ReserveAnswer:
     if isinstance(answer, Held):
-        granted = contract.Granted(reservation_id=answer.reservation_id, limits=list(answer.limits))
+        window = answer.window and contract.HeldIn(
+            opened_by=answer.window[0], opened_at=answer.window[1]
+        )
+        granted = contract.Granted(
+            reservation_id=answer.reservation_id, held_in=window, limits=list(answer.limits)
+        )
         return contract.ReserveAnswer(operation_id=operation_id, granted=granted, denied=None)
     denied = contract.Denied(
         limit=answer.limit,

@@ -14,5 +14,6 @@ BUGS = (
     "rest goes on after a doubt",
     "deadline not looked at",
     "claim of a lost commit forgotten",
+    "reply in another window than its hold",
 )
 WITHIN = 3000  # seeds in which each of them must be seen

@@ -1,5 +1,7 @@
 """direct_messages and quota as tasks: decide, reserve, ask for a send; commit and release holds."""
 
+from dataclasses import replace
+
 from services.direct_messages.domain.messages import State as MessageState
 from services.quota.domain import Entry, Reason, Refusal, Request
 from tests.simulation import ledger
@@ -92,7 +94,7 @@ class Messaging(Tasks):
 
     def _may_ask(self, operation: str, reservation: str) -> bool:
         known = self.w.dm.operations.get(operation)
-        return known is None or (known[0] == "not_requested" and known[1] != reservation)
+        return known is None or (known[0] == "not_requested" and known[1] < reservation)
 
     def _ask(self, tx: Tx, x: Wanted, reservation: str) -> None:
         w = self.w
@@ -100,7 +102,16 @@ class Messaging(Tasks):
         for item in range(len(x.texts)):
             w.dm.items[x.operation, item] = MessageState.QUEUED
         w.say(f"{x.operation} asks for {len(x.texts)} under {reservation}")
+        if "reply in another window than its hold" not in w.bugs:
+            x = replace(x, message=self._held_in(x.message, reservation))
         tx.publish(Envelope(f"evt_{x.operation}", "requested", (x, reservation)))
+
+    def _held_in(self, message: Message, reservation: str) -> Message:
+        """The message that the hold counts for."""
+        line = self.w.ledger.lines[reservation][0]
+        bucket = self.w.ledger.buckets[line.key]
+        at = bucket.window_start if bucket.window_id == line.window_id else message.at
+        return message._replace(id=line.window_id, at=at)
 
     def reply(self, _: Process, wanted: Wanted) -> Task:
         """A person writes, or sends again what is in doubt."""
@@ -127,9 +138,10 @@ class Messaging(Tasks):
     def _dm_overdue(self, tx: Tx, fresh: list[Envelope]) -> None:
         for e in fresh:
             operation, reservation = e.data
-            if operation in self.w.dm.operations:
+            if self._may_ask(operation, reservation):
+                self.w.dm.operations[operation] = ("not_requested", reservation)
+            elif self.w.dm.operations[operation][1] == reservation:
                 continue
-            self.w.dm.operations[operation] = ("not_requested", reservation)
             self.w.say(f"{operation} was never asked for under {reservation}")
             tx.publish(Envelope(f"evt_not_{reservation}", "not_requested", reservation))
 

@@ -225,7 +225,9 @@ class World:
         if windows[line.window_id] > CAP:
             raise self.broken("I3", f"{windows[line.window_id]} accepted in {line.window_id}")
         reply_to = attempt.new.reply_to
-        if line.window_id == reply_to and self.platform.count[reply_to] > CAP:
+        if line.window_id != reply_to:
+            raise self.broken("I3", f"{attempt.key} answers {reply_to}, held in {line.window_id}")
+        if self.platform.count[reply_to] > CAP:
             raise self.broken("I3", f"the platform counts more than {CAP} for {reply_to}")
 
     def line(self, attempt: Attempt) -> Line | None:

@@ -1,7 +1,7 @@
 """A person writes to a fan, or takes a conversation and gives it back."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -70,7 +70,7 @@ async def reply(
     async with deps.database.transaction(organization_id) as tx:
         await once.begin(tx, organization_id)
         ready, now = await _prepare(deps, tx, key, organization_id, wanted), tx.now
-    reservation_id = await _reserve(deps, ready, now)
+    ready, reservation_id = await _reserve(deps, ready, now)
     body = _answer(ready, reservation_id)
     try:
         async with deps.database.transaction(organization_id) as tx:
@@ -147,7 +147,8 @@ def _operation_id(organization_id: str, key: IdempotencyKey, context: Context) -
     return OPERATION_PREFIX + digest
 
 
-async def _reserve(deps: Deps, ready: _Ready, now: datetime) -> str:
+async def _reserve(deps: Deps, ready: _Ready, now: datetime) -> tuple[_Ready, str]:
+    """The reply in the window that its hold counts in, and the reservation."""
     conversation, context = ready.conversation, ready.context
     request = ReserveRequest(
         organization_id=conversation.organization_id,
@@ -163,7 +164,9 @@ async def _reserve(deps: Deps, ready: _Ready, now: datetime) -> str:
     )
     answer = (await deps.quota.reserve([request]))[0]
     if answer.granted is not None:
-        return answer.granted.reservation_id
+        if window := answer.granted.held_in:
+            ready = replace(ready, context=context.held_in(window.opened_by, window.opened_at))
+        return ready, answer.granted.reservation_id
     if answer.denied is None:
         raise NeighbourAway("quota said neither yes nor no", neighbour="quota")
     refusal = _refusal(answer.denied)

@@ -139,25 +139,34 @@ def _message(answer: Answered, conversation: Conversation) -> Message:
 async def answer_overdue(
     deps: Deps, envelopes: list[Envelope], holds: Sequence[tuple[str, str]]
 ) -> None:
-    """For each (operation, reservation): one that we never asked to send is given back.
+    """For each (operation, reservation): one under which we never asked to send is given back.
 
-    Giving up and asking meet in the operation's row, so only one of them happens.
+    Giving up and asking meet in the operation's row, so only one of them happens. What stands there
+    under another reservation can never be asked for under this one again.
     """
     async with deps.database.transaction(ALL_TENANTS) as tx:
         fresh = await inbox.take(tx, envelopes)
         told = {
-            (e.organization_id, e.account_id, hold[0]): (e, *hold)
+            (*_operation(e, hold[0]), hold[1]): e
             for e, hold in zip(envelopes, holds, strict=True)
             if e.id in fresh and hold[0].startswith(OPERATION_PREFIX)
         }
-        given_up = [_given_up(*one, tx.now) for one in told.values()]
-        ours = await store.add_operations(tx, given_up) if given_up else set()
-        for envelope, operation_id, reservation_id in told.values():
-            if operation_id in ours:
+        newest = {key[:3]: _given_up(told[key], *key[2:], tx.now) for key in sorted(told)}
+        if not newest:
+            return
+        ours = await store.add_operations(tx, [*newest.values()])
+        standing = await store.reservations_of(tx, newest)
+        for key, envelope in told.items():
+            operation_id, reservation_id = key[2:]
+            if operation_id in ours or standing[key[:3]] != reservation_id:
                 event = SendNotRequested(operation_id=operation_id, reservation_id=reservation_id)
                 tx.publish(
                     Envelope.of(event, envelope.origin, subject=reservation_id, seq=1, at=tx.now)
                 )
+
+
+def _operation(envelope: Envelope, operation_id: str) -> tuple[str, str, str]:
+    return envelope.organization_id, envelope.account_id, operation_id
 
 
 def _given_up(

@@ -50,9 +50,12 @@ class Plan:
     @property
     def context(self) -> Context:
         """Where its items go. Only a plan with items has one."""
-        if self.decision.context is None:
+        context, granted = self.decision.context, self.answer and self.answer.granted
+        if context is None:
             raise ValueError(self.operation_id)
-        return self.decision.context
+        if not granted or not granted.held_in:
+            return context
+        return context.held_in(granted.held_in.opened_by, granted.held_in.opened_at)
 
     @property
     def reservation_id(self) -> str | None:

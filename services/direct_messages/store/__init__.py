@@ -21,6 +21,7 @@ from services.direct_messages.store.conversations import (
     add_owner_changes,
     conversations_of,
     heard_before,
+    reservations_of,
     save_conversations,
     settle,
 )
@@ -94,6 +95,7 @@ __all__ = [
     "policy_values",
     "put_draft",
     "put_fan_facts",
+    "reservations_of",
     "rule_sets",
     "rules",
     "save_conversations",

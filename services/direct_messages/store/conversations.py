@@ -46,12 +46,17 @@ _SAVE = insert(
 _ADD_MESSAGES = insert(tables.messages, "ON CONFLICT DO NOTHING RETURNING id")
 _ADD_OPERATIONS = insert(
     tables.operations,
-    # an operation that was given up may be asked for again under a new reservation
+    # an operation that was given up may be asked for again, but only under a newer reservation:
+    # of all that it ever had, the row names the newest that was given up, and ids sort by time
     "ON CONFLICT (organization_id, account_id, id) DO UPDATE SET state = excluded.state,"
     " reservation_id = excluded.reservation_id, items = excluded.items,"
     " conversation_id = excluded.conversation_id, created_at = excluded.created_at"
-    " WHERE operation.state = 'not_requested' AND excluded.state = 'requested'"
-    " AND operation.reservation_id <> excluded.reservation_id RETURNING id",
+    " WHERE operation.state = 'not_requested'"
+    ' AND operation.reservation_id COLLATE "C" < excluded.reservation_id RETURNING id',
+)
+_RESERVED = sa.text(
+    f"SELECT x.organization_id, x.account_id, x.id, x.reservation_id FROM {_KEYS}"
+    f" JOIN operation x{_OF_KEY} AND x.id = k.i"
 )
 _ADD_DECISIONS = insert(tables.decisions)
 _ADD_OWNER_CHANGES = insert(tables.owner_changes)
@@ -95,6 +100,12 @@ async def add_messages(tx: Tx, new: Sequence[Message]) -> bool:
 async def add_operations(tx: Tx, new: Sequence[Operation]) -> set[str]:
     """The ids of those that are ours now; of the others somebody else disposed before."""
     return {row[0] for row in await tx.execute(_ADD_OPERATIONS, as_rows(new))}
+
+
+async def reservations_of(tx: Tx, operations: Iterable[Fan]) -> dict[Fan, str]:
+    """What these operations (organization, account, operation) were asked for, or given up, under."""
+    found = await tx.execute(_RESERVED, columns(sorted(set(operations)), "org acc key"))
+    return {(row[0], row[1], row[2]): row[3] for row in found}
 
 
 async def add_decisions(tx: Tx, new: Sequence[dict[str, Any]]) -> None:

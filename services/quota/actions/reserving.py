@@ -33,10 +33,14 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """Held under this id, for the operation that asked, now or earlier."""
+    """Held under this id, for the operation that asked, now or earlier.
+
+    `window`: the event that opened the window which it counts in, and when.
+    """
 
     reservation_id: str
     limits: tuple[str, ...]
+    window: tuple[str, datetime] | None
 
 
 async def reserve(deps: Deps, questions: Sequence[Question]) -> list[Granted | Refusal]:
@@ -143,7 +147,7 @@ class _Batch:
     """The state of a batch while its questions are answered."""
 
     def __init__(
-        self, buckets: dict[BucketKey, Bucket], known: dict[tuple[str, str, str], str]
+        self, buckets: dict[BucketKey, Bucket], known: dict[tuple[str, str, str], store.Reserved]
     ) -> None:
         self.buckets = buckets
         self._known = known
@@ -157,7 +161,9 @@ class _Batch:
         """Hold every claim of the plan, or none."""
         if earlier := self._known.get(_operation(question)):
             limits = () if isinstance(plan, Refusal) else tuple(c.key.limit for c in plan)
-            return Granted(earlier, limits)
+            return Granted(
+                earlier.id, limits, _earlier_window(earlier, question.request, plan, self.buckets)
+            )
         if isinstance(plan, Refusal):
             return plan
         held: dict[BucketKey, Bucket] = {}
@@ -173,7 +179,8 @@ class _Batch:
 
     def _book(self, question: Question, plan: tuple[Claim, ...], now: datetime) -> Granted:
         request, reservation_id = question.request, ids.new("rsv")
-        self._known[_operation(question)] = reservation_id
+        window = _window(self.buckets, plan)
+        self._known[_operation(question)] = store.Reserved(reservation_id, window and window[0])
         for claim in plan:
             window_id = self.buckets[claim.key].window_id
             numbers = range(claim.units) if claim.by_item else (domain.OPERATION_ITEM,)
@@ -200,7 +207,30 @@ class _Batch:
                 *(question.cause, _lease_seconds(request, now)),
             )
         )
-        return Granted(reservation_id, tuple(claim.key.limit for claim in plan))
+        return Granted(reservation_id, tuple(claim.key.limit for claim in plan), window)
+
+
+def _window(
+    buckets: dict[BucketKey, Bucket], plan: tuple[Claim, ...] | Refusal
+) -> tuple[str, datetime] | None:
+    """What opened the window of the plan that an event opens, and when."""
+    claims = () if isinstance(plan, Refusal) else plan
+    opened = (buckets[claim.key] for claim in claims if not claim.key.slot)
+    return next(((bucket.window_id, bucket.window_start) for bucket in opened), None)
+
+
+def _earlier_window(
+    earlier: store.Reserved,
+    request: Request,
+    plan: tuple[Claim, ...] | Refusal,
+    buckets: dict[BucketKey, Bucket],
+) -> tuple[str, datetime] | None:
+    """The same of what was held before; what is past both windows known is taken for the older one."""
+    if earlier.opened_by is None or request.opened_at is None:
+        return None
+    now_open = _window(buckets, plan)
+    is_open = now_open is not None and now_open[0] == earlier.opened_by
+    return now_open if is_open else (earlier.opened_by, request.opened_at)
 
 
 def _lease_seconds(request: Request, now: datetime) -> float:

@@ -19,6 +19,7 @@ from services.quota.store.reports import (
 )
 from services.quota.store.reservations import (
     NewEntry,
+    Reserved,
     add_reservations,
     count_settled,
     lines_of,
@@ -31,6 +32,7 @@ __all__ = [
     "HistoryRow",
     "NewEntry",
     "Overdue",
+    "Reserved",
     "add_reservations",
     "claim_overdue",
     "count_settled",

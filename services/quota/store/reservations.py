@@ -20,9 +20,18 @@ class NewEntry:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """A reservation, and the event that opened the window which it counts in, if an event did."""
+
+    id: str
+    opened_by: str | None
+
+
 _RESERVED = sa.text(
-    "SELECT r.organization_id, r.account_id, r.operation_id, r.id"
-    " FROM unnest(CAST(:acc AS text[]), CAST(:op AS text[])) k(a, p) JOIN reservation r"
+    "SELECT r.organization_id, r.account_id, r.operation_id, r.id, (SELECT min(h.window_id)"
+    " FROM ledger h WHERE h.organization_id = r.organization_id AND h.account_id = r.account_id"
+    " AND h.reservation_id = r.id AND h.slot = '') AS opened_by FROM unnest(CAST(:acc AS text[]), CAST(:op AS text[])) k(a, p) JOIN reservation r"
     " ON r.account_id = k.a AND r.operation_id = k.p WHERE r.open_items > 0 OR r.committed > 0"
 )
 _RESERVE = sa.text(
@@ -55,10 +64,10 @@ _SETTLED = sa.text(
 )
 
 
-async def reserved(tx: Tx, operations: Iterable[Fan]) -> dict[Fan, str]:
-    """(organization, account, operation) → reservation id, where one is held or was used."""
+async def reserved(tx: Tx, operations: Iterable[Fan]) -> dict[Fan, Reserved]:
+    """(organization, account, operation) → reservation, where one is held or was used."""
     found = await tx.execute(_RESERVED, columns([o[1:] for o in operations], "acc op"))
-    return {(r[0], r[1], r[2]): r[3] for r in found}
+    return {(r[0], r[1], r[2]): Reserved(r[3], r[4]) for r in found}
 
 
 async def add_reservations(tx: Tx, rows: Sequence[tuple[Any, ...]]) -> None:

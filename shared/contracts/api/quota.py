@@ -58,8 +58,18 @@ class Resets(_Model):
     at: datetime | None
 
 
+class HeldIn(_Model):
+    """The window that a hold counts in: the one asked for, or a newer one that is open already."""
+
+    opened_by: str
+    opened_at: datetime
+
+
 class Granted(_Model):
+    """`held_in` is None where no event opens the window."""
+
     reservation_id: str
+    held_in: HeldIn | None = None
     limits: list[str]
 
 

@@ -8,7 +8,7 @@ import pytest
 from shared.contracts.envelope import Envelope
 from shared.contracts.events.douyin import Outcome
 from shared.contracts.events.quota import ReservationOverdue
-from tests.service.direct_messages.conftest import PRICE, Shop
+from tests.service.direct_messages.conftest import ACC, ORG, PRICE, Shop
 
 THREE = {**PRICE, "replies": [{"kind": "text", "text": t} for t in ("一", "二", "三")]}
 
@@ -104,6 +104,36 @@ async def test_an_operation_that_was_given_up_may_be_asked_for_again(shop: Shop)
     assert request["operation_id"] == operation
     assert request["reservation_id"] != reservation
     assert await shop.held() == 1
+
+
+async def test_a_hold_of_an_operation_that_was_asked_for_under_another_is_given_back(
+    shop: Shop,
+) -> None:
+    """Two workers had the same envelope; what the first held was given back before the second asked."""
+    await shop.rules(PRICE)
+    message = await shop.a_message("多少钱")
+    await shop.tell(message)
+    (request,) = await shop.requests()
+    await shop.tell(shop.a_settlement(request, Outcome.FAILED))
+    await shop.deps.quota.release(ORG, ACC, request["reservation_id"])
+    operation, reservation = await shop.a_hold_without_a_send(message)
+    assert (operation, await shop.held()) == (request["operation_id"], 1)
+    assert reservation != request["reservation_id"]
+
+    await shop.tell(await an_overdue(shop, operation, reservation))
+    await shop.world.drain()
+
+    assert await shop.held() == 0
+    assert await states(shop) == ["failed"]
+
+
+async def test_every_hold_of_an_operation_that_is_never_asked_for_is_given_back(shop: Shop) -> None:
+    for _ in range(2):
+        overdue = await an_overdue(shop, *await shop.a_hold_without_a_send())
+        assert await shop.held() == 1
+        await shop.tell(overdue)
+        await shop.world.drain()
+        assert await shop.held() == 0
 
 
 async def test_an_operation_of_another_service_is_not_ours_to_give_up(shop: Shop) -> None:

@@ -4,15 +4,12 @@ Once they did not: a claim walked through every attempt that had been queued sin
 each conversation of its batch, and replies came fifteen seconds late.
 """
 
-import re
-
 import pytest
 import sqlalchemy as sa
 
 from services.douyin.store import attempts, claims, echoes, sweeps
-from shared.db import ALL_TENANTS
-from shared.db.statements import ready
 from tests.service.douyin.conftest import Connector
+from tests.support.plans import looks
 
 _MANY = """
 INSERT INTO douyin.attempt (organization_id, account_id, operation_id, item, reservation_id,
@@ -39,14 +36,8 @@ _BY_KEY = {
 async def test_attempts_are_found_by_key_whatever_was_counted(quiet: Connector, name: str) -> None:
     await quiet.world.sql(_MANY)
     await quiet.world.sql("ANALYZE douyin.attempt")
-    sql = ready(_BY_KEY[name]).sql
-    unknown = ", ".join(["NULL"] * len(set(re.findall(r"\$\d+", sql))))
-    async with quiet.world.resources.database("douyin").transaction(ALL_TENANTS) as tx:
-        await tx.execute(sa.text(f"PREPARE looked_at AS {sql}".replace(":", "\\:")))
-        rows = await tx.execute(sa.text(f"EXPLAIN EXECUTE looked_at({unknown})"))
-    plan = [row[0] for row in rows]
-    looks = [number for number, line in enumerate(plan) if " on attempt" in line and "Scan" in line]
-    assert looks, "the plan looks at attempts"
-    for number in looks:
-        condition = plan[number + 1].strip()
-        assert condition.startswith(("Index Cond: ((organization_id", "TID Cond")), "\n".join(plan)
+    found = await looks(quiet.world.resources.database("douyin"), _BY_KEY[name])
+    conditions = [look.condition for look in found if look.table == "attempt"]
+    assert conditions, "the plan looks at attempts"
+    for condition in conditions:
+        assert condition.startswith(("((organization_id", "(ctid")), found

@@ -1,12 +1,14 @@
 """Idempotency keys: stored with the answer, in the transaction of the effect.
 
 An action begins with `Once.begin` and ends with `Once.keep`; what comes again under its key gets the
-first answer, whoever asks and however often.
+first answer, whoever asks and however often. An action that asks the outside in between, where no
+transaction may be open, stands within `Once.held`.
 """
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any, Generic, TypeVar
@@ -15,21 +17,29 @@ import sqlalchemy as sa
 from fastapi import Depends, Header, Request
 from pydantic import BaseModel
 
-from shared.db.engine import Tx
-from shared.errors import AppError, BadRequest
+from shared.db.engine import Database, Tx
+from shared.errors import AppError, BadRequest, NeighbourAway
 from shared.sealing import Sealer
 
 KEPT = timedelta(hours=72)
+_HELD = timedelta(minutes=1)  # longer than any action asks the outside
+_RUNNING = 0  # the status of a key whose request has no answer yet
 T = TypeVar("T")
 
 _TAKE = sa.text("SELECT pg_try_advisory_xact_lock(hashtextextended(:place, 7461))")
 _FIND = sa.text(
-    "SELECT fingerprint, status, body FROM idempotency_key"
+    "SELECT fingerprint, status, body, expires_at < now() AS is_over FROM idempotency_key"
     " WHERE organization_id = :organization AND scope = :scope AND key = :key"
 )
 _KEEP = sa.text(
     "INSERT INTO idempotency_key (organization_id, scope, key, fingerprint, status, body, expires_at)"
     " VALUES (:organization, :scope, :key, :fingerprint, :status, :body, now() + :kept)"
+    " ON CONFLICT (organization_id, scope, key) DO UPDATE SET status = excluded.status,"
+    " body = excluded.body, expires_at = excluded.expires_at WHERE idempotency_key.status = 0"
+)
+_LET_GO = sa.text(
+    "DELETE FROM idempotency_key"
+    " WHERE organization_id = :organization AND scope = :scope AND key = :key AND status = 0"
 )
 _PURGE = sa.text("DELETE FROM idempotency_key WHERE expires_at < now()")
 
@@ -103,10 +113,34 @@ class Once(Generic[T]):
             return
         if bytes(row.fingerprint) != self.key.fingerprint:
             raise IdempotencyKeyReused("this Idempotency-Key was used with another request")
+        if row.status == _RUNNING and row.is_over:
+            return  # whoever held it died
+        if row.status == _RUNNING:
+            raise IdempotencyKeyInUse("a request with this Idempotency-Key is still running")
         body = bytes(row.body)
         if self.sealer is not None:
             body = self.sealer.open("|".join(place.values()), body.decode()).encode()
         raise Replayed(row.status, body)
+
+    @asynccontextmanager
+    async def held(self, database: Database, organization_id: str) -> AsyncIterator[None]:
+        """Hold the key over calls to the outside; given back where they fail, so that they can be repeated.
+
+        Raises as `begin` does. If the process dies meanwhile, the key is free again after a minute.
+        """
+        if self.key is None:
+            yield
+            return
+        async with database.transaction(organization_id) as tx:
+            await self.begin(tx, organization_id)
+            await self._store(tx, organization_id, _RUNNING, b"", _HELD)
+        try:
+            yield
+        except BaseException:
+            with suppress(NeighbourAway):  # the minute ends it
+                async with database.transaction(organization_id) as tx:
+                    await tx.execute(_LET_GO, self._place(organization_id))
+            raise
 
     async def keep(self, tx: Tx, organization_id: str, made: T) -> None:
         """Store the answer with its effect."""
@@ -116,8 +150,14 @@ class Once(Generic[T]):
         body = self.shown(made).model_dump_json()
         if self.sealer is not None:
             body = self.sealer.seal_secret("|".join(place.values()), body)
-        more = {"fingerprint": self.key.fingerprint, "status": self.status, "kept": KEPT}
-        await tx.execute(_KEEP, {**place, **more, "body": body.encode()})
+        await self._store(tx, organization_id, self.status, body.encode(), KEPT)
+
+    async def _store(
+        self, tx: Tx, organization_id: str, status: int, body: bytes, kept: timedelta
+    ) -> None:
+        assert self.key is not None
+        values = {"fingerprint": self.key.fingerprint, "status": status, "body": body, "kept": kept}
+        await tx.execute(_KEEP, {**self._place(organization_id), **values})
 
     def _place(self, organization_id: str) -> dict[str, str]:
         assert self.key is not None
@@ -157,6 +197,7 @@ async def _optional(request: Request, idempotency_key: _Header = None) -> Idempo
     return IdempotencyKey(f"{request.method} {request.scope['route'].path}", key, digest.digest())
 
 
+ONCE = (IdempotencyKeyReused, IdempotencyKeyInUse)  # what an endpoint with a key may answer
 OptionalKey = Annotated[IdempotencyKey | None, Depends(_optional)]
 
 

@@ -1,7 +1,6 @@
 """Base models of requests and responses."""
 
 import re
-from datetime import UTC, datetime
 from typing import Annotated
 
 from pydantic import (
@@ -11,9 +10,10 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    PlainSerializer,
     StringConstraints,
 )
+
+from shared.times import Timed
 
 
 def _storable(text: str) -> str:
@@ -44,11 +44,6 @@ FROM_TEXT = Field(strict=False)  # for what JSON can only write as a string: an 
 AskedTime = Annotated[AwareDatetime, FROM_TEXT, BeforeValidator(_is_rfc3339)]
 
 
-def _rfc3339(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-Timestamp = Annotated[datetime, PlainSerializer(_rfc3339, return_type=str)]  # UTC, milliseconds
 Id = Text  # in an address: one that nobody has, however it looks, is not found
 
 
@@ -64,7 +59,7 @@ class RequestModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class ResponseModel(BaseModel):
-    """What a client gets: no defaults, so that every field is always there."""
+class ResponseModel(Timed):
+    """What a client gets: no defaults, so that every field is always there; each `datetime` in one form."""
 
     model_config = ConfigDict(frozen=True)

@@ -77,15 +77,10 @@ def _required(if_match: _IfMatch = None) -> Precondition:
     return Precondition(_tags(if_match), is_needed=True)
 
 
-def _optional(if_match: _IfMatch = None) -> Precondition:
-    return Precondition(None if if_match is None else _tags(if_match))
-
-
 def _put(if_match: _IfMatch = None, if_none_match: _IfNoneMatch = None) -> Precondition:
     tags = None if if_match is None else _tags(if_match)
     return Precondition(tags, is_new=(if_none_match or "").strip() == "*", is_needed=True)
 
 
 RequiredVersion = Annotated[Precondition, Depends(_required)]  # changes what somebody may edit
-OptionalVersion = Annotated[Precondition, Depends(_optional)]  # a command; no version is lost by it
 VersionToPut = Annotated[Precondition, Depends(_put)]  # creates, or replaces what was read

@@ -37,7 +37,7 @@ from services.direct_messages.actions.recalling import (
     note_recalls,
     note_refusals,
 )
-from services.direct_messages.actions.replying import Reply, reply, set_owner
+from services.direct_messages.actions.replying import Reply, conversation_tag, reply, set_owner
 from services.direct_messages.actions.rules import (
     add_rule,
     change_rule,
@@ -79,6 +79,7 @@ __all__ = [
     "apply_recalls",
     "ask_back",
     "change_rule",
+    "conversation_tag",
     "delete_rule",
     "discard_draft",
     "find_consent",

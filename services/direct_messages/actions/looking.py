@@ -93,6 +93,11 @@ async def _conversation(tx: Tx, organization_id: str, conversation_id: str) -> C
     return found
 
 
+async def owner_now(deps: Deps, tx: Tx, conversation: Conversation) -> Owner:
+    """Who owns the conversation, when a person may have fallen silent."""
+    return (await _with_owners(deps, tx, [conversation]))[0][1]
+
+
 async def _with_owners(
     deps: Deps, tx: Tx, found: list[Conversation]
 ) -> list[tuple[Conversation, Owner]]:

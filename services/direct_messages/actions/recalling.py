@@ -13,6 +13,7 @@ from shared.contracts.envelope import Envelope, Origin
 from shared.contracts.events.direct_messages import RecallRequested
 from shared.db import ALL_TENANTS
 from shared.errors import NotFound
+from shared.http.idempotency import EACH_TIME, Once
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +26,15 @@ class RefusedRecall:
     log_id: str | None
 
 
-async def ask_back(deps: Deps, organization_id: str, message_id: str) -> Message:
+async def ask_back(
+    deps: Deps, organization_id: str, message_id: str, once: Once[Message] = EACH_TIME
+) -> Message:
     """Ask the platform for a message of ours; whether it agrees is told later.
 
-    Raises NotFound, NotRecallable.
+    Raises NotFound, NotRecallable, Replayed.
     """
     async with deps.database.transaction(organization_id) as tx:
+        await once.begin(tx, organization_id)
         message = await store.message(tx, organization_id, message_id)
         if message is None:
             raise NotFound("no such message")
@@ -50,6 +54,7 @@ async def ask_back(deps: Deps, organization_id: str, message_id: str) -> Message
         tx.publish(
             Envelope.of(event, origin, subject=talk.fan_open_id, seq=talk.version, at=tx.now)
         )
+        await once.keep(tx, organization_id, message)
         return message
 
 

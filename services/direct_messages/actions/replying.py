@@ -10,6 +10,7 @@ from services.direct_messages.actions.answering import PURPOSES
 from services.direct_messages.actions.budgets import budget_of, used_up
 from services.direct_messages.actions.deps import Deps
 from services.direct_messages.actions.errors import NoReplyContext, NotUnknown, QuotaExhausted
+from services.direct_messages.actions.looking import owner_now
 from services.direct_messages.actions.settling import OPERATION_PREFIX, owner_change
 from services.direct_messages.domain import conversations as domain
 from services.direct_messages.domain.conversations import Context, Conversation, Owner, Reason
@@ -37,6 +38,7 @@ from shared.db import Tx
 from shared.errors import Invalid, NeighbourAway, NotFound
 from shared.http.idempotency import IdempotencyKey, Once
 from shared.http.limits import Fact
+from shared.http.versions import UNCONDITIONAL, Precondition, tag_of
 
 Answer = dict[str, Any]  # what the caller of a reply is told
 
@@ -84,20 +86,34 @@ async def reply(
     return body, await budget_of(deps, ready.conversation, purpose, now)
 
 
+def conversation_tag(conversation: Conversation, owner: Owner) -> str:
+    """The version of a conversation, and of who answers in it by now."""
+    return tag_of(conversation.id, conversation.version, owner)
+
+
 async def set_owner(
-    deps: Deps, organization_id: str, conversation_id: str, owner: Owner
+    deps: Deps,
+    conversation_key: tuple[str, str],
+    owner: Owner,
+    expected: Precondition = UNCONDITIONAL,
 ) -> tuple[Conversation, Owner]:
-    """Let a person, or the bot, answer from now on."""
+    """Let a person, or the bot, answer in (organization, conversation) from now on.
+
+    Raises NotFound, PreconditionFailed.
+    """
+    organization_id, conversation_id = conversation_key
     async with deps.database.transaction(organization_id) as tx:
         found = await store.conversation(tx, organization_id, conversation_id, lock=True)
         if found is None:
             raise NotFound("no such conversation")
+        expected.check(conversation_tag(found, await owner_now(deps, tx, found)))
         if owner is Owner.PERSON:
             after = domain.person_spoke(found, Reason.SET_BY_PERSON, tx.now)
         else:
             after = domain.hand_over(found, Owner.BOT, Reason.SET_BY_PERSON, tx.now)
         if after != found:
             await store.save_conversations(tx, [after])
+            after = replace(after, version=after.version + 1)
         if after.owner is not found.owner:
             change = owner_change(found, owner, Reason.SET_BY_PERSON, tx.now)
             await store.add_owner_changes(tx, [change])

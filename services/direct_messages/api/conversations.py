@@ -17,13 +17,14 @@ from services.direct_messages.api.callers import (
 from services.direct_messages.api.items import CardIn, item_of
 from services.direct_messages.domain.conversations import Conversation, Owner, Reason
 from services.direct_messages.domain.items import TextReply
-from shared.errors import BadRequest, Invalid, NotFound
+from shared.errors import BadRequest, Invalid, NotFound, PreconditionFailed, PreconditionRequired
 from shared.http.errors import errors
 from shared.http.idempotency import IdempotencyKeyInUse, IdempotencyKeyReused, Once, RequiredKey
 from shared.http.limits import tell
 from shared.http.models import FROM_TEXT, Id, RequestModel, ResponseModel, ShortText, Text
 from shared.http.pages import AskedPage
 from shared.http.routing import Router
+from shared.http.versions import RequiredVersion
 
 router = Router(tags=["conversations"])
 _THE_END = datetime(9999, 1, 1, tzinfo=UTC)
@@ -146,11 +147,11 @@ async def list_conversations(
     responses=errors(NotFound),
 )
 async def get_conversation(
-    conversation_id: Id, caller: Reader, deps: MessageDeps
+    conversation_id: Id, caller: Reader, deps: MessageDeps, response: Response
 ) -> ConversationOut:
     """One conversation."""
     found = await actions.find_conversation(deps, caller.organization_id, conversation_id)
-    return _conversation_out(*found)
+    return _tagged(*found, response)
 
 
 @router.get(
@@ -213,14 +214,20 @@ async def send_message(  # noqa: PLR0913, PLR0917  each one is a part of the exc
 @router.put(
     "/v1/conversations/{conversation_id}/owner",
     operation_id="set_conversation_owner",
-    responses=errors(NotFound, Invalid),
+    responses=errors(NotFound, Invalid, PreconditionRequired, PreconditionFailed),
 )
 async def set_conversation_owner(
-    conversation_id: Id, body: OwnerIn, caller: Sender, deps: MessageDeps
+    conversation_id: Id,
+    body: OwnerIn,
+    caller: Sender,
+    deps: MessageDeps,
+    expected: RequiredVersion,
+    response: Response,
 ) -> ConversationOut:
-    """Take the conversation, or give it back to the bot."""
-    found = await actions.set_owner(deps, caller.organization_id, conversation_id, body.owner)
-    return _conversation_out(*found)
+    """Take the conversation, or give it back to the bot; with `If-Match: *` whatever happened meanwhile."""
+    conversation = (caller.organization_id, conversation_id)
+    found = await actions.set_owner(deps, conversation, body.owner, expected)
+    return _tagged(*found, response)
 
 
 def _wanted(conversation_id: str, body: ReplyIn) -> Reply:
@@ -229,6 +236,11 @@ def _wanted(conversation_id: str, body: ReplyIn) -> Reply:
     if body.item is not None:
         return Reply(conversation_id, item_of(body.item), "#/item", body.supersedes)
     return Reply(conversation_id, TextReply(body.text or ""), "#", body.supersedes)
+
+
+def _tagged(conversation: Conversation, owner: Owner, response: Response) -> ConversationOut:
+    response.headers["ETag"] = actions.conversation_tag(conversation, owner)
+    return _conversation_out(conversation, owner)
 
 
 def _conversation_out(conversation: Conversation, owner: Owner) -> ConversationOut:

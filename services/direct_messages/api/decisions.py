@@ -1,5 +1,6 @@
 """The whole story of a decision, in one answer."""
 
+import re
 from datetime import datetime
 from typing import Any
 
@@ -13,8 +14,10 @@ from shared.errors import NotFound
 from shared.http.errors import errors
 from shared.http.models import Id, ResponseModel
 from shared.http.routing import Router
+from shared.times import written
 
 router = Router(tags=["decisions"])
+_AT = re.compile(r"_(at|since)$")  # how fields that hold times are named
 
 
 class InboundOut(ResponseModel):
@@ -134,8 +137,8 @@ def _story_out(story: Story) -> DecisionOut:
             seed=record["seed"],
         ),
         fan=ConversationFan(open_id=record["conversation"]["fan_open_id"], **record["fan"]),
-        context=record["context"],
-        conversation_before=record["conversation"],
+        context=record["context"] and _shown(record["context"]),
+        conversation_before=_shown(record["conversation"]),
         owner_after=record["owner"],
         owner_reason=record["owner_reason"],
         operation_id=decision.operation_id,
@@ -143,6 +146,17 @@ def _story_out(story: Story) -> DecisionOut:
         quota=QuotaOut(granted=quota.granted, denied=quota.denied) if quota else None,
         items=[_item_out(item) for item in story.items],
     )
+
+
+def _shown(recorded: dict[str, Any]) -> dict[str, Any]:
+    """What the record keeps exactly, with its times in the form of every answer."""
+    return {name: _time(value) if _AT.search(name) else value for name, value in recorded.items()}
+
+
+def _time(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_time(one) for one in value]
+    return written(datetime.fromisoformat(value)) if isinstance(value, str) else value
 
 
 def _item_out(item: Message) -> ItemOut:

@@ -1,5 +1,6 @@
 """The consent text under which fans leave a contact."""
 
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import Path, Response
@@ -10,7 +11,7 @@ from services.direct_messages.actions import Consent
 from services.direct_messages.api.callers import Keeper, MessageDeps, Reader
 from shared.errors import NotFound, PreconditionFailed, PreconditionRequired
 from shared.http.errors import errors
-from shared.http.models import Id, RequestModel, ResponseModel, Text, Timestamp
+from shared.http.models import Id, RequestModel, ResponseModel, Text
 from shared.http.routing import Router
 from shared.http.versions import VersionToPut, etag
 
@@ -29,7 +30,7 @@ class ConsentOut(ResponseModel):
 
     version: int
     text: str
-    created_at: Timestamp
+    created_at: datetime
 
 
 @router.get(_PLACE, operation_id="get_lead_consent", responses=errors(NotFound))

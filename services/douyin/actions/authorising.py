@@ -30,6 +30,7 @@ from shared import ids
 from shared.db import Database
 from shared.errors import NeighbourAway, NotFound
 from shared.http.client import MaybeSent, NotSent
+from shared.http.idempotency import EACH_TIME, Once
 from shared.sealing import Sealer
 
 log = structlog.get_logger()
@@ -66,10 +67,19 @@ class Authorised:
 
 
 async def invite(
-    deps: Deps, organization_id: str, account_id: str, client_key: str, scopes: Sequence[str]
+    deps: Deps,
+    account_key: tuple[str, str],
+    client_key: str,
+    scopes: Sequence[str],
+    once: Once[Invitation] = EACH_TIME,
 ) -> Invitation:
-    """A link that works once. Raises NotFound, UnknownApp."""
+    """A link for the owner of (organization, account) that works once.
+
+    Raises NotFound, UnknownApp, Replayed.
+    """
+    organization_id, account_id = account_key
     async with deps.database.transaction(organization_id) as tx:
+        await once.begin(tx, organization_id)
         if not await store.knows_account(tx, organization_id, account_id):
             raise NotFound("no such account")
         if await store.find_app(tx, organization_id, client_key) is None:
@@ -78,12 +88,12 @@ async def invite(
         expires_at = (tx.now + LINK_LIVES).replace(microsecond=0)
         link = store.Link(organization_id, account_id, ids.new("lnk"), client_key, expires_at)
         await store.insert_link(tx, link)
-    state = LinkState(organization_id, account_id, link.id, expires_at)
-    url = deps.oauth.authorise_url(
-        client_key, scopes, deps.returns_to, write_state(deps.key, state)
-    )
+        state = write_state(deps.key, LinkState(organization_id, account_id, link.id, expires_at))
+        url = deps.oauth.authorise_url(client_key, scopes, deps.returns_to, state)
+        invitation = Invitation(url, expires_at)
+        await once.keep(tx, organization_id, invitation)
     log.info("owner_invited", organization=organization_id, account=account_id, link=link.id)
-    return Invitation(url, expires_at)
+    return invitation
 
 
 async def accept(deps: Deps, state: str, code: str | None) -> Authorised:

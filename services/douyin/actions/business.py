@@ -21,6 +21,7 @@ from services.douyin.domain.tokens import Granted, business_granted, scopes_in
 from shared.db import ALL_TENANTS, Database
 from shared.errors import NeighbourAway, NotFound
 from shared.http.client import MaybeSent, NotSent
+from shared.http.versions import UNCONDITIONAL, Precondition, tag_of
 from shared.sealing import SealBroken, Sealer
 
 log = structlog.get_logger()
@@ -44,14 +45,23 @@ class BusinessView:
 
 
 async def want(
-    database: Database, organization_id: str, account_id: str, scopes: Sequence[str]
+    database: Database,
+    account_key: tuple[str, str],
+    scopes: Sequence[str],
+    expected: Precondition = UNCONDITIONAL,
 ) -> BusinessView:
-    """Have a business token issued for these scopes, and kept alive. Raises NotFound."""
-    async with database.transaction(organization_id) as tx:
-        if await store.find_binding(tx, organization_id, account_id) is None:
+    """Have a business token issued to (organization, account) for these scopes, and kept alive.
+
+    Raises NotFound, PreconditionFailed, PreconditionRequired.
+    """
+    async with database.transaction(account_key[0]) as tx:
+        # its row is locked, so that one at a time replaces what it wanted before
+        if await store.find_binding(tx, *account_key, lock=True) is None:
             raise NotFound("no Douyin account is bound to it")
-        await store.want_business_token(tx, organization_id, account_id, scopes)
-    return await show(database, organization_id, account_id)
+        there = await store.find_business_token(tx, *account_key)
+        expected.check(business_tag(_view(account_key[1], there, tx.now)) if there else None)
+        await store.want_business_token(tx, *account_key, scopes)
+    return await show(database, *account_key)
 
 
 async def show(database: Database, organization_id: str, account_id: str) -> BusinessView:
@@ -61,6 +71,15 @@ async def show(database: Database, organization_id: str, account_id: str) -> Bus
         now = tx.now
     if row is None:
         raise NotFound
+    return _view(account_id, row, now)
+
+
+def business_tag(view: BusinessView) -> str:
+    """The version of a business token as it is shown."""
+    return tag_of(view)
+
+
+def _view(account_id: str, row: store.BusinessRow, now: datetime) -> BusinessView:
     is_refused = row.refused_reason is not None
     state = business_state(row.expires_at, now, has_token=row.has_token, is_refused=is_refused)
     return BusinessView(

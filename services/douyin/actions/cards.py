@@ -13,6 +13,7 @@ from services.douyin.domain.refusals import PlatformBusy, PlatformRefused
 from services.douyin.store import CardRow
 from shared import ids
 from shared.errors import NotFound
+from shared.http.idempotency import EACH_TIME, Once
 from shared.http.versions import Precondition, etag
 
 __all__ = ["CardRow", "Draft", "add_card", "change_card", "delete_card", "find_card", "list_cards"]
@@ -34,10 +35,19 @@ class Draft:
     components: tuple[str, ...]
 
 
-async def add_card(deps: AskDeps, organization_id: str, account_id: str, draft: Draft) -> CardRow:
-    """Create a card; the platform reviews it first. Raises as `ask` does."""
-    account = await usable_account(deps, organization_id, account_id)
-    return await _save(deps, account, None, draft)
+async def add_card(
+    deps: AskDeps,
+    account_key: tuple[str, str],
+    draft: Draft,
+    once: Once[CardRow] = EACH_TIME,
+) -> CardRow:
+    """Create a card for (organization, account); the platform reviews it first.
+
+    Raises Replayed, and as `ask` does.
+    """
+    async with once.held(deps.database, account_key[0]):
+        account = await usable_account(deps, *account_key)
+        return await _save(deps, account, None, draft, once)
 
 
 async def change_card(
@@ -53,7 +63,13 @@ async def change_card(
     return await _save(deps, account, known, draft)
 
 
-async def _save(deps: AskDeps, account: Account, known: CardRow | None, draft: Draft) -> CardRow:
+async def _save(
+    deps: AskDeps,
+    account: Account,
+    known: CardRow | None,
+    draft: Draft,
+    once: Once[CardRow] = EACH_TIME,
+) -> CardRow:
     body: dict[str, Any] = {
         "title": draft.title,
         "media_id": draft.image_id,
@@ -79,7 +95,9 @@ async def _save(deps: AskDeps, account: Account, known: CardRow | None, draft: D
         None,
     )
     async with deps.database.transaction(account.organization_id) as tx:
-        return (await store.keep_cards(tx, [row]))[0]
+        kept = (await store.keep_cards(tx, [row]))[0]
+        await once.keep(tx, account.organization_id, kept)
+        return kept
 
 
 async def find_card(deps: AskDeps, organization_id: str, account_id: str, card_id: str) -> CardRow:

@@ -1,16 +1,17 @@
 """The authorisation of an account: the link for its owner, and the page to which the owner comes back."""
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from functools import wraps
 from typing import Annotated
 
 import structlog
 from fastapi import Depends, Query, Request, Response
 from fastapi.responses import HTMLResponse
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from services.douyin.actions import authorising as actions
-from services.douyin.actions.authorising import Deps
+from services.douyin.actions.authorising import Deps, Invitation
 from services.douyin.api import pages
 from services.douyin.api.configuration import AccountId, Manager
 from services.douyin.domain.accounts import OpenIdTaken, UnknownApp
@@ -24,6 +25,7 @@ from services.douyin.domain.authorisations import (
 from services.douyin.domain.refusals import PlatformBusy
 from shared.errors import AppError, NotFound
 from shared.http.errors import errors
+from shared.http.idempotency import ONCE, Once, OptionalKey
 from shared.http.models import RequestModel, ResponseModel, ShortText, Text
 from shared.http.routing import Router
 
@@ -56,22 +58,25 @@ class AuthorisationLink(ResponseModel):
     """A link for the owner's browser: it works once, until it expires."""
 
     url: Text
-    expires_at: AwareDatetime
+    expires_at: datetime
 
 
 @router.post(
     "/v1/accounts/{account_id}/douyin-authorisation-links",
     operation_id="create_douyin_authorisation_link",
     status_code=201,
-    responses=errors(NotFound, UnknownApp),
+    responses=errors(NotFound, UnknownApp, *ONCE),
 )
 async def create_douyin_authorisation_link(
-    account_id: AccountId, body: AskOwner, caller: Manager, deps: Dependencies
+    account_id: AccountId, body: AskOwner, key: OptionalKey, caller: Manager, deps: Dependencies
 ) -> AuthorisationLink:
     """A link with which the owner of the Douyin account authorises the app, for the first time or again."""
-    invited = await actions.invite(
-        deps, caller.organization_id, account_id, body.client_key, body.scopes
-    )
+    account = (caller.organization_id, account_id)
+    once = Once(key, _link, sealer=deps.sealer)
+    return _link(await actions.invite(deps, account, body.client_key, body.scopes, once))
+
+
+def _link(invited: Invitation) -> AuthorisationLink:
     return AuthorisationLink(url=invited.url, expires_at=invited.expires_at)
 
 

@@ -1,18 +1,21 @@
 """Business tokens: wanted here, kept alive by the worker, never shown."""
 
+from datetime import datetime
 from typing import Annotated
 
-from pydantic import AwareDatetime, Field
+from fastapi import Response
+from pydantic import Field
 
 from services.douyin.actions import business as actions
 from services.douyin.actions.business import BusinessView
 from services.douyin.api.authorising import Scope
 from services.douyin.api.configuration import AccountId, Dependencies, Manager
 from services.douyin.domain.accounts import BusinessState
-from shared.errors import NotFound
+from shared.errors import NotFound, PreconditionFailed, PreconditionRequired
 from shared.http.errors import errors
 from shared.http.models import RequestModel, ResponseModel
 from shared.http.routing import Router
+from shared.http.versions import VersionToPut
 
 router = Router()
 
@@ -30,7 +33,7 @@ class BusinessToken(ResponseModel):
     state: BusinessState
     scopes: list[str]
     granted_scopes: list[str]
-    expires_at: AwareDatetime | None
+    expires_at: datetime | None
     refused_reason: str | None
     refused_code: int | None
 
@@ -38,14 +41,19 @@ class BusinessToken(ResponseModel):
 @router.put(
     "/v1/accounts/{account_id}/douyin-business-token",
     operation_id="put_douyin_business_token",
-    responses=errors(NotFound),
+    responses=errors(NotFound, PreconditionRequired, PreconditionFailed),
 )
 async def put_douyin_business_token(
-    account_id: AccountId, body: WantBusinessToken, caller: Manager, deps: Dependencies
+    account_id: AccountId,
+    body: WantBusinessToken,
+    caller: Manager,
+    deps: Dependencies,
+    expected: VersionToPut,
+    response: Response,
 ) -> BusinessToken:
     """Have a business token issued for the account (a brand or staff account), and kept alive."""
-    view = await actions.want(deps.database, caller.organization_id, account_id, body.scopes)
-    return _token(view)
+    account = (caller.organization_id, account_id)
+    return _tagged(await actions.want(deps.database, account, body.scopes, expected), response)
 
 
 @router.get(
@@ -54,13 +62,15 @@ async def put_douyin_business_token(
     responses=errors(NotFound),
 )
 async def get_douyin_business_token(
-    account_id: AccountId, caller: Manager, deps: Dependencies
+    account_id: AccountId, caller: Manager, deps: Dependencies, response: Response
 ) -> BusinessToken:
     """How the account's business token stands."""
-    return _token(await actions.show(deps.database, caller.organization_id, account_id))
+    view = await actions.show(deps.database, caller.organization_id, account_id)
+    return _tagged(view, response)
 
 
-def _token(view: BusinessView) -> BusinessToken:
+def _tagged(view: BusinessView, response: Response) -> BusinessToken:
+    response.headers["ETag"] = actions.business_tag(view)
     return BusinessToken(
         account_id=view.account_id,
         state=view.state,

@@ -1,10 +1,10 @@
 """The configuration API: Douyin apps and the binding of accounts."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import Depends, Path, Request, Response
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from services.douyin.actions import configuration as actions
 from services.douyin.actions.configuration import AppView, BindingView, Deps, NewApp, Tokens
@@ -71,8 +71,8 @@ class AuthorisationNeeded(ResponseModel):
     """The owner has to authorise again: why, since when that is known, and when sending stops."""
 
     reason: str
-    since: AwareDatetime
-    usable_until: AwareDatetime
+    since: datetime
+    usable_until: datetime
 
 
 class DouyinBinding(ResponseModel):
@@ -82,10 +82,10 @@ class DouyinBinding(ResponseModel):
     client_key: str
     open_id: Text
     state: AccountState
-    access_token_expires_at: AwareDatetime | None
-    refresh_token_expires_at: AwareDatetime | None
+    access_token_expires_at: datetime | None
+    refresh_token_expires_at: datetime | None
     scopes: list[str]
-    authorised_at: AwareDatetime | None
+    authorised_at: datetime | None
     revoked_reason: str | None
     authorisation_needed: AuthorisationNeeded | None
 

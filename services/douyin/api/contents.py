@@ -10,6 +10,7 @@ from pydantic import Field
 from services.douyin.actions import cards, images, media
 from services.douyin.actions.asking import AskDeps
 from services.douyin.actions.cards import CardRow
+from services.douyin.actions.images import ImageRow
 from services.douyin.api.configuration import AccountId
 from services.douyin.domain.images import MOST_BYTES
 from services.douyin.domain.refusals import (
@@ -20,6 +21,7 @@ from services.douyin.domain.refusals import (
 )
 from shared.errors import Invalid, NotFound, PreconditionFailed, PreconditionRequired
 from shared.http.errors import errors
+from shared.http.idempotency import ONCE, Once, OptionalKey
 from shared.http.models import Id, RequestModel, ResponseModel, Text
 from shared.http.principal import Principal, caller_with
 from shared.http.routing import Router
@@ -103,10 +105,10 @@ class MediaOut(ResponseModel):
     "/v1/accounts/{account_id}/images",
     operation_id="upload_image",
     status_code=201,
-    responses=errors(Invalid, *_REFUSALS),
+    responses=errors(Invalid, *_REFUSALS, *ONCE),
 )
 async def upload_image(
-    account_id: AccountId, body: ImageIn, caller: Sender, deps: Dependencies
+    account_id: AccountId, body: ImageIn, key: OptionalKey, caller: Sender, deps: Dependencies
 ) -> Image:
     """Upload an image, for messages and cards of every account under the same Douyin app.
 
@@ -116,15 +118,8 @@ async def upload_image(
         image = base64.b64decode(body.data, validate=True)
     except (binascii.Error, ValueError):
         raise Invalid("must be base64", pointer="#/data") from None
-    row = await images.upload_image(deps, caller.organization_id, account_id, image)
-    return Image(
-        id=row.id,
-        image_id=row.image_id,
-        media_type=row.media_type,
-        width=row.width,
-        height=row.height,
-        bytes=row.bytes,
-    )
+    once = Once(key, _image)
+    return _image(await images.upload_image(deps, caller.organization_id, account_id, image, once))
 
 
 @router.get(
@@ -142,13 +137,19 @@ async def list_lead_cards(account_id: AccountId, caller: Reader, deps: Dependenc
     "/v1/accounts/{account_id}/cards",
     operation_id="create_lead_card",
     status_code=201,
-    responses=errors(Invalid, *_REFUSALS),
+    responses=errors(Invalid, *_REFUSALS, *ONCE),
 )
 async def create_lead_card(
-    account_id: AccountId, body: CardIn, caller: Keeper, deps: Dependencies, response: Response
+    account_id: AccountId,
+    body: CardIn,
+    key: OptionalKey,
+    caller: Keeper,
+    deps: Dependencies,
+    response: Response,
 ) -> Card:
     """Create a lead card; Douyin reviews it before fans see it."""
-    row = await cards.add_card(deps, caller.organization_id, account_id, _draft(body))
+    account = (caller.organization_id, account_id)
+    row = await cards.add_card(deps, account, _draft(body), Once(key, _card))
     response.headers["Location"] = f"/v1/accounts/{account_id}/cards/{row.id}"
     return _tagged(row, response)
 
@@ -220,6 +221,17 @@ async def find_media(
     found = await media.find_media(deps, caller.organization_id, account_id, message_id)
     response.headers["Cache-Control"] = "no-store"
     return MediaOut.model_validate({"kind": found.kind, "url": found.url})
+
+
+def _image(row: ImageRow) -> Image:
+    return Image(
+        id=row.id,
+        image_id=row.image_id,
+        media_type=row.media_type,
+        width=row.width,
+        height=row.height,
+        bytes=row.bytes,
+    )
 
 
 def _draft(body: CardIn) -> cards.Draft:

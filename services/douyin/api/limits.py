@@ -1,6 +1,6 @@
 """What the platform allows a Douyin app, and what of it is taken."""
 
-from pydantic import AwareDatetime
+from datetime import datetime
 
 from services.douyin.actions.limits import LimitsView, show_limits
 from services.douyin.api.configuration import ClientKey, Dependencies, Manager
@@ -23,15 +23,15 @@ class DailyCalls(ResponseModel):
     calls: Calls
     limit: int | None
     taken: int
-    closed_at: AwareDatetime | None
+    closed_at: datetime | None
 
 
 class DouyinAppLimits(ResponseModel):
     """The limits of a Douyin app on the platform's day, which is one of Shanghai."""
 
     client_key: str
-    window_start: AwareDatetime
-    window_end: AwareDatetime
+    window_start: datetime
+    window_end: datetime
     daily: list[DailyCalls]
     calls_per_second: int | None
 

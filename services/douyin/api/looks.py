@@ -1,12 +1,13 @@
 """What we look up at the platform by ourselves: whether a fan follows, whether webhooks are on."""
 
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import Depends, Request
-from pydantic import AwareDatetime
 
 from services.douyin.actions import follows, subscriptions
 from services.douyin.actions.asking import AskDeps
+from services.douyin.actions.follows import Answered
 from services.douyin.api.configuration import AccountId, ClientKey, Manager
 from services.douyin.domain.refusals import (
     AccountNotAuthorised,
@@ -17,6 +18,7 @@ from services.douyin.domain.refusals import (
 )
 from shared.errors import NotFound
 from shared.http.errors import errors
+from shared.http.idempotency import ONCE, Once, OptionalKey
 from shared.http.models import RequestModel, ResponseModel, ShortText
 from shared.http.principal import Principal, caller_with
 from shared.http.routing import Router
@@ -45,8 +47,8 @@ class FollowState(ResponseModel):
 
     open_id: str
     follows: bool
-    followed_at: AwareDatetime | None
-    checked_at: AwareDatetime
+    followed_at: datetime | None
+    checked_at: datetime
     is_fresh: bool
 
 
@@ -56,9 +58,9 @@ class Subscription(ResponseModel):
     client_key: str
     events_off: list[str]
     is_silent: bool
-    last_event_at: AwareDatetime | None
+    last_event_at: datetime | None
     error: str | None
-    checked_at: AwareDatetime
+    checked_at: datetime
 
 
 @router.post(
@@ -66,14 +68,19 @@ class Subscription(ResponseModel):
     operation_id="check_follow",
     responses=errors(
         *(NotFound, AccountNotAuthorised, PlatformRefused, PlatformQuotaUsed),
-        *(PlatformBusy, FollowChecksUsed),
+        *(PlatformBusy, FollowChecksUsed, *ONCE),
     ),
 )
 async def check_follow(
-    account_id: AccountId, body: CheckFollow, caller: Reader, deps: Dependencies
+    account_id: AccountId, body: CheckFollow, key: OptionalKey, caller: Reader, deps: Dependencies
 ) -> FollowState:
     """Ask Douyin whether somebody follows the account. The fan's follow state is kept up by it."""
-    found = await follows.check_follow(deps, caller.organization_id, account_id, body.open_id)
+    account = (caller.organization_id, account_id)
+    once = Once(key, _state, 200)
+    return _state(await follows.check_follow(deps, account, body.open_id, once))
+
+
+def _state(found: Answered) -> FollowState:
     return FollowState(
         open_id=found.check.open_id,
         follows=found.check.follows,

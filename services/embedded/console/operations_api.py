@@ -6,10 +6,12 @@ from typing import Annotated, Literal
 from fastapi import Depends, Query, Request
 from pydantic import Field
 
-from services.embedded.console.dead_letters import DeadLetter, DeadLetters, since
+from services.embedded.console.dead_letters import DeadLetter, DeadLetters, Redriven, since
 from services.embedded.console.standing import Standing, Watch
+from shared.db import Database
 from shared.http.errors import errors
-from shared.http.models import RequestModel, ResponseModel, ShortText, Timestamp
+from shared.http.idempotency import ONCE, Once, OptionalKey
+from shared.http.models import RequestModel, ResponseModel, ShortText
 from shared.http.pages import AskedPage, Cursors
 from shared.http.principal import Principal, caller_with
 from shared.http.routing import Router
@@ -35,7 +37,13 @@ def _cursors(request: Request) -> Cursors:
     return cursors
 
 
+def _answers(request: Request) -> Database:
+    answers: Database = request.app.state.answers
+    return answers
+
+
 Letters = Annotated[DeadLetters, Depends(_letters)]
+Answers = Annotated[Database, Depends(_answers)]  # where answers are kept by Idempotency-Key
 LetterCursors = Annotated[Cursors, Depends(_cursors)]
 
 
@@ -61,7 +69,7 @@ class ServiceOut(ResponseModel):
 class StandingOut(ResponseModel):
     """Everything at a glance. What is null was not measured in this process yet."""
 
-    at: Timestamp
+    at: datetime
     redis: Literal["ok", "away"]
     unknown_sends: int | None
     quota_drift: int | None
@@ -79,7 +87,7 @@ class DeadLetterOut(ResponseModel):
     state: Literal["waiting", "retrying"]
     reason: str
     attempts: int
-    since: Timestamp
+    since: datetime
     account_id: str | None
     subject: str | None
     cause: str | None
@@ -151,15 +159,25 @@ async def list_dead_letters(
 @router.post(
     "/v1/operations/dead-letters/redrive",
     operation_id="redrive_dead_letters",
-    responses=errors(),
+    responses=errors(*ONCE),
 )
-async def redrive_dead_letters(body: RedriveIn, caller: Operator, letters: Letters) -> RedriveOut:
+async def redrive_dead_letters(
+    body: RedriveIn, key: OptionalKey, caller: Operator, letters: Letters, answers: Answers
+) -> RedriveOut:
     """Hand letters to their consumers again; repeated, what was handled is not handled twice.
 
     An answer comes within seconds. None is forgotten before it is handled.
     """
     chosen = [(one.service, one.id) for one in body.letters]
-    done = await letters.redrive(caller.organization_id, chosen, seconds=_PATIENCE)
+    once = Once(key, _redriven_out, 200)
+    async with once.held(answers, caller.organization_id):
+        done = await letters.redrive(caller.organization_id, chosen, seconds=_PATIENCE)
+        async with answers.transaction(caller.organization_id) as tx:
+            await once.keep(tx, caller.organization_id, done)
+    return _redriven_out(done)
+
+
+def _redriven_out(done: list[Redriven]) -> RedriveOut:
     fields = RedrivenOut.model_fields
     return RedriveOut(results=[RedrivenOut(**{f: getattr(r, f) for f in fields}) for r in done])
 

@@ -19,6 +19,8 @@ def build_operations(resources: Resources, services: Sequence[Service]) -> FastA
     app = new_api(resources, NAME, "How everything stands, and what was put aside.")
     letters = DeadLetters(resources, services)
     app.state.dead_letters = letters
+    # answers by Idempotency-Key lie where API keys do: what is put aside belongs to several services
+    app.state.answers = resources.database("open_platform")
     app.state.watch = Watch(resources, services, letters)
     app.state.cursors = Cursors(resources.sealer.derive(f"cursors|{NAME}"))
     app.include_router(router)

@@ -134,7 +134,7 @@ async def _the_seventh_is_refused(told: _Told) -> None:
 async def _the_bot_again(told: _Told) -> None:
     told.screen.step("The conversation goes back to the bot. She writes again: a new window.")
     path = f"/v1/conversations/{told.conversation}/owner"
-    status, _ = await told.demo.call("PUT", path, {"owner": "bot"})
+    status, _ = await told.demo.call("PUT", path, {"owner": "bot"}, **{"If-Match": "*"})
     _expect(status == HTTPStatus.OK, f"a change of owner, not {status}")
     words, before = "多少钱一件？", told.budget
     told.screen.says("fan", words)

@@ -5,6 +5,7 @@ from services.fans.actions.deps import Deps
 from services.fans.actions.fans import (
     Imported,
     Result,
+    fan_tag,
     get_fan,
     import_fans,
     list_fans,
@@ -33,6 +34,7 @@ __all__ = [
     "assign",
     "capture",
     "contact_of",
+    "fan_tag",
     "get_fan",
     "get_lead",
     "import_fans",

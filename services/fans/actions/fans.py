@@ -17,6 +17,7 @@ from shared.contracts.events.fans import FollowChanged
 from shared.db import ALL_TENANTS, Tx
 from shared.errors import NotFound
 from shared.http.idempotency import EACH_TIME, Once
+from shared.http.versions import UNCONDITIONAL, Precondition, tag_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +90,24 @@ async def get_fan(deps: Deps, organization_id: str, fan_id: str) -> Fan:
         return await _fan(tx, organization_id, fan_id)
 
 
-async def note_follow_state(deps: Deps, organization_id: str, fan_id: str, *, follows: bool) -> Fan:
-    """Somebody looked, now: the fan follows, or does not. Raises NotFound."""
+def fan_tag(fan: Fan) -> str:
+    """The version of a fan as one is shown."""
+    return tag_of(fan)
+
+
+async def note_follow_state(
+    deps: Deps, fan_key: tuple[str, str], expected: Precondition = UNCONDITIONAL, *, follows: bool
+) -> Fan:
+    """Somebody looked, now, at the fan of (organization, id): follows, or does not.
+
+    Raises NotFound, PreconditionFailed.
+    """
+    organization_id, fan_id = fan_key
     async with deps.database.transaction(organization_id) as tx:
         found = await _fan(tx, organization_id, fan_id)
         key = Key(organization_id, found.account_id, found.open_id)
         before = (await store.lock(tx, [key]))[key]
+        expected.check(fan_tag(before))
         after = observe(before, Observation(Told.CHECK, follows=follows, at=tx.now))
         await store.save(tx, [after])
         _tell(tx, before, after, _own_origin(after))

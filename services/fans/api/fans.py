@@ -1,15 +1,16 @@
 """The fans of an account."""
 
+from datetime import datetime
 from typing import Annotated
 
-from fastapi import Depends, Query
+from fastapi import Depends, Query, Response
 from pydantic import AfterValidator, Field
 
 from services.fans import actions
 from services.fans.actions import Imported, Result
 from services.fans.api.callers import FanCursors, FanDeps, Manager, Reader
 from services.fans.domain import Fan, Filter
-from shared.errors import NotFound
+from shared.errors import NotFound, PreconditionFailed, PreconditionRequired
 from shared.http.errors import errors
 from shared.http.idempotency import (
     IdempotencyKeyInUse,
@@ -17,9 +18,10 @@ from shared.http.idempotency import (
     Once,
     OptionalKey,
 )
-from shared.http.models import Id, RequestModel, ResponseModel, ShortText, Text, Timestamp
+from shared.http.models import Id, RequestModel, ResponseModel, ShortText, Text
 from shared.http.pages import AskedPage
 from shared.http.routing import Router
+from shared.http.versions import RequiredVersion
 
 router = Router(tags=["fans"])
 
@@ -44,11 +46,11 @@ class FanOut(ResponseModel):
     open_id: str
     nickname: str | None
     follows: bool | None
-    followed_at: Timestamp | None
-    observed_at: Timestamp | None
+    followed_at: datetime | None
+    observed_at: datetime | None
     epoch: int
-    first_seen_at: Timestamp
-    last_seen_at: Timestamp
+    first_seen_at: datetime
+    last_seen_at: datetime
 
 
 class FanPage(ResponseModel):
@@ -134,26 +136,42 @@ async def import_fans(
 
 
 @router.get("/v1/fans/{fan_id}", operation_id="get_fan", responses=errors(NotFound))
-async def get_fan(fan_id: Id, caller: Reader, deps: FanDeps) -> FanOut:
+async def get_fan(fan_id: Id, caller: Reader, deps: FanDeps, response: Response) -> FanOut:
     """One fan."""
-    return _out(await actions.get_fan(deps, caller.organization_id, fan_id))
+    return _tagged(await actions.get_fan(deps, caller.organization_id, fan_id), response)
 
 
 @router.put(
-    "/v1/fans/{fan_id}/follow-state", operation_id="note_follow_state", responses=errors(NotFound)
+    "/v1/fans/{fan_id}/follow-state",
+    operation_id="note_follow_state",
+    responses=errors(NotFound, PreconditionRequired, PreconditionFailed),
 )
 async def note_follow_state(
-    fan_id: Id, body: FollowStateIn, caller: Manager, deps: FanDeps
+    fan_id: Id,
+    body: FollowStateIn,
+    caller: Manager,
+    deps: FanDeps,
+    expected: RequiredVersion,
+    response: Response,
 ) -> FanOut:
-    """Somebody looked, just now, whether the fan follows: quota and conversations hear of it."""
-    noted = actions.note_follow_state(deps, caller.organization_id, fan_id, follows=body.follows)
-    return _out(await noted)
+    """Somebody looked, just now, whether the fan follows: quota and conversations hear of it.
+
+    What holds whatever was known before is sent with `If-Match: *`.
+    """
+    key = (caller.organization_id, fan_id)
+    noted = await actions.note_follow_state(deps, key, expected, follows=body.follows)
+    return _tagged(noted, response)
 
 
 def _imported(done: list[tuple[Fan, Result]]) -> ImportOut:
     return ImportOut(
         results=[ImportedOut(open_id=f.open_id, id=f.id, result=result) for f, result in done]
     )
+
+
+def _tagged(fan: Fan, response: Response) -> FanOut:
+    response.headers["ETag"] = actions.fan_tag(fan)
+    return _out(fan)
 
 
 def _out(fan: Fan) -> FanOut:

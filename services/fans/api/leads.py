@@ -1,5 +1,6 @@
 """The leads of an organization: who wants to be contacted, and how far that has come."""
 
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import Query, Response
@@ -18,7 +19,6 @@ from shared.http.models import (
     ResponseModel,
     ShortText,
     Text,
-    Timestamp,
 )
 from shared.http.pages import AskedPage
 from shared.http.routing import Router
@@ -56,9 +56,9 @@ class LeadOut(ResponseModel):
     touches: int
     reopens: str | None
     elsewhere: Elsewhere
-    captured_at: Timestamp
-    touched_at: Timestamp
-    moved_at: Timestamp
+    captured_at: datetime
+    touched_at: datetime
+    moved_at: datetime
     version: int
 
 
@@ -97,7 +97,7 @@ class LeadEventOut(ResponseModel):
     """One change: created, touched, stage or assignee. `actor`: a key's id, the fan, or `clock`."""
 
     id: str
-    at: Timestamp
+    at: datetime
     change: str
     actor: str
     stage: str

@@ -9,10 +9,11 @@ from services.open_platform.domain import api_keys as shape
 from services.open_platform.domain.api_keys import ApiKey, KeyMode, Scope
 from services.open_platform.store import api_keys
 from shared import ids
-from shared.db import ALL_TENANTS
+from shared.db import ALL_TENANTS, Tx
 from shared.errors import Forbidden, Invalid, NotFound
 from shared.http.idempotency import EACH_TIME, Once
 from shared.http.principal import Principal
+from shared.http.versions import UNCONDITIONAL, Precondition, tag_of
 
 EVERY_SCOPE: frozenset[str] = frozenset(Scope)
 
@@ -69,11 +70,31 @@ async def list_api_keys(deps: Deps, organization_id: str, after: str, most: int)
         return await api_keys.list_keys(tx, organization_id, after, most)
 
 
-async def revoke_api_key(deps: Deps, organization_id: str, key_id: str) -> None:
-    """End the key; every process stops taking it within a minute. Raises NotFound."""
+async def find_api_key(deps: Deps, organization_id: str, key_id: str) -> ApiKey:
+    """What is known of a key. Raises NotFound."""
     async with deps.database.transaction(organization_id) as tx:
-        if not await api_keys.revoke(tx, organization_id, key_id):
-            raise NotFound("no such key")
+        return await _find(tx, organization_id, key_id)
+
+
+async def revoke_api_key(
+    deps: Deps, organization_id: str, key_id: str, expected: Precondition = UNCONDITIONAL
+) -> None:
+    """End the key; every process stops taking it within a minute. Raises NotFound, PreconditionFailed."""
+    async with deps.database.transaction(organization_id) as tx:
+        expected.check(key_tag(await _find(tx, organization_id, key_id)))
+        await api_keys.revoke(tx, organization_id, key_id)
+
+
+def key_tag(key: ApiKey) -> str:
+    """The version of a key as it is shown; each minute of use makes another."""
+    return tag_of(key)
+
+
+async def _find(tx: Tx, organization_id: str, key_id: str) -> ApiKey:
+    found = await api_keys.find_key(tx, organization_id, key_id)
+    if found is None:
+        raise NotFound("no such key")
+    return found
 
 
 async def exchange(deps: Deps, text: str) -> str | None:

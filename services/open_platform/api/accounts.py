@@ -1,5 +1,6 @@
 """The organization and its accounts."""
 
+from datetime import datetime
 from typing import Annotated, Literal
 from zoneinfo import available_timezones
 
@@ -22,7 +23,7 @@ from shared.http.idempotency import (
     Once,
     OptionalKey,
 )
-from shared.http.models import Id, RequestModel, ResponseModel, ShortText, Text, Timestamp
+from shared.http.models import Id, RequestModel, ResponseModel, ShortText, Text
 from shared.http.pages import AskedPage
 from shared.http.routing import Router
 from shared.http.versions import RequiredVersion, etag
@@ -47,7 +48,7 @@ class OrganizationOut(ResponseModel):
 
     id: str
     name: str
-    created_at: Timestamp
+    created_at: datetime
 
 
 class AccountIn(RequestModel):
@@ -78,8 +79,8 @@ class AccountOut(ResponseModel):
     profile: str
     settings: dict[str, str]
     policy_version: int
-    created_at: Timestamp
-    updated_at: Timestamp
+    created_at: datetime
+    updated_at: datetime
 
 
 class AccountPage(ResponseModel):

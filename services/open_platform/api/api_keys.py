@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any
 
+from fastapi import Response
 from pydantic import AfterValidator, Field
 
 from services.open_platform.actions import api_keys as actions
@@ -14,7 +15,7 @@ from services.open_platform.api.shapes import (
     PlatformDeps,
 )
 from services.open_platform.domain.api_keys import ApiKey, KeyMode, Scope
-from shared.errors import NotFound
+from shared.errors import NotFound, PreconditionFailed, PreconditionRequired
 from shared.http.errors import errors
 from shared.http.idempotency import (
     IdempotencyKeyInUse,
@@ -29,10 +30,10 @@ from shared.http.models import (
     RequestModel,
     ResponseModel,
     ShortText,
-    Timestamp,
 )
 from shared.http.pages import AskedPage
 from shared.http.routing import Router
+from shared.http.versions import RequiredVersion
 
 router = Router(tags=["keys"])
 
@@ -70,10 +71,10 @@ class ApiKeyOut(ResponseModel):
     mode: str
     last4: str
     scopes: list[str]
-    created_at: Timestamp
-    expires_at: Timestamp | None
-    revoked_at: Timestamp | None
-    last_used_at: Timestamp | None
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
 
 
 class NewApiKeyOut(ApiKeyOut):
@@ -121,15 +122,30 @@ async def create_api_key(
     return _shown(made)
 
 
+@router.get("/v1/api-keys/{key_id}", operation_id="get_api_key", responses=errors(NotFound))
+async def get_api_key(
+    key_id: Id, caller: Manager, deps: PlatformDeps, response: Response
+) -> ApiKeyOut:
+    """What is known of one key."""
+    found = await actions.find_api_key(deps, caller.organization_id, key_id)
+    response.headers["ETag"] = actions.key_tag(found)
+    return ApiKeyOut(**_fields(found))
+
+
 @router.delete(
     "/v1/api-keys/{key_id}",
     operation_id="revoke_api_key",
     status_code=204,
-    responses=errors(NotFound),
+    responses=errors(NotFound, PreconditionRequired, PreconditionFailed),
 )
-async def revoke_api_key(key_id: Id, caller: Manager, deps: PlatformDeps) -> None:
-    """End a key. Every process stops taking it within 60 seconds; repeated, nothing changes."""
-    await actions.revoke_api_key(deps, caller.organization_id, key_id)
+async def revoke_api_key(
+    key_id: Id, caller: Manager, deps: PlatformDeps, expected: RequiredVersion
+) -> None:
+    """End a key. Every process stops taking it within 60 seconds; repeated, nothing changes.
+
+    A key that leaked ends with `If-Match: *`, whoever changed it meanwhile.
+    """
+    await actions.revoke_api_key(deps, caller.organization_id, key_id, expected)
 
 
 def _shown(made: tuple[ApiKey, str]) -> NewApiKeyOut:

@@ -1,5 +1,6 @@
 """Which accounts may send, and whose owner must be asked again: over the whole matrix."""
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import Query
@@ -7,7 +8,7 @@ from fastapi import Query
 from services.open_platform.actions import authorisations as actions
 from services.open_platform.api.shapes import Manager, PlatformCursors, PlatformDeps
 from shared.http.errors import errors
-from shared.http.models import ResponseModel, Timestamp
+from shared.http.models import ResponseModel
 from shared.http.pages import AskedPage
 from shared.http.routing import Router
 
@@ -22,8 +23,8 @@ class AuthorisationOut(ResponseModel):
     account_id: str
     state: State
     reason: str | None
-    usable_until: Timestamp | None
-    changed_at: Timestamp
+    usable_until: datetime | None
+    changed_at: datetime
 
 
 class AuthorisationPage(ResponseModel):

@@ -1,5 +1,6 @@
 """The policy of an account: every number of the platform that holds for it."""
 
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import Path, Response
@@ -13,7 +14,7 @@ from services.open_platform.api.shapes import (
 from services.open_platform.domain.accounts import Account
 from shared.errors import NotFound, PreconditionFailed, PreconditionRequired
 from shared.http.errors import errors
-from shared.http.models import Id, RequestModel, ResponseModel, ShortText, Text, Timestamp
+from shared.http.models import Id, RequestModel, ResponseModel, ShortText, Text
 from shared.http.routing import Router
 from shared.http.versions import RequiredVersion, etag
 
@@ -38,7 +39,7 @@ class PolicyValueOut(ResponseModel):
     value: PolicyValue
     source: str
     origin: str
-    effective_from: Timestamp
+    effective_from: datetime
 
 
 class PolicyOut(ResponseModel):

@@ -35,7 +35,7 @@ _TOUCH = sa.text(
 )
 _REVOKE = sa.text(
     "UPDATE api_key SET revoked_at = coalesce(revoked_at, now())"
-    " WHERE organization_id = :organization AND id = :id RETURNING id"
+    " WHERE organization_id = :organization AND id = :id"
 )
 _IS_AHEAD = sa.text("SELECT CAST(:at AS timestamptz) > now()")
 
@@ -83,10 +83,9 @@ async def touch(tx: Tx, organization_id: str, key_id: str) -> None:
     await tx.execute(_TOUCH, {"organization": organization_id, "id": key_id})
 
 
-async def revoke(tx: Tx, organization_id: str, key_id: str) -> bool:
-    """End the key, now or earlier. False if there is none."""
-    values = {"organization": organization_id, "id": key_id}
-    return (await tx.execute(_REVOKE, values)).first() is not None
+async def revoke(tx: Tx, organization_id: str, key_id: str) -> None:
+    """End the key, now or earlier."""
+    await tx.execute(_REVOKE, {"organization": organization_id, "id": key_id})
 
 
 def _of(organization_id: str) -> sa.Select[tuple[object, ...]]:

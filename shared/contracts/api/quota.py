@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from shared.times import Timed
+
 
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -51,7 +53,7 @@ class ReserveRequest(_Asked):
     cause: str = ""
 
 
-class Resets(_Model):
+class Resets(_Model, Timed):
     """When there is room again: with the fan's next message, or at a time."""
 
     on: Literal["fan_message", "time", "never"]
@@ -134,7 +136,7 @@ class PeekBatch(_Asked):
     requests: list[PeekRequest] = Field(max_length=500)
 
 
-class LimitState(_Model):
+class LimitState(_Model, Timed):
     """One limit as it stands. `cap` None: no limit applies now (the fan follows)."""
 
     limit: str

@@ -174,17 +174,15 @@ async def test_a_person_takes_the_conversation_and_gives_it_back(shop: Shop) -> 
     await shop.rules(PRICE)
     await shop.says("在吗")
     path = f"/v1/conversations/{(await shop.conversation())['id']}"
-
-    taken = await shop.call("PUT", f"{path}/owner", {"owner": "person"})
+    taken = await shop.call("PUT", f"{path}/owner", {"owner": "person"}, if_match="*")
     await shop.says("多少钱")
-    given = await shop.call("PUT", f"{path}/owner", {"owner": "bot"})
+    given = await shop.call("PUT", f"{path}/owner", {"owner": "bot"}, if_match="*")
     await shop.says("多少钱")
 
     assert (taken.json()["owner"], given.json()["owner"]) == ("person", "bot")
     assert await shop.outcomes() == ["no_match", "person_owns", "replied"]
     timeline = (await shop.get(f"{path}/timeline")).json()["data"]
-    changes = [m["owner"] for m in timeline if m["kind"] == "owner_changed"]
-    assert changes == ["bot", "person"]
+    assert [m["owner"] for m in timeline if m["kind"] == "owner_changed"] == ["bot", "person"]
 
 
 async def test_a_timeline_is_walked_page_by_page_without_gap_or_repetition(shop: Shop) -> None:
@@ -294,7 +292,9 @@ async def test_for_another_organization_there_is_nothing(shop: Shop) -> None:
         await shop.get(conversation, OTHER_ORG),
         await shop.get(f"{conversation}/timeline", OTHER_ORG),
         await shop.get(f"/v1/messages/{message}/decision", OTHER_ORG),
-        await shop.call("PUT", f"{conversation}/owner", {"owner": "bot"}, organization=OTHER_ORG),
+        await shop.call(
+            "PUT", f"{conversation}/owner", {"owner": "bot"}, organization=OTHER_ORG, if_match="*"
+        ),
         await shop.call(
             *("POST", f"{conversation}/messages", {"text": "x"}),
             organization=OTHER_ORG,

@@ -19,7 +19,9 @@ SCOPES = ["im.direct_message", "user_info"]
 
 async def want(life: Life, *scopes: str, organization: str = ORGANIZATION) -> httpx2.Response:
     http, headers = life.connector.world.http, life.connector.world.caller(organization)
-    return await http.put(PATH, json={"scopes": list(scopes)}, headers=headers)
+    there = await http.get(PATH, headers=headers)
+    expected = {"If-Match": there.headers["etag"]} if there.is_success else {"If-None-Match": "*"}
+    return await http.put(PATH, json={"scopes": list(scopes)}, headers=headers | expected)
 
 
 async def shown(life: Life) -> dict[str, Any]:
@@ -45,6 +47,17 @@ async def test_a_wanted_token_is_issued_once_and_says_what_it_grants(life: Life)
     assert "bus_" not in str(found)
     rows = await life.connector.world.sql("SELECT * FROM douyin.business_token")
     assert token["value"] not in str([dict(row) for row in rows]), "sealed at rest"
+
+
+async def test_what_somebody_wanted_meanwhile_is_not_replaced_unseen(life: Life) -> None:
+    await life.authorise()
+    await want(life, *SCOPES)
+    http, headers = life.connector.world.http, life.connector.world.caller(ORGANIZATION)
+    body = {"scopes": ["user_info"]}
+    for version, status in (({}, 428), ({"If-Match": '"old"'}, 412), ({"If-Match": "*"}, 200)):
+        answer = await http.put(PATH, json=body, headers=headers | version)
+        assert answer.status_code == status
+    assert (await shown(life))["scopes"] == ["user_info"]
 
 
 async def test_it_is_refreshed_a_day_before_it_ends_by_one_process(life: Life) -> None:

@@ -51,6 +51,16 @@ async def asking(quiet: Connector) -> Connector:
     return quiet
 
 
+async def test_under_one_key_douyin_is_asked_for_one_card(asking: Connector) -> None:
+    first = await call(asking, "POST", "cards", CARD, idempotency_key="one-card-1")
+    again = await call(asking, "POST", "cards", CARD, idempotency_key="one-card-1")
+    other = await call(asking, "POST", "cards", CARD | {"title": "x"}, idempotency_key="one-card-1")
+    assert (first.status_code, again.status_code, other.status_code) == (201, 201, 422)
+    assert first.json() == again.json()
+    assert again.headers["idempotency-replayed"] == "true"
+    assert [one.path for one in asking.platform.asked].count(SAVE) == 1
+
+
 async def test_an_image_is_uploaded_once_as_a_form_with_the_apps_token(asking: Connector) -> None:
     first = await upload(asking, PNG)
     again = await upload(asking, PNG)

@@ -53,7 +53,7 @@ class FansWorld:
         self, verb: str, path: str, body: Any = None, *, by: str = ORG
     ) -> httpx2.Response:
         """One request of an organization."""
-        headers = self.world.caller(by)
+        headers = self.world.caller(by) | ({"If-Match": "*"} if verb == "PUT" else {})
         return await self.world.http.request(verb, path, json=body, headers=headers)
 
     async def ok(self, verb: str, path: str, body: Any = None) -> dict[str, Any]:

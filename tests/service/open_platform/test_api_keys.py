@@ -45,7 +45,7 @@ async def test_a_key_is_shown_once_and_never_stored(platform: PlatformWorld) -> 
 async def test_a_revoked_key_is_no_key(platform: PlatformWorld) -> None:
     key = await platform.a_key()
     for _ in range(2):
-        answer = await platform.ask("DELETE", f"/v1/api-keys/{key['id']}")
+        answer = await platform.ask("DELETE", f"/v1/api-keys/{key['id']}", if_match="*")
         assert answer.status_code == 204
     assert await platform.token_of(key["api_key"]) is None
     (listed,) = (await platform.ok("GET", "/v1/api-keys"))["data"]
@@ -60,7 +60,7 @@ async def test_a_process_that_has_not_asked_in_the_last_minute_refuses_a_revoked
     one = Authenticator(platform.world.resources.tokens, platform.token_of)
     assert (await one.authenticate(header)).organization_id == platform.organization
     (listed,) = (await platform.ok("GET", "/v1/api-keys"))["data"]
-    await platform.ask("DELETE", f"/v1/api-keys/{listed['id']}")
+    await platform.ask("DELETE", f"/v1/api-keys/{listed['id']}", if_match="*")
 
     another = Authenticator(platform.world.resources.tokens, platform.token_of)
     with pytest.raises(Unauthenticated):

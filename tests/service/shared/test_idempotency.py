@@ -9,6 +9,7 @@ import httpx2
 import pytest
 import sqlalchemy as sa
 
+from shared.errors import NeighbourAway
 from shared.http import idempotency
 from shared.http.idempotency import Once, OptionalKey, RequiredKey
 from shared.http.middleware import Doorkeeper
@@ -20,6 +21,7 @@ from tests.service.shared.conftest import HEARER, Road
 
 Writer = Annotated[Principal, caller_with("dm:send")]
 KEY = "order-0001"
+OUTSIDE = "/v1/questions"
 
 
 class WordIn(RequestModel):
@@ -60,6 +62,31 @@ def words(resources: Resources) -> Router:
     return router
 
 
+def questions(resources: Resources) -> Router:
+    """An endpoint that asks the outside while its key is held."""
+    router = Router()
+    database = resources.database(HEARER)
+    away = ["the outside is away, once"]
+
+    async def asked(organization: str, body: WordIn, once: Once[WordOut]) -> WordOut:
+        async with once.held(database, organization):
+            if body.word == "slowly":
+                await asyncio.sleep(0.3)
+            if body.word == "away" and away:
+                raise NeighbourAway(away.pop())
+            async with database.transaction(organization) as tx:
+                await tx.execute(sa.text("INSERT INTO effect VALUES (:word)"), {"word": body.word})
+                said = WordOut(said=body.word, at=tx.now)
+                await once.keep(tx, organization, said)
+                return said
+
+    @router.post("/v1/questions", status_code=201)
+    async def ask(body: WordIn, key: OptionalKey, caller: Writer) -> WordOut:
+        return await asked(caller.organization_id, body, Once(key, lambda said: said))
+
+    return router
+
+
 class Client:
     """Says words under keys."""
 
@@ -86,6 +113,7 @@ async def client(road: Road) -> AsyncIterator[Client]:
     resources = road.process("api")
     app = new_api(resources, HEARER, "words")
     app.include_router(words(resources))
+    app.include_router(questions(resources))
     transport = httpx2.ASGITransport(app=Doorkeeper(app, HEARER), raise_app_exceptions=False)
     async with httpx2.AsyncClient(transport=transport, base_url="http://siyu") as http:
         yield Client(road, http)
@@ -130,6 +158,38 @@ async def test_the_same_request_while_the_first_is_running_is_told_to_wait(clien
     assert (await running).status_code == 202
     assert (await client.say("slowly")).json() == (await running).json()
     assert await client.road.effects() == ["slowly"]
+
+
+async def test_a_key_is_held_while_the_outside_is_asked(client: Client) -> None:
+    running = asyncio.create_task(client.say("slowly", path=OUTSIDE))
+    await asyncio.sleep(0.1)
+    early = await client.say("slowly", path=OUTSIDE)
+    other = await client.say("quickly", path=OUTSIDE)
+    assert (early.status_code, early.json()["code"]) == (409, "idempotency_key_in_use")
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+    again = await client.say("slowly", path=OUTSIDE) if (await running).is_success else early
+    assert (again.status_code, again.json()) == (201, running.result().json())
+    assert again.headers["idempotency-replayed"] == "true"
+    assert await client.road.effects() == ["slowly"]
+
+
+async def test_a_key_whose_request_failed_outside_is_free_for_the_next_try(client: Client) -> None:
+    assert (await client.say("away", path=OUTSIDE)).status_code == 503
+    assert (await client.say("away", path=OUTSIDE)).status_code == 201
+    assert await client.road.effects() == ["away"]
+
+
+async def test_a_key_whose_process_died_is_free_after_a_minute(client: Client) -> None:
+    running = asyncio.create_task(client.say("slowly", path=OUTSIDE))
+    await asyncio.sleep(0.1)
+    for minutes, status in ((0, 409), (1, 201)):
+        await client.road.sql(
+            f"UPDATE {HEARER}.idempotency_key SET expires_at = expires_at - interval '{minutes} min'"
+        )
+        assert (await client.say("slowly", path=OUTSIDE)).status_code == status
+    await running
+    rows = await client.road.sql(f"SELECT status FROM {HEARER}.idempotency_key")
+    assert [row[0] for row in rows] == [201]
 
 
 async def test_another_request_under_the_same_key_is_refused(client: Client) -> None:

@@ -66,10 +66,10 @@ class Wired:
         match = {"path": path, **order.pop("match", {})}
         await self.simulator.fails(kind, match=match, **order)
 
-    async def refuses(self, path: str, code: int) -> None:
-        """The next call to that path is refused with that code."""
-        forms = ("e1", "e2", "text_code")
-        await self.fails(path, "business_error", code=code, envelope=forms[code % len(forms)])
+    async def refuses(self, path: str, code: int, **order: Any) -> None:
+        """The next call to that path is refused with that code, in one of the envelopes: which says nothing."""
+        form = ("e1", "e2", "text_code")[code % 3]
+        await self.fails(path, "business_error", code=code, envelope=form, **order)
 
     async def struck(self) -> int:
         """How many calls went wrong on order so far."""

@@ -265,6 +265,19 @@ def already_bound(table: Table, echoes: Sequence[Echo]) -> set[str]:
     )
 
 
+def doubt_equal_ids(table: Table, unbound: Sequence[Echo]) -> bool:
+    """Whether an echo is of a message that was answered with another id, though ids were equal before."""
+    words = {(e.conversation_id, e.content_hash) for e in unbound}
+    differ = table.echoes_by_id and any(
+        (a.new.conversation_id, a.new.content_hash) in words
+        and a.echo_id is None
+        and a.state is State.SENT
+        for a in table.rows.values()
+    )
+    table.echoes_by_id &= not differ
+    return differ
+
+
 def bind_sent(table: Table, echoes: Sequence[Echo]) -> set[str]:
     """Bind echoes to sent attempts of the same content, the oldest first."""
     bound = set()

@@ -193,6 +193,9 @@ class Connector(Tasks):
         bound = attempts.bind_sent(tx.table, left)
         left = [e for e in left if e.message_id not in bound]
         moved = attempts.resolve(tx.table, left)
+        left = [e for e in left if e.message_id not in {m.msg_id for m in moved}]
+        if attempts.doubt_equal_ids(tx.table, left):
+            attempts.bind_sent(tx.table, left)
         self._tell(tx, moved)
         here = {m.new.conversation_id for m in moved}
         number = w.number()

@@ -39,17 +39,20 @@ async def bind_echoes(deps: SendDeps, envelopes: Sequence[Envelope]) -> None:
 async def _bind(tx: Tx, echoes: list[store.Echo]) -> tuple[list[store.Resolved], list[store.Echo]]:
     left = await _unbound(tx, echoes)  # once more: an answer may have been settled meanwhile
     bound = await store.bind_sent(tx, left) if left else set()
-    left = [e for e in left if e.message_id not in bound]
+    left = [e for e in left if e.key not in bound]
     resolved = await store.resolve(tx, left) if left else []
-    found = {r.moved.msg_id for r in resolved}
-    return resolved, [e for e in left if e.message_id not in found]
+    found = {(r.moved.organization_id, r.moved.account_id, r.moved.msg_id) for r in resolved}
+    left = [e for e in left if e.key not in found]
+    if left and await store.doubt_equal_ids(tx, left):
+        bound = await store.bind_sent(tx, left)
+    return resolved, [e for e in left if e.key not in bound]
 
 
 async def _unbound(tx: Tx, echoes: list[store.Echo]) -> list[store.Echo]:
     if not echoes:
         return []
     bound = await store.already_bound(tx, echoes)
-    return [e for e in echoes if e.message_id not in bound]
+    return [e for e in echoes if e.key not in bound]
 
 
 def _measure(resolved: Sequence[store.Resolved], unbound: Sequence[store.Echo]) -> None:
@@ -75,5 +78,4 @@ def _echo(envelope: Envelope) -> store.Echo:
 
 
 def _once(echoes: Iterable[store.Echo]) -> list[store.Echo]:
-    found = {(e.organization_id, e.account_id, e.message_id): e for e in echoes}
-    return list(found.values())
+    return list({e.key: e for e in echoes}.values())

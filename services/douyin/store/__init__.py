@@ -79,6 +79,7 @@ from services.douyin.store.echoes import (
     Resolved,
     already_bound,
     bind_sent,
+    doubt_equal_ids,
     resolve,
 )
 from services.douyin.store.inbound import (
@@ -202,6 +203,7 @@ __all__ = [
     "conversations_of_the_dead",
     "count_follow_checks",
     "count_needed",
+    "doubt_equal_ids",
     "drop_business_token",
     "drop_card",
     "drop_client_token",

@@ -17,15 +17,23 @@ _V = (
 )
 # An attempt that was answered with the echo's own id is bound by that id: nothing is written.
 _KNOWN = sa.text(
-    f"SELECT v.id, v.a, a.echo_id IS NULL FROM {_V} JOIN attempt a ON a.organization_id = v.o"
+    f"SELECT v.o, v.a, v.id, a.echo_id IS NULL FROM {_V} JOIN attempt a ON a.organization_id = v.o"
     " AND a.account_id = v.a AND a.msg_id = v.id"
-    f" UNION ALL SELECT v.id, v.a, false FROM {_V} JOIN attempt a ON a.organization_id = v.o"
+    f" UNION ALL SELECT v.o, v.a, v.id, false FROM {_V} JOIN attempt a ON a.organization_id = v.o"
     " AND a.account_id = v.a AND a.echo_id = v.id"
 )
 # where ids were seen to be equal, a sent attempt with another id is another message
 _LEARN = sa.text(
-    "UPDATE binding SET echoes_by_id = true WHERE NOT echoes_by_id"
-    " AND account_id = ANY(CAST(:accounts AS text[]))"
+    "UPDATE binding b SET echoes_by_id = true"
+    " FROM unnest(CAST(:organizations AS text[]), CAST(:accounts AS text[])) AS v(o, a)"
+    " WHERE b.organization_id = v.o AND b.account_id = v.a AND NOT b.echoes_by_id"
+)
+# until one comes that can only be of a message which was answered with another id
+_UNLEARN = sa.text(
+    f"UPDATE binding b SET echoes_by_id = false FROM {_V} WHERE b.organization_id = v.o"
+    " AND b.account_id = v.a AND b.echoes_by_id AND EXISTS (SELECT 1 FROM attempt a"
+    "  WHERE a.organization_id = v.o AND a.account_id = v.a AND a.conversation_id = v.conversation"
+    "  AND a.content_hash = v.hash AND a.echo_id IS NULL AND a.state = 'sent' OFFSET 0)"
 )
 # one lookup a conversation and content, whatever the planner believes of states that are soon left
 _PAIRS = (
@@ -50,7 +58,7 @@ _BY_CONTENT = sa.text(
         which="a.state = 'sent'",
         unless="a.msg_id IS NULL OR NOT coalesce(b.echoes_by_id, false)",
     )
-    + f" UPDATE attempt a SET echo_id = v.id{_SAME} RETURNING v.id"
+    + f" UPDATE attempt a SET echo_id = v.id{_SAME} RETURNING v.o, v.a, v.id"
 )
 # an app without a maximum age lives by arrival: the platform's clock may be another year
 _BY_DOUBT = sa.text(
@@ -66,6 +74,9 @@ _BY_DOUBT = sa.text(
 )
 
 
+EchoKey = tuple[str, str, str]  # organization, account, the platform's message id
+
+
 @dataclass(frozen=True, slots=True)
 class Echo:
     """A message of our app that the platform reported."""
@@ -77,6 +88,11 @@ class Echo:
     content_hash: str
     created_at: datetime
     arrived_at: datetime
+
+    @property
+    def key(self) -> EchoKey:
+        """What makes it one message: ids of the platform are an account's."""
+        return self.organization_id, self.account_id, self.message_id
 
     @property
     def conversation(self) -> Conversation:
@@ -104,17 +120,23 @@ def _arrays(echoes: Sequence[Echo]) -> dict[str, object]:
     }
 
 
-async def already_bound(tx: Tx, echoes: Sequence[Echo]) -> set[str]:
-    """Message ids that some attempt was answered with, or has as its echo."""
+async def already_bound(tx: Tx, echoes: Sequence[Echo]) -> set[EchoKey]:
+    """Echoes with whose ids some attempt was answered, or which it has already."""
     rows = await tx.execute(_KNOWN, _arrays(echoes))
-    if answered := sorted({account for _, account, is_answer in rows if is_answer}):
-        await tx.change(_LEARN, {"accounts": answered})
-    return {row[0] for row in rows}
+    if answered := sorted({(row[0], row[1]) for row in rows if row[3]}):
+        organizations, accounts = zip(*answered, strict=True)
+        await tx.change(_LEARN, {"organizations": [*organizations], "accounts": [*accounts]})
+    return {(row[0], row[1], row[2]) for row in rows}
 
 
-async def bind_sent(tx: Tx, echoes: Sequence[Echo]) -> set[str]:
+async def bind_sent(tx: Tx, echoes: Sequence[Echo]) -> set[EchoKey]:
     """Bind echoes to sent attempts of the same content, the oldest first."""
-    return {row[0] for row in await tx.execute(_BY_CONTENT, _arrays(echoes))}
+    return {(row[0], row[1], row[2]) for row in await tx.execute(_BY_CONTENT, _arrays(echoes))}
+
+
+async def doubt_equal_ids(tx: Tx, unbound: Sequence[Echo]) -> bool:
+    """Whether an account's ids turn out to differ: the echo is of a message answered with another id."""
+    return bool(await tx.change(_UNLEARN, _arrays(unbound)))
 
 
 async def resolve(tx: Tx, echoes: Sequence[Echo]) -> list[Resolved]:

@@ -183,16 +183,25 @@ class History:
             for e in echoes
         ]
         await store.lock_conversations(tx, self.conversations())
-        known = await store.already_bound(tx, echoes)
+        known = {key[2] for key in await store.already_bound(tx, echoes)}
         assert known == model.already_bound(self.table, twins), self.log
         left = [e for e in echoes if e.message_id not in known]
         twins = [e for e in twins if e.message_id not in known]
-        bound = await store.bind_sent(tx, left) if left else set()
+        bound = {key[2] for key in await store.bind_sent(tx, left)} if left else set()
         assert bound == model.bind_sent(self.table, twins), self.log
         left = [e for e in left if e.message_id not in bound]
         twins = [e for e in twins if e.message_id not in bound]
         resolved = await store.resolve(tx, left) if left else []
-        self.moved([r.moved for r in resolved], model.resolve(self.table, twins))
+        moved = model.resolve(self.table, twins)
+        self.moved([r.moved for r in resolved], moved)
+        found = {a.msg_id for a in moved}
+        left = [e for e in left if e.message_id not in found]
+        twins = [e for e in twins if e.message_id not in found]
+        doubted = bool(left) and await store.doubt_equal_ids(tx, left)
+        assert doubted == model.doubt_equal_ids(self.table, twins), self.log
+        if doubted:
+            bound = {key[2] for key in await store.bind_sent(tx, left)}
+            assert bound == model.bind_sent(self.table, twins), self.log
 
     def _echo(self, tx: Tx) -> store.Echo:
         random, rows = self.random, list(self.table.rows.values())

@@ -2,7 +2,9 @@
 
 from datetime import timedelta
 
-from tests.service.douyin.conftest import Connector
+from services.douyin.domain.attempts import content_hash
+from shared.contracts.events.douyin import MessageEchoed
+from tests.service.douyin.conftest import ACCOUNT, Connector
 from tests.service.douyin.platform import accept_and_hang_up, hang_up
 
 
@@ -85,3 +87,42 @@ async def test_an_echo_that_is_quicker_than_the_answer_settles_and_lets_the_next
     await quiet.echo("@a==", "a")
     assert await quiet.states() == ["sent", "sending"]
     assert await quiet.settled() == [("op_1", 0, "sent")]
+
+
+async def test_ids_that_stop_being_equal_are_noticed_and_confirm_nothing_false(
+    connector: Connector,
+) -> None:
+    await connector.request("op_0", "first")
+    await connector.until_states("sent")
+    await connector.echo("@out0001==", "first")  # equal so far
+    await connector.request("op_1", "hi")
+    await connector.until_states("sent", "sent")
+    await connector.echo("@other1==", "hi")  # of op_1, which was answered with another id
+    await connector.request("op_2", "hi")
+    await connector.until_states("sent", "sent", "sent")
+    connector.platform.script.append(hang_up)
+    await connector.request("op_3", "hi")
+    await connector.until_states("sent", "sent", "sent", "unknown")
+    await connector.echo("@other2==", "hi")  # of op_2
+    assert await connector.states() == ["sent", "sent", "sent", "unknown"], "op_3 never left"
+
+
+async def test_an_id_that_another_account_knows_is_no_id_of_this_one(connector: Connector) -> None:
+    assert (await connector.bind("acc_2", "biz-open-id-0002")).status_code == 200
+    await connector.request("op_1", "hi", account="acc_2")
+    await connector.until_states("sent")
+    connector.platform.script.append(accept_and_hang_up)
+    await connector.request("op_2", "hi")
+    await connector.until_states("sent", "unknown")
+    now = await connector.world.now()
+    echo = MessageEchoed(
+        message_id="@out0001==",
+        conversation_id="@conv001==",
+        open_id="fan",
+        kind="text",
+        content_hash=content_hash("text", "hi"),
+        created_at=now,
+    )
+    both = [connector._envelope(echo, account, now) for account in ("acc_2", ACCOUNT)]
+    await connector.world.deliver("douyin", *both)
+    assert await connector.states() == ["sent", "sent"]

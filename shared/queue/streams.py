@@ -229,8 +229,8 @@ class Reader:
         try:
             return await reading  # type: ignore[no-any-return]
         except ResponseError as error:
-            if "NOGROUP" not in str(error):
-                raise
+            if "NOGROUP" not in str(error):  # full, read-only, not to be written to: it may pass
+                raise CarrierAway("Redis refuses", neighbour="redis") from error
             await self._create()
             return []
         except (RedisError, OSError) as error:
@@ -241,7 +241,7 @@ class Reader:
             await self._redis.xgroup_create(self._key, self._group, id="0", mkstream=True)
         except ResponseError as error:
             if "BUSYGROUP" not in str(error):
-                raise
+                raise CarrierAway("Redis refuses", neighbour="redis") from error
         except (RedisError, OSError) as error:
             raise CarrierAway("Redis is away", neighbour="redis") from error
         self._streams.lost()

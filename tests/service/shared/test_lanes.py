@@ -12,6 +12,7 @@ from shared.contracts.envelope import Envelope
 from shared.contracts.events.quota import ThresholdReached
 from shared.errors import NeighbourAway
 from shared.inbox import MAX_ATTEMPTS
+from shared.queue import CarrierAway
 from shared.queue.lanes import Patience
 from tests.service.shared.conftest import (
     HEARER,
@@ -334,3 +335,21 @@ async def test_what_is_in_quarantine_is_not_tried_when_it_is_sent_again(road: Ro
     assert handler.alone("bad") == tried + 1, "as a batch, whose failure counts nothing"
     assert await road.waiting() == [(bad_id, "ZeroDivisionError")]
     assert (road.in_stream(), road.pending()) == (0, 0)
+
+
+@pytest.mark.parametrize("full", ["maxmemory 1", "min-replicas-to-write 3"])
+async def test_a_carrier_that_refuses_to_write_pauses_lanes_and_ends_no_process(
+    breakable: Road, full: str
+) -> None:
+    """Reading marks what was read, so a full carrier refuses it too: with an error that is no absence."""
+    setting, value = full.split()
+    handler = Handler(breakable)
+    lane = breakable.lane(handler)
+    async with running(lane.run()):
+        breakable.carrier.config_set(setting, value)
+        with pytest.raises(CarrierAway):
+            await breakable.process("other").streams.reader(HEARER, LANE).new(block_ms=0)
+        await asyncio.sleep(0.5)
+        breakable.carrier.config_set(setting, 0)
+        await told(breakable, "word")
+        await eventually(lambda: handler.alone("word") == 1, "it is handled when there is room")

@@ -1,6 +1,14 @@
 """HTTP in: the door for webhooks, configuration, contents of messages, the page to which owners come back."""
 
-from services.douyin.api import authorising, business, configuration, contents, limits, looks
+from services.douyin.api import (
+    authorising,
+    business,
+    configuration,
+    contents,
+    limits,
+    looks,
+    owners,
+)
 from services.douyin.api.authorising import RETURNS_TO
 from services.douyin.api.contents import LARGER
 from services.douyin.api.door import Door
@@ -13,5 +21,6 @@ router.include_router(business.router)
 router.include_router(contents.router)
 router.include_router(limits.router)
 router.include_router(looks.router)
+router.include_router(owners.router)
 
 __all__ = ["LARGER", "RETURNS_TO", "Door", "router"]

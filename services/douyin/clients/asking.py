@@ -1,4 +1,4 @@
-"""Calls that may be asked again without harm: images, cards, files of fans, fans, videos, lives, events."""
+"""Calls that may be asked again without harm: images, cards, files of fans, fans, owners, videos, lives, events."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,6 +11,7 @@ from shared.http.client import Answer, OneTry
 ASK_SECONDS = 8.0
 UPLOAD_SECONDS = 20.0
 _JSON = "application/json"
+_FORM = "application/x-www-form-urlencoded"
 _BOUNDARY = b"siyu-7c1f0f6be2d14b8d9a5e3c"
 
 
@@ -33,6 +34,13 @@ class Asking:
             url += f"?{urlencode({k: str(v) for k, v in query.items()})}"
         headers = {"access-token": token, "Content-Type": _JSON}
         return await self._http.post(url, orjson.dumps(body), headers, seconds=ASK_SECONDS)
+
+    async def user_info(self, token: str, open_id: str) -> Answer:
+        """Who owns the account. This one call wants the header with an underscore."""
+        headers = {"access_token": token, "Content-Type": _FORM}
+        body = urlencode({"open_id": open_id}).encode()
+        url = f"{self._base}/oauth/userinfo/"
+        return await self._http.post(url, body, headers, seconds=ASK_SECONDS)
 
     async def upload(self, client_token: str, image: bytes, kind: str) -> Answer:
         """One image, as the form that a browser would send."""

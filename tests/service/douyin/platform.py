@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -39,6 +39,7 @@ class Asked:
     query: dict[str, str]
     token: str
     body: bytes
+    headers: Mapping[str, str]
 
     @property
     def fields(self) -> dict[str, Any]:
@@ -108,7 +109,9 @@ class ScriptedPlatform:
         """Any other question."""
         body = await request.read()
         token = request.headers.get("access-token", "")
-        self.asked.append(Asked(request.method, request.path, dict(request.query), token, body))
+        self.asked.append(
+            Asked(request.method, request.path, dict(request.query), token, body, request.headers)
+        )
         script = self.answers[request.path]
         if not script:
             return _json({"data": {"error_code": 28001017}, "extra": {"error_code": 28001017}})

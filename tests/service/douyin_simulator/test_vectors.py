@@ -1,6 +1,5 @@
 """The vectors of the wire, played against the simulator."""
 
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -19,12 +18,15 @@ from tests.service.douyin_simulator.conftest import (
     Receiver,
     code_of,
 )
+from tests.support.vectors import ANSWERS, SEND, TIMELINES, VECTORS, Proofs, every_name
 
-VECTORS: dict[str, Any] = orjson.loads(
-    (Path(__file__).parents[2] / "contract/douyin/vectors.json").read_bytes()
-)
+proofs = Proofs()
 BODIES = {one["name"]: one["body"] for one in VECTORS["vectors"]}
-TIMELINES = {one["name"]: one for one in VECTORS["timelines"]}
+CAPS = [name for name in ANSWERS if name.startswith("cap_")]
+
+
+def test_every_vector_of_the_file_has_a_test_here() -> None:
+    assert proofs.names() == every_name()
 
 
 @pytest.mark.parametrize("vector", VECTORS["vectors"], ids=lambda one: one["name"])
@@ -32,6 +34,7 @@ def test_every_vector_is_signed_as_the_platform_signs(vector: dict[str, Any]) ->
     assert sign(VECTORS["client_secret"], vector["body"].encode()) == vector["signature"]
 
 
+@proofs.of(*(one["name"] for one in VECTORS["negatives"]))
 @pytest.mark.parametrize("negative", VECTORS["negatives"], ids=lambda one: one["name"])
 def test_no_negative_is_what_the_platform_signs(negative: dict[str, Any]) -> None:
     own = sign(VECTORS["client_secret"], negative["body"].encode())
@@ -42,6 +45,7 @@ def test_no_negative_is_what_the_platform_signs(negative: dict[str, Any]) -> Non
         assert sign(VECTORS["client_secret"], other_body.encode()) == negative["signature"]
 
 
+@proofs.of("V1")
 async def test_v1_the_handshake_is_posted_byte_for_byte(
     platform: Platform, receiver: Receiver
 ) -> None:
@@ -55,6 +59,7 @@ async def test_v1_the_handshake_is_posted_byte_for_byte(
 ENCODED = {"V2": False, "V3": True, "V4": False, "V5": False, "V6": False, "V7": False}
 
 
+@proofs.of(*ENCODED)
 @pytest.mark.parametrize("name", ENCODED)
 def test_v2_to_v7_events_are_encoded_byte_for_byte(name: str) -> None:
     outer = orjson.loads(BODIES[name])
@@ -88,6 +93,7 @@ async def test_v6_and_v7_are_what_fans_do(platform: Platform, receiver: Receiver
         assert answered.content[key] == example[key]
 
 
+@proofs.of("V10")
 async def test_v10_a_retry_has_the_same_id_and_a_redelivery_another(
     platform: Platform, receiver: Receiver
 ) -> None:
@@ -101,6 +107,7 @@ async def test_v10_a_retry_has_the_same_id_and_a_redelivery_another(
     assert len({one.body for one in deliveries}) == 1
 
 
+@proofs.of("V12")
 @pytest.mark.parametrize("step", TIMELINES["V12"]["steps"], ids=lambda one: one["expect"]["effect"])
 async def test_v12_the_source_tells_who_sent(
     platform: Platform, receiver: Receiver, step: dict[str, Any]
@@ -115,34 +122,36 @@ async def test_v12_the_source_tells_who_sent(
     assert event.content["source"] == step["content"]["source"]
 
 
+@proofs.of("V8")
 def test_v8_a_phone_is_encrypted_as_the_platform_does() -> None:
     vector = VECTORS["decrypt"]
     assert encrypt_phone(vector["plaintext"], vector["key_utf8"]) == vector["ciphertext_base64"]
 
 
+@proofs.of("V9-partial")
 async def test_v9_a_proactive_message_may_succeed_in_part(platform: Platform) -> None:
-    (example,) = (one for one in VECTORS["send"]["failures"] if one["name"] == "partial")
     await platform.call("/_simulator/grants", {"from": FAN, "to": ACCOUNT})
     card = {"msg_type": 12, "auth_private_message_card": {"app_info": {"app_id": "tt1"}}}
     link = {"msg_type": 1, "text": {"text": "https://shop.example/"}}
     body = {"scene": "im_authorize_message", "to_user_id": FAN, "content_list": [card, link]}
     answer = await platform.send_raw(orjson.dumps(body))
-    shown = orjson.loads(example["body"])
+    shown = orjson.loads(ANSWERS["partial"]["body"])
     assert answer.keys() >= shown.keys()
     assert answer["all_send_success"] is shown["all_send_success"]
     codes = [one["error_code"] for one in answer["send_msg_status_list"]]
     assert codes == [one["error_code"] for one in shown["send_msg_status_list"]]
 
 
+@proofs.of("V9", "V9-success")
 async def test_v9_the_reply_is_accepted_as_it_stands(platform: Platform) -> None:
-    request = VECTORS["send"]["request"]
+    request = SEND["request"]
     headers = request["headers"]
 
     answer = await platform.send_raw(
         request["body"].encode(), headers["access-token"], request["query"]["open_id"]
     )
 
-    example = orjson.loads(VECTORS["send"]["success"]["body"])
+    example = orjson.loads(SEND["success"]["body"])
     assert answer.keys() == example.keys()
     assert answer["extra"].keys() == example["extra"].keys()
     assert answer["data"] == example["data"]
@@ -153,18 +162,25 @@ async def test_v9_the_reply_is_accepted_as_it_stands(platform: Platform) -> None
     assert message["reply_to_msg_id"] == "@msg001=="
 
 
+@proofs.of(*(f"V9-{name}" for name in CAPS))
 async def test_v9_a_cap_is_refused_in_both_envelopes(platform: Platform) -> None:
     for _ in range(6):
         assert code_of(await platform.send()) == 0
-    refused = await platform.send()
-    assert refused["data"]["error_code"] == refused["extra"]["error_code"] == 28003070
+    answers = {"cap_e1": await platform.send()}
+    for name, envelope in (("cap_e2", "e2"), ("cap_e1_string_code", "text_code")):
+        await platform.fails("business_error", code=28003070, envelope=envelope)
+        answers[name] = await platform.send("@msg003==")
+    assert sorted(answers) == sorted(CAPS)
+    for name, answer in answers.items():
+        example = orjson.loads(ANSWERS[name]["body"])
+        assert answer.keys() == example.keys()
+        for part in ("data", "extra"):
+            code = answer.get(part, {}).get("error_code")
+            assert code == example.get(part, {}).get("error_code")
+        assert answer.get("err_no") == example.get("err_no")
 
-    await platform.fails("business_error", code=28003070, envelope="e2")
-    assert (await platform.send("@msg003=="))["err_no"] == 28003070
-    await platform.fails("business_error", code=28003070, envelope="text_code")
-    assert (await platform.send("@msg003=="))["data"]["error_code"] == "28003070"
 
-
+@proofs.of("V11-reply", "V11-enter", "V11-enter-late")
 @pytest.mark.parametrize("name", ["V11-reply", "V11-enter", "V11-enter-late"])
 async def test_v11_windows_and_budgets(platform: Platform, name: str) -> None:
     ids: dict[str, str] = {}
@@ -187,6 +203,7 @@ async def test_v11_windows_and_budgets(platform: Platform, name: str) -> None:
             scenes[context] = "im_enter_direct_msg"
 
 
+@proofs.of("V13")
 async def test_v13_a_replaced_client_token_lives_five_more_minutes(platform: Platform) -> None:
     tokens: dict[str, str] = {}
     at_s = 0

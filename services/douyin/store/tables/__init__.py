@@ -1,7 +1,7 @@
 """Tables of the schema `douyin`."""
 
 from services.douyin.store.tables.accounts import app, authorisation_link, binding, known_account
-from services.douyin.store.tables.looks import follow_check, repair, subscription
+from services.douyin.store.tables.looks import follow_check, owner, repair, subscription
 from services.douyin.store.tables.messages import attempt
 from services.douyin.store.tables.schema import metadata
 
@@ -13,6 +13,7 @@ __all__ = [
     "follow_check",
     "known_account",
     "metadata",
+    "owner",
     "repair",
     "subscription",
 ]

@@ -29,6 +29,23 @@ follow_check = sa.Table(
     sa.Index("ix_follow_check_asked_at", "organization_id", "account_id", "asked_at"),
 )
 
+owner = sa.Table(
+    "owner",  # of an account's owner, as the platform told it last
+    metadata,
+    sa.Column("organization_id", sa.Text, primary_key=True),
+    sa.Column("account_id", sa.Text, primary_key=True),
+    sa.Column("client_key", sa.Text, nullable=False),  # whose ids it names
+    sa.Column("open_id", sa.Text, nullable=False),
+    sa.Column("union_id", sa.Text),
+    sa.Column("nickname", sa.Text),
+    sa.Column("avatar", sa.Text),
+    sa.Column("phone", sa.Text),  # sealed
+    sa.Column("phone_state", sa.Text, nullable=False),
+    sa.Column("read_at", TIME, nullable=False),  # business time
+    sa.CheckConstraint("phone_state IN ('known', 'not_granted', 'unreadable')", name="phone_state"),
+    sa.CheckConstraint("(phone IS NULL) = (phone_state <> 'known')", name="phone"),
+)
+
 repair = sa.Table(
     "repair",  # how far an account's interaction log was read, and when it is read again
     metadata,

@@ -1,0 +1,87 @@
+"""Who owns an account, as Douyin tells it to the app that was authorised."""
+
+from typing import Annotated
+
+from fastapi import Depends, Request, Response
+from pydantic import AwareDatetime
+
+from services.douyin.actions import owners
+from services.douyin.actions.asking import AskDeps
+from services.douyin.actions.owners import Owner, PhoneState
+from services.douyin.api.configuration import AccountId, Manager
+from services.douyin.domain.refusals import (
+    AccountNotAuthorised,
+    PlatformBusy,
+    PlatformQuotaUsed,
+    PlatformRefused,
+)
+from shared.errors import NotFound
+from shared.http.errors import errors
+from shared.http.models import ResponseModel
+from shared.http.routing import Router
+
+router = Router(tags=["douyin"])
+
+
+async def _deps(request: Request) -> AskDeps:
+    deps: AskDeps = request.app.state.asking
+    return deps
+
+
+Dependencies = Annotated[AskDeps, Depends(_deps)]
+
+
+class DouyinOwner(ResponseModel):
+    """Who authorised. `phone_state` says why there is no phone number: not granted, or unreadable.
+
+    `unreadable`: it is encrypted with a secret of the app that is not configured here.
+    """
+
+    open_id: str
+    union_id: str | None
+    nickname: str | None
+    avatar: str | None
+    phone: str | None
+    phone_state: PhoneState
+    read_at: AwareDatetime
+
+
+@router.get(
+    "/v1/accounts/{account_id}/douyin-owner",
+    operation_id="get_douyin_owner",
+    responses=errors(NotFound),
+)
+async def get_douyin_owner(
+    account_id: AccountId, caller: Manager, deps: Dependencies, response: Response
+) -> DouyinOwner:
+    """The owner as Douyin named them last."""
+    found = await owners.find_owner(deps, caller.organization_id, account_id)
+    return _private(found, response)
+
+
+@router.post(
+    "/v1/accounts/{account_id}/douyin-owner",
+    operation_id="read_douyin_owner",
+    responses=errors(
+        *(NotFound, AccountNotAuthorised, PlatformRefused, PlatformQuotaUsed, PlatformBusy)
+    ),
+)
+async def read_douyin_owner(
+    account_id: AccountId, caller: Manager, deps: Dependencies, response: Response
+) -> DouyinOwner:
+    """Ask Douyin now who the owner is. A phone number is kept encrypted."""
+    found = await owners.read_owner(deps, caller.organization_id, account_id)
+    return _private(found, response)
+
+
+def _private(found: Owner, response: Response) -> DouyinOwner:
+    response.headers["Cache-Control"] = "no-store"
+    return DouyinOwner(
+        open_id=found.open_id,
+        union_id=found.union_id,
+        nickname=found.nickname,
+        avatar=found.avatar,
+        phone=found.phone,
+        phone_state=found.phone_state,
+        read_at=found.read_at,
+    )

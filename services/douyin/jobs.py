@@ -1,5 +1,6 @@
 """Time in: leases that run out, tries that are due, tokens that end."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -7,6 +8,7 @@ from functools import partial
 from services.douyin.actions import bodies, sending, subscriptions
 from services.douyin.actions.asking import AskDeps
 from services.douyin.actions.business import BusinessKeeper
+from services.douyin.actions.looking import Looker
 from services.douyin.actions.recalls import Recaller
 from services.douyin.actions.repairs import Repairer
 from services.douyin.actions.sending import SendDeps
@@ -25,6 +27,7 @@ class Watching:
     asking: AskDeps
     silence: timedelta
     repairer: Repairer
+    lookers: Sequence[Looker]
 
 
 def ticks(deps: SendDeps, watching: Watching, bodies_kept: timedelta) -> list[Tick]:
@@ -37,6 +40,11 @@ def ticks(deps: SendDeps, watching: Watching, bodies_kept: timedelta) -> list[Ti
     ]
     if watching.repairer.every:
         found.append(Tick("douyin.repair_missed", 60, watching.repairer.run))
+    found += [
+        Tick(f"douyin.look_at_{looker.subject}", 30, looker.run)
+        for looker in watching.lookers
+        if looker.every
+    ]
     return found
 
 

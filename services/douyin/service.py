@@ -16,6 +16,7 @@ from services.douyin.actions.directory import Directory
 from services.douyin.actions.dispatch import Dispatcher
 from services.douyin.actions.intake import IntakeDesk
 from services.douyin.actions.limits import CallBudget, TokenTurns
+from services.douyin.actions.looking import Looker
 from services.douyin.actions.recalls import Recaller
 from services.douyin.actions.repairs import Repairer
 from services.douyin.actions.sending import SendDeps, measure
@@ -23,9 +24,11 @@ from services.douyin.actions.tokens import TokenKeeper
 from services.douyin.api import LARGER, RETURNS_TO, Door, router
 from services.douyin.clients import Asking, OAuth, Platform
 from services.douyin.consumers import handlers
+from services.douyin.domain.questions import ROOMS, VIDEOS
 from services.douyin.jobs import Watching, alarms, ticks
 from shared.errors import NeighbourAway
 from shared.http.client import OneTry
+from shared.http.pages import Cursors
 from shared.runtime import Api, Resources, Service, Worker, new_api
 
 _NAME = "douyin"
@@ -58,6 +61,7 @@ def build_api(resources: Resources) -> Api:
     tokens = TokenKeeper(database, sealer, directory, oauth)
     asking = Asking(settings.douyin_api_url, http)
     app.state.asking = AskDeps(database, sealer, directory, tokens, asking, budget)
+    app.state.cursors = Cursors(sealer.derive(f"cursors|{_NAME}"))
     app.include_router(router)
     door = Door(IntakeDesk(database, directory, sealer))
     return Api(app, doors={"/douyin/webhooks/": door}, larger=LARGER)
@@ -78,7 +82,12 @@ def build_worker(resources: Resources) -> Worker:
     settings = resources.settings
     desk = IntakeDesk(database, directory, sealer, is_door=False)
     repairer = Repairer(asking, desk, timedelta(minutes=settings.webhook_repair_minutes))
-    watching = Watching(asking, timedelta(minutes=settings.webhook_silence_minutes), repairer)
+    lookers = [
+        Looker(asking, VIDEOS, "video", timedelta(minutes=settings.video_look_minutes)),
+        Looker(asking, ROOMS, "live", timedelta(minutes=settings.live_look_minutes)),
+    ]
+    silence = timedelta(minutes=settings.webhook_silence_minutes)
+    watching = Watching(asking, silence, repairer, lookers)
     dispatcher = Dispatcher(database, sealer, directory, platform, tokens, budget)
     deps = SendDeps(database, sealer, dispatcher)
     watch = authorisations.Deps(database, directory)

@@ -14,7 +14,7 @@ import structlog
 from services.douyin import store
 from services.douyin.actions.directory import Directory
 from services.douyin.domain.limits import DAILY, Calls, Day, day_of, taken_at_once
-from shared.db import ALL_TENANTS, Database
+from shared.db import ALL_TENANTS, Database, Tx
 from shared.errors import NeighbourAway, NotFound
 from shared.http.client import NotSent
 
@@ -143,7 +143,7 @@ class CallBudget:
         kept, begins, gap = store.Kept(*key, day.date), 0.0, 0.0
         async with self.database.transaction(ALL_TENANTS) as tx:
             limits = await store.limits_of(tx, organization_id, client_key, _policy_key(calls))
-            most = DAILY.get(calls) if limits.per_day is None else limits.per_day
+            most = _most(calls, limits)
             used = await store.lock_day(tx, kept)
             count = left or taken_at_once(calls, most, limits.per_second)
             if used.closed_at:
@@ -199,7 +199,7 @@ async def show_limits(database: Database, organization_id: str, client_key: str)
             limits = await store.limits_of(tx, organization_id, client_key, _policy_key(calls))
             kept = store.Kept(organization_id, client_key, calls, day.date)
             used = await store.read_day(tx, kept)
-            most = DAILY.get(calls) if limits.per_day is None else limits.per_day
+            most = _most(calls, limits)
             daily.append(DailyView(calls, most, used.taken, used.closed_at))
             per_second = limits.per_second
     return LimitsView(client_key, day, daily, per_second)
@@ -221,6 +221,15 @@ class TokenTurns:
             await self.budget.wait((app.organization_id, client_key), Calls.TOKEN)
         except NotAllowed as refused:
             raise NotSent(refused.reason) from refused
+
+
+async def daily_limit(tx: Tx, app: tuple[str, str], calls: Calls) -> int | None:
+    """How many such calls (organization, client key) may make in a day; None: nobody names a number."""
+    return _most(calls, await store.limits_of(tx, *app, _policy_key(calls)))
+
+
+def _most(calls: Calls, limits: store.Limits) -> int | None:
+    return DAILY.get(calls) if limits.per_day is None else limits.per_day
 
 
 def _policy_key(calls: Calls) -> str:

@@ -1,4 +1,9 @@
-"""Where an image or a video that a fan sent can be fetched: asked each time, kept nowhere."""
+"""Where an image or a video that a fan sent can be fetched: asked each time, kept nowhere.
+
+The platform hands out an address that holds a secret and ends soon, and no bytes. Ours is the same: whoever
+may read the conversation fetches from there. We do not fetch it for them: that would be a request to whatever
+host an answer names, and files of any size, which are the fan's, would pass through here.
+"""
 
 from dataclasses import dataclass
 from functools import partial
@@ -45,11 +50,7 @@ async def find_media(
     get = partial(deps.asking.get, _PATH)
     fields = await ask(deps, account, MEDIA, lambda token: get(token, **question))
     url = fields.get("url")
-    if (
-        not isinstance(url, str)
-        or not url.startswith(("https://", "http://"))
-        or len(url) > _MOST_URL
-    ):
+    if not isinstance(url, str) or not url.startswith(deps.asking.schemes) or len(url) > _MOST_URL:
         raise PlatformBusy("Douyin named no address", reason="no_url")
     kind = fields.get("media_type")
     return Media(kind if kind in {"image", "video"} else "other", url)

@@ -10,8 +10,8 @@ import structlog
 
 from services.douyin.actions.asking import AskDeps, Fields, ask, usable_account
 from services.douyin.actions.directory import Account, token_owner
-from services.douyin.domain.codes import Group
 from services.douyin.domain.phones import decrypt_phone
+from services.douyin.domain.questions import OWNERS
 from services.douyin.domain.webhooks import storable
 from services.douyin.store import owners
 from services.douyin.store.owners import OwnerRow
@@ -47,7 +47,7 @@ async def read_owner(deps: AskDeps, organization_id: str, account_id: str) -> Ow
     """Ask the platform, and keep what it says; the phone number rests sealed. Raises as `ask` does."""
     account = await usable_account(deps, organization_id, account_id)
     call = partial(deps.asking.user_info, open_id=account.open_id)
-    fields = await ask(deps, account, call, Group.AUTHORISE)  # the codes of all of `/oauth/`
+    fields = await ask(deps, account, OWNERS, call)
     phone, state = await _phone(deps, account, fields)
     async with deps.database.transaction(organization_id) as tx:
         row = OwnerRow(

@@ -8,6 +8,7 @@ from services.douyin.api import (
     limits,
     looks,
     owners,
+    posts,
 )
 from services.douyin.api.authorising import RETURNS_TO
 from services.douyin.api.contents import LARGER
@@ -22,5 +23,6 @@ router.include_router(contents.router)
 router.include_router(limits.router)
 router.include_router(looks.router)
 router.include_router(owners.router)
+router.include_router(posts.router)
 
 __all__ = ["LARGER", "RETURNS_TO", "Door", "router"]

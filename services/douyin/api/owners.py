@@ -1,9 +1,9 @@
 """Who owns an account, as Douyin tells it to the app that was authorised."""
 
+from datetime import datetime
 from typing import Annotated
 
-from fastapi import Depends, Request, Response
-from pydantic import AwareDatetime
+from fastapi import Depends, Query, Request, Response
 
 from services.douyin.actions import owners
 from services.douyin.actions.asking import AskDeps
@@ -43,35 +43,27 @@ class DouyinOwner(ResponseModel):
     avatar: str | None
     phone: str | None
     phone_state: PhoneState
-    read_at: AwareDatetime
+    read_at: datetime
 
 
 @router.get(
     "/v1/accounts/{account_id}/douyin-owner",
     operation_id="get_douyin_owner",
-    responses=errors(NotFound),
-)
-async def get_douyin_owner(
-    account_id: AccountId, caller: Manager, deps: Dependencies, response: Response
-) -> DouyinOwner:
-    """The owner as Douyin named them last."""
-    found = await owners.find_owner(deps, caller.organization_id, account_id)
-    return _private(found, response)
-
-
-@router.post(
-    "/v1/accounts/{account_id}/douyin-owner",
-    operation_id="read_douyin_owner",
     responses=errors(
         *(NotFound, AccountNotAuthorised, PlatformRefused, PlatformQuotaUsed, PlatformBusy)
     ),
 )
-async def read_douyin_owner(
-    account_id: AccountId, caller: Manager, deps: Dependencies, response: Response
+async def get_douyin_owner(
+    account_id: AccountId,
+    caller: Manager,
+    deps: Dependencies,
+    response: Response,
+    *,
+    anew: Annotated[bool, Query(description="ask Douyin now, and keep what it says")] = False,
 ) -> DouyinOwner:
-    """Ask Douyin now who the owner is. A phone number is kept encrypted."""
-    found = await owners.read_owner(deps, caller.organization_id, account_id)
-    return _private(found, response)
+    """The owner as Douyin named them last. A phone number is kept encrypted."""
+    look = owners.read_owner if anew else owners.find_owner
+    return _private(await look(deps, caller.organization_id, account_id), response)
 
 
 def _private(found: Owner, response: Response) -> DouyinOwner:

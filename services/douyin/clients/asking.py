@@ -21,6 +21,8 @@ class Asking:
     def __init__(self, base_url: str, http: OneTry) -> None:
         self._base = base_url.rstrip("/")
         self._http = http
+        # how addresses begin that the platform may hand out: in the clear only where it is itself
+        self.schemes = ("https://",) if base_url.startswith("https://") else ("https://", "http://")
 
     async def get(self, path: str, token: str, **query: object) -> Answer:
         """One GET with this query."""

@@ -27,6 +27,9 @@ class Calls(StrEnum):
     RECALL = "recall"
     FOLLOW_CHECK = "follow_check"
     INTERACTION_LOG = "interaction_log"
+    VIDEO_LIST = "video_list"
+    LIVE_ROOMS = "live_rooms"
+    OWNER = "owner"
     WEBHOOK = "webhook"
     TOKEN = "token"
 

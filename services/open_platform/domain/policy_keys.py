@@ -79,6 +79,8 @@ PLATFORM: Final[dict[str, Kind]] = {
     "api.daily_calls.direct_message": _COUNT,
     "api.daily_calls.group_message": _COUNT,
     "api.daily_calls.lead_card": _COUNT,
+    "api.daily_calls.video_list": _COUNT,
+    "api.daily_calls.live_rooms": _COUNT,
     "lottery.max_prize_cents": _CENTS,
     "lottery.disclose_prize_cents": _CENTS,
     "lottery.evidence_days": Whole(730, 36_600),  # the law sets the least

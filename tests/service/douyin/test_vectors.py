@@ -177,9 +177,9 @@ async def test_v8_a_phone_is_decrypted_kept_sealed_and_in_no_log(quiet: Connecto
     owner = {"nickname": "企业号", "encrypt_mobile": vector["ciphertext_base64"]}
     answer = {"data": {"error_code": 0, "open_id": OPEN_ID, **owner}, "message": "success"}
     quiet.platform.will("/oauth/userinfo/", answer)
-    path = f"/v1/accounts/{ACCOUNT}/douyin-owner"
+    path = f"/v1/accounts/{ACCOUNT}/douyin-owner?anew=true"
     with capture_logs() as logs:
-        read = await quiet.world.http.post(path, headers=quiet.world.caller(ORGANIZATION))
+        read = await quiet.world.http.get(path, headers=quiet.world.caller(ORGANIZATION))
     assert (read.json()["phone"], read.json()["phone_state"]) == (phone, "known")
     assert phone not in repr(logs)
     (row,) = await quiet.world.sql("SELECT * FROM douyin.owner")

@@ -32,6 +32,7 @@ from shared.contracts.events.douyin.messages import (
     PersonAnswered,
     RecallSettled,
 )
+from shared.contracts.events.douyin.posts import LiveEnded, LiveStarted, VideoPublished
 
 __all__ = [
     "AccountAuthorised",
@@ -48,6 +49,8 @@ __all__ = [
     "GroupJoined",
     "GroupMessageSeen",
     "IdentitiesLinked",
+    "LiveEnded",
+    "LiveStarted",
     "MessageEchoed",
     "MessageRecalled",
     "MessageReceived",
@@ -60,4 +63,5 @@ __all__ = [
     "VideoCommented",
     "VideoCreated",
     "VideoLiked",
+    "VideoPublished",
 ]

@@ -14,7 +14,7 @@ MAKEFLAGS += --no-print-directory
 unexport PYTHONPATH
 
 .NOTPARALLEL:
-.PHONY: help run test check format openapi migration bench faults faults-full faults-planted soak simulate-seeds fuzz lock setup setup-dev clean moved
+.PHONY: help run test check format openapi migration bench bench-short faults faults-full faults-planted soak simulate-seeds fuzz lock setup setup-dev clean moved
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
@@ -39,8 +39,11 @@ migration: $(VENV)/dev.stamp ## a new Alembic revision: make migration SERVICE=q
 	@test -n "$(SERVICE)" -a -n "$(MESSAGE)" || { echo 'usage: make migration SERVICE=quota MESSAGE="what changes"' >&2; exit 2; }
 	@$(BIN)/siyu migration "$(SERVICE)" "$(MESSAGE)"
 
-bench: $(VENV)/dev.stamp ## measure the main job on this machine (loopback only, bounded)
-	@$(BIN)/python -m tests.load.bench
+bench: $(VENV)/dev.stamp $(VENV)/peers.stamp ## measure every goal beside its peers (BENCH="--only P4" for a part)
+	@$(BIN)/python -m tests.load.bench $(BENCH)
+
+bench-short: $(VENV)/dev.stamp ## shows in a minute that every part of `make bench` works; no figures
+	@$(BIN)/python -m tests.load.bench --short
 
 faults: $(VENV)/dev.stamp ## the fault lab, five minutes (ONLY="F4 F12" for single faults, SEED=n to replay)
 	@$(BIN)/python -m tests.faults $(foreach fault,$(ONLY),--only $(fault)) $(if $(SEED),--seed $(SEED))
@@ -80,6 +83,7 @@ lock: ## resolve the locks anew (needs uv): make lock UPGRADE=--upgrade to raise
 	@command -v uv >/dev/null || { echo 'make lock needs uv on PATH' >&2; exit 2; }
 	@$(COMPILE) $(UPGRADE) pyproject.toml --group build -o requirements.lock
 	@$(COMPILE) $(UPGRADE) pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
+	@$(COMPILE) $(UPGRADE) --group peers -o requirements-bench.lock
 
 # ------------------------------------------------------------------------------------ set-up
 # A stamp is written when a lock is installed; while it is newer than the lock, nothing is done
@@ -107,6 +111,14 @@ $(VENV)/runtime.stamp: requirements.lock pyproject.toml $(MOVED) | $(BIN)/python
 $(VENV)/dev.stamp: requirements-dev.lock requirements.lock pyproject.toml $(MOVED) | $(BIN)/python
 	$(call install,requirements-dev.lock)
 	@touch $(VENV)/runtime.stamp $@
+
+# The peers of `make bench` want other versions of what we use too: they live apart from us.
+$(VENV)/peers.stamp: requirements-bench.lock $(MOVED) | $(BIN)/python
+	@echo 'setup: installing requirements-bench.lock'
+	@rm -rf $(VENV)/peers
+	@"$(PYTHON)" -m venv $(VENV)/peers
+	@$(VENV)/peers/bin/python -m pip -qq --disable-pip-version-check install --require-hashes -r requirements-bench.lock
+	@touch $@
 
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 

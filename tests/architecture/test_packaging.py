@@ -36,11 +36,17 @@ def wanted(group: str) -> list[Requirement]:
         nested = [of(e["include-group"]) for e in entries if isinstance(e, dict)]
         return [*(e for e in entries if isinstance(e, str)), *(x for n in nested for x in n)]
 
-    return [Requirement(text) for text in [*project()["project"]["dependencies"], *of(group)]]
+    ours = [] if group == "peers" else project()["project"]["dependencies"]
+    return [Requirement(text) for text in [*ours, *of(group)]]
 
 
 @pytest.mark.parametrize(
-    ("lock", "group"), [("requirements.lock", "build"), ("requirements-dev.lock", "dev")]
+    ("lock", "group"),
+    [
+        ("requirements.lock", "build"),
+        ("requirements-dev.lock", "dev"),
+        ("requirements-bench.lock", "peers"),  # measured beside us, and installed apart from us
+    ],
 )
 def test_the_lock_holds_what_the_project_asks_for(lock: str, group: str) -> None:
     locked = pins(lock)
@@ -52,7 +58,9 @@ def test_the_lock_holds_what_the_project_asks_for(lock: str, group: str) -> None
     assert not missing, f"{missing}: run `make lock`"
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
+@pytest.mark.parametrize(
+    "lock", ["requirements.lock", "requirements-dev.lock", "requirements-bench.lock"]
+)
 def test_every_line_of_the_lock_is_a_pin_with_hashes(lock: str) -> None:
     text = re.sub(r"\\\n\s*", "", (ROOT / lock).read_text("utf-8"))
     lines = [

@@ -1,40 +1,57 @@
-"""An open-loop generator of signed webhooks over keep-alive connections."""
+"""An open-loop generator of HTTP posts over keep-alive connections, and signed webhooks for it.
+
+At a given rate a post is due at its time whether or not those before it were answered: what waits
+for a free connection waits on the clock of its latency.
+"""
 
 import asyncio
 import hashlib
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import httptools
+import uvloop
+
+from tests.load.words import TEXTS
 
 SECRET = "0123456789abcdef0123456789abcdef"
 CLIENT_KEY = "awtest0123456789"
 SHOP = "biz-open-id-0001"
-_TEXTS = ("你好，多少钱", "什么时候发货呀", "尺码怎么选", "门店地址在哪里", "有什么优惠活动吗")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Dm:
-    """One message of a fan, as a signed webhook."""
+class Post:
+    """One request as it goes over the wire."""
 
-    message_id: str
-    conversation_id: str
-    fan: str
+    id: str
     request: bytes
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
+class Dm(Post):
+    """One message of a fan, as a signed webhook."""
+
+    conversation_id: str
+    fan: str
+
+
+@dataclass(slots=True)
 class Outcome:
     """What happened to a run of posts. Times in seconds of `time.time()`."""
 
-    acknowledged: dict[str, tuple[float, float]] = field(
-        default_factory=dict
-    )  # id → sent, answered
+    acknowledged: dict[str, tuple[float, float]] = field(default_factory=dict)  # id → due, answered
     refused: dict[str, int] = field(default_factory=dict)
+    bodies: dict[str, bytes] = field(default_factory=dict)
+    seconds: float = 0.0  # from the first post to the last answer
+    cpu: float = 0.0  # seconds of CPU that the generator itself used
 
     def latencies(self) -> list[float]:
-        """Seconds from post to answer, sorted."""
-        return sorted(after - before for before, after in self.acknowledged.values())
+        """Milliseconds from when each was due to its answer."""
+        return [(after - due) * 1000 for due, after in self.acknowledged.values()]
 
 
 def a_dm(run: str, number: int, fans: int) -> Dm:
@@ -49,7 +66,7 @@ def a_dm(run: str, number: int, fans: int) -> Dm:
         "message_type": "text",
         "source": "",
         "scene_type": 100,
-        "text": f"{_TEXTS[number % len(_TEXTS)]} {number}",
+        "text": f"{TEXTS[number % len(TEXTS)]} {number}",
         "user_infos": [
             {"open_id": fan, "nick_name": "粉丝", "avatar": "https://example.com/a.jpeg"}
         ],
@@ -67,39 +84,127 @@ def a_dm(run: str, number: int, fans: int) -> Dm:
         separators=(",", ":"),
     ).encode()
     signature = hashlib.sha1(SECRET.encode() + body, usedforsecurity=False).hexdigest()
-    head = (
-        f"POST /douyin/webhooks/{CLIENT_KEY} HTTP/1.1\r\nHost: siyu\r\nContent-Type: application/json\r\n"
-        f"X-Douyin-Signature: {signature}\r\nMsg-Id: {message_id}\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
-    return Dm(message_id, conversation_id, fan, head.encode() + body)
+    headers = {"X-Douyin-Signature": signature, "Msg-Id": message_id}
+    request = a_request(f"/douyin/webhooks/{CLIENT_KEY}", body, headers)
+    return Dm(message_id, request, conversation_id, fan)
 
 
-async def post_all(
-    port: int, dms: Iterable[Dm], *, rate: float | None, connections: int
+def a_request(path: str, body: bytes, headers: dict[str, str]) -> bytes:
+    """A POST as it goes over the wire; of JSON, unless `headers` say that it is something else."""
+    shown = {"Host": "siyu", "Content-Type": "application/json", **headers}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in shown.items())
+    head = f"POST {path} HTTP/1.1\r\n{lines}Content-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+def run_loop(work: Coroutine[Any, Any, T]) -> T:
+    """Run it in the loop that costs least, since the generator shares the machine."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(work)
+
+
+def post_all(
+    port: int, posts: Iterable[Post], *, rate: float | None, connections: int, keep: bool = False
 ) -> Outcome:
-    """Post every message once; `rate` a second, or as fast as the connections allow (None)."""
-    outcome, queue, began = Outcome(), iter(enumerate(dms)), time.monotonic()
+    """Post each once; `rate` a second, or as fast as the connections allow (None).
 
-    async def one_connection() -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        for number, dm in queue:
-            if rate is not None:
-                wait = began + number / rate - time.monotonic()
-                if wait > 0:
-                    await asyncio.sleep(wait)
-            before = time.time()
-            writer.write(dm.request)
-            head = await reader.readuntil(b"\r\n\r\n")
-            length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0] or 0)
-            await reader.readexactly(length)
-            status = int(head[9:12])
-            if status == 200:
-                outcome.acknowledged[dm.message_id] = (before, time.time())
-            else:
-                outcome.refused[dm.message_id] = status
-        writer.close()
+    `keep`: the answers' bodies, too. Raises ConnectionError when the other side hangs up.
+    """
+    return run_loop(_post_all(port, _Run(enumerate(posts), rate, keep=keep), connections))
 
-    async with asyncio.TaskGroup() as group:
-        for _ in range(connections):
-            group.create_task(one_connection())
-    return outcome
+
+async def _post_all(port: int, run: "_Run", connections: int) -> Outcome:
+    loop, cpu = asyncio.get_running_loop(), time.process_time()
+    run.done = loop.create_future()
+    makes = (
+        loop.create_connection(lambda: _Connection(run, loop), "127.0.0.1", port)
+        for _ in range(connections)
+    )
+    opened = await asyncio.gather(*makes)
+    run.began, run.epoch, run.working = loop.time(), time.time(), connections
+    for _, connection in opened:
+        connection.post_next()
+    await run.done
+    run.outcome.seconds = loop.time() - run.began
+    run.outcome.cpu = time.process_time() - cpu
+    for transport, _ in opened:
+        transport.close()
+    return run.outcome
+
+
+class _Run:
+    """The posts that are left, and what happened to those that are not."""
+
+    def __init__(
+        self, posts: Iterator[tuple[int, Post]], rate: float | None, *, keep: bool
+    ) -> None:
+        self.posts, self.rate, self.keep = posts, rate, keep
+        self.outcome = Outcome()
+        self.began = self.epoch = 0.0
+        self.working = 0
+        self.done: asyncio.Future[None]
+
+    def finish_one(self) -> None:
+        """A connection has nothing left to do."""
+        self.working -= 1
+        if not self.working and not self.done.done():
+            self.done.set_result(None)
+
+
+class _Connection(asyncio.Protocol):
+    """Posts one after the other. Also the listener of its own parser of answers."""
+
+    def __init__(self, run: _Run, loop: asyncio.AbstractEventLoop) -> None:
+        self._run, self._loop = run, loop
+        self._parser = httptools.HttpResponseParser(self)
+        self._transport: asyncio.WriteTransport
+        self._post: Post | None = None
+        self._due = 0.0
+        self._body = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport  # type: ignore[assignment]  # of TCP, so it can be written
+
+    def post_next(self) -> None:
+        """Take the next post, and send it when it is due."""
+        number, self._post = next(self._run.posts, (0, None))
+        if self._post is None:
+            self._run.finish_one()
+            return
+        if self._run.rate is None:
+            self._due = time.time()
+            self._transport.write(self._post.request)
+            return
+        after = number / self._run.rate
+        self._due = self._run.epoch + after
+        wait = self._run.began + after - self._loop.time()
+        if wait > 0:
+            self._loop.call_later(wait, self._transport.write, self._post.request)
+        else:
+            self._transport.write(self._post.request)
+
+    def data_received(self, data: bytes) -> None:
+        self._parser.feed_data(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._post is not None and not self._run.done.done():
+            self._run.done.set_exception(ConnectionError(f"hung up before an answer: {exc}"))
+
+    # what the parser tells
+
+    def on_body(self, body: bytes) -> None:
+        if self._run.keep:
+            self._body += body
+
+    def on_message_complete(self) -> None:
+        post, outcome = self._post, self._run.outcome
+        assert post is not None, "an answer that nobody asked for"
+        status = self._parser.get_status_code()
+        if status == 200:
+            outcome.acknowledged[post.id] = (self._due, time.time())
+        else:
+            outcome.refused[post.id] = status
+        if self._run.keep:
+            outcome.bodies[post.id], self._body = self._body, b""
+        self._parser = httptools.HttpResponseParser(self)
+        self.post_next()

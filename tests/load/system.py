@@ -7,40 +7,60 @@ import socket
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import asyncpg
+
 from services.embedded.servers import Command, PostgresServer, ValkeyServer
 from services.embedded.services import SERVICES
 from tests.load.generator import SHOP, Dm
-from tests.load.rules import add_rules
+from tests.load.rules import add_rules, lift_loop_guard
 
 _TICKS = os.sysconf("SC_CLK_TCK")
-_MASTER_KEY = "0123456789abcdef0123456789abcdef-bench"
+MASTER_KEY = "0123456789abcdef0123456789abcdef-bench"
+
+# What is not ours in the sense of the goals: servers, and what stands for the outside world.
+SERVERS = frozenset({"simulator", "postgresql", "valkey"})
 
 Role = tuple[str, str]  # service, "api" or "worker"
 EVERY_ROLE: tuple[Role, ...] = tuple((s.name, role) for s in SERVICES for role in ("api", "worker"))
+
+
+class Void(Exception):
+    """A result was wrong, so that no figure of the run counts."""
 
 
 @dataclass
 class System:
     """Addresses and processes of a running system."""
 
-    door: int
+    ports: dict[Role, int]
     simulator: int
     database_url: str
+    redis_url: str
+    start: Callable[["Layout"], None] = field(default=lambda _: None)
     processes: dict[str, int] = field(default_factory=dict)  # name → pid
 
     def cpu(self) -> dict[str, float]:
         """CPU seconds used by each process so far (PostgreSQL with its backends)."""
         return {name: sum(map(_cpu_of, _tree(pid))) for name, pid in self.processes.items()}
 
-    def memory(self) -> int:
-        """Resident bytes of all processes (proportional shares, so that shared pages count once)."""
-        return sum(_pss_of(p) for pid in self.processes.values() for p in _tree(pid))
+    @property
+    def door(self) -> int:
+        """The port to which Douyin posts."""
+        return self.ports["douyin", "api"]
+
+    def memory(self) -> dict[str, int]:
+        """Resident bytes of each process (proportional shares, so that shared pages count once)."""
+        return {n: sum(map(_pss_of, _tree(pid))) for n, pid in self.processes.items()}
+
+    def sql(self, statement: str, *values: Any) -> list[Any]:
+        """Look into the database, as its owner: to check what is true, never to make it so."""
+        return asyncio.run(_fetch(self.database_url, statement, values))
 
     def ask(self, path: str, body: Any = None, method: str | None = None) -> Any:
         """Ask the simulator's controls."""
@@ -55,7 +75,7 @@ class System:
         """Make message ids known to the simulator, which did not make them itself."""
         for start in range(0, len(dms), 20_000):
             messages = [
-                {"msg_id": d.message_id, "conversation_id": d.conversation_id, "from": d.fan}
+                {"msg_id": d.id, "conversation_id": d.conversation_id, "from": d.fan}
                 for d in dms[start : start + 20_000]
             ]
             body = {"to": SHOP, "kind": "message", "window": "arrival", "messages": messages}
@@ -72,6 +92,14 @@ class System:
             found += page
             after = page[-1]["seq"]
         return found
+
+
+async def _fetch(url: str, statement: str, values: Sequence[Any]) -> list[Any]:
+    connection = await asyncpg.connect(url.replace("+asyncpg", ""))
+    try:
+        return list(await connection.fetch(statement, *values))
+    finally:
+        await connection.close()
 
 
 def _cpu_of(pid: int) -> float:
@@ -100,44 +128,50 @@ def _tree(pid: int) -> list[int]:
     return [pid, *(p for child in children for p in _tree(int(child)))]
 
 
-@contextmanager
-def separate_processes(
-    folder: Path, roles: Sequence[Role] = EVERY_ROLE, rules: int = 0
-) -> Iterator[System]:
-    """PostgreSQL (fsync on), Valkey (AOF everysec), simulator, and a process for each of `roles`.
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What runs. `rules`: how many the demo account has, if more than the demo's own."""
 
-    `rules`: how many the demo account has, if more than the demo's own.
-    """
+    roles: Sequence[Role] = EVERY_ROLE
+    rules: int = 0
+    copies: int = 1  # processes of each worker
+    loop_guard: bool = True
+
+
+@contextmanager
+def separate_processes(folder: Path, layout: Layout) -> Iterator[System]:
+    """PostgreSQL (fsync on), Valkey (AOF everysec), the simulator, and a process for each role."""
     with ExitStack() as stack:
         postgres = stack.enter_context(PostgresServer(folder / "postgres"))
         valkey = stack.enter_context(ValkeyServer(folder / "valkey"))
         simulator, *free = _free_ports(1 + len(EVERY_ROLE))
         ports = dict(zip(EVERY_ROLE, free, strict=True))
-        system = System(ports["douyin", "api"], simulator, postgres.url())
-        environment = _environment(system, ports, folder) | {
-            "DATABASE_URL": postgres.url(),
-            "REDIS_URL": valkey.url(),
-        }
-
+        system = System(ports, simulator, postgres.url(), valkey.url())
+        environment = _environment(system, folder)
         start = _Starter(stack, system, folder, environment)
+        system.start = lambda more: start_roles(start, more)
         _once(environment, folder)
-        if rules:
-            asyncio.run(add_rules(postgres.url(), _MASTER_KEY, rules))
-        start("simulator", "services.douyin_simulator", port=system.simulator)
-        for service, role in roles:
-            port = ports[service, role]
-            start(
-                f"{service}-{role}",
-                "services.embedded",
-                "run",
-                service,
-                role,
-                "--port",
-                str(port),
-                port=port,
-            )
+        if layout.rules:
+            asyncio.run(add_rules(postgres.url(), MASTER_KEY, layout.rules))
+        if not layout.loop_guard:
+            asyncio.run(lift_loop_guard(postgres.url(), MASTER_KEY))
+            _once(environment, folder)  # tells everybody
         system.processes |= {"postgresql": postgres.pid or 0, "valkey": valkey.pid or 0}
+        start("simulator", "services.douyin_simulator", port=system.simulator)
+        start_roles(start, layout)
         yield system
+
+
+def start_roles(start: "_Starter", layout: Layout) -> None:
+    """A process for each role, and for each worker as many as the layout says."""
+    for service, role in layout.roles:
+        copies = layout.copies if role == "worker" else 1
+        for number in range(copies):
+            port = start.system.ports[service, role] if not number else _free_ports(1)[0]
+            name = f"{service}-{role}" if not number else f"{service}-{role}-{number + 1}"
+            words = ["services.embedded", "run", service, role, "--port", str(port)]
+            start(name, *words, port=port)
+    start.wait_ready()
 
 
 def _free_ports(count: int) -> list[int]:
@@ -157,9 +191,15 @@ class _Starter:
     system: System
     folder: Path
     environment: dict[str, str]
+    starting: list[Command] = field(default_factory=list)
+
+    def wait_ready(self) -> None:
+        """Wait until everything that was started answers."""
+        while self.starting:
+            self.starting.pop().wait_ready()
 
     def __call__(self, name: str, *words: str, port: int) -> None:
-        """Start a program and wait until it answers on `port`."""
+        """Start a program that will answer on `port`."""
         command = Command(
             name,
             [sys.executable, "-m", *words],
@@ -168,16 +208,20 @@ class _Starter:
             serves=("127.0.0.1", port),
             stop_within=10,
         )
-        command.start()
+        command.launch()
         self.stack.callback(command.stop)
+        self.starting.append(command)
         self.system.processes[name] = command.pid or 0
 
 
-def _environment(system: System, ports: dict[Role, int], folder: Path) -> dict[str, str]:
+def _environment(system: System, folder: Path) -> dict[str, str]:
     door, platform = f"http://127.0.0.1:{system.door}", f"http://127.0.0.1:{system.simulator}"
+    ports = system.ports
     return {
+        "DATABASE_URL": system.database_url,
+        "REDIS_URL": system.redis_url,
         "SIYU_EMBEDDED": "true",
-        "SIYU_MASTER_KEY": _MASTER_KEY,
+        "SIYU_MASTER_KEY": MASTER_KEY,
         "SIYU_DATA_DIR": str(folder),
         "SIYU_PORT": str(system.door),
         "SIYU_SIMULATOR_PORT": str(system.simulator),
@@ -201,11 +245,10 @@ def _once(environment: dict[str, str], folder: Path) -> None:
         raise RuntimeError(command.why_it_ended())
 
 
-async def until(reached: int, count: Any, patience: float) -> float:
-    """Seconds until `count()` is at least `reached`; raises when it takes longer than `patience`."""
+def until(reached: int, count: Callable[[], int], patience: float) -> None:
+    """Wait until `count()` is at least `reached`. Raises Void when it takes longer than `patience`."""
     began = time.monotonic()
-    while count() < reached:
+    while (now := count()) < reached:
         if time.monotonic() - began > patience:
-            raise TimeoutError(f"{count()} of {reached} after {patience:.0f} s")
-        await asyncio.sleep(0.1)
-    return time.monotonic() - began
+            raise Void(f"{now} of {reached} after {patience:.0f} s")
+        time.sleep(0.05)

@@ -1,0 +1,128 @@
+"""One run of the whole path: fans write, the platform accepts the replies, everything comes to rest.
+
+A run counts only if the simulator's own record holds exactly one reply to every message, every
+decision says so too, and afterwards nothing is left held, queued or in doubt.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tests.load.figures import percentile
+from tests.load.generator import Dm, Outcome, a_dm, post_all
+from tests.load.system import System, Void, until
+
+_PATIENCE = 60
+_CONNECTIONS = 64
+# What is not at rest, counted; nothing else may be in these tables while the benchmark runs.
+_RESTLESS = """
+SELECT (SELECT count(*) FROM douyin.attempt WHERE state <> 'sent') AS "attempts not sent",
+       (SELECT count(*) FROM douyin.attempt)
+       - (SELECT count(*) FROM douyin.inbound WHERE event = 'im_send_msg') AS "echoes missing",
+       (SELECT count(*) FROM direct_messages.message WHERE state = 'queued') AS "messages queued",
+       (SELECT coalesce(sum(held), 0) FROM quota.bucket) AS "units held",
+       (SELECT count(*) FROM douyin.outbox) + (SELECT count(*) FROM direct_messages.outbox)
+       + (SELECT count(*) FROM quota.outbox) AS "events not acknowledged"
+"""
+_WRONG = """
+SELECT (SELECT count(*) FROM direct_messages.decision WHERE outcome <> 'replied')
+     + (SELECT count(*) FROM direct_messages.quarantine) + (SELECT count(*) FROM douyin.quarantine)
+     + (SELECT count(*) FROM quota.quarantine)
+"""
+_DECISIONS = "SELECT count(*) FROM direct_messages.decision"
+# Milliseconds of the wall clock at which each stage of a message was begun.
+_STAGES = """
+SELECT i.dedupe_key,
+       extract(epoch FROM i.received_at) * 1000, extract(epoch FROM d.decided_at) * 1000,
+       extract(epoch FROM a.created_at) * 1000, extract(epoch FROM a.written_at) * 1000
+FROM douyin.attempt a
+JOIN douyin.inbound i ON i.dedupe_key = a.reply_to AND i.event = 'im_receive_msg'
+JOIN direct_messages.decision d ON d.operation_id = a.operation_id
+WHERE a.reply_to LIKE $1
+"""
+STAGES = (
+    "waiting and door, until its transaction",
+    "commit, stream, until decided",
+    "quota, commit, stream, until its attempt is written",
+    "waiting for its turn, until its first byte",
+    "until the platform has it",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What fans do. `rate` messages a second; None: as fast as the door takes them."""
+
+    name: str
+    messages: int
+    rate: float | None = None
+    fans: int = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Ride:
+    """A run that was found right. Seconds count from the first post."""
+
+    load: Load
+    outcome: Outcome
+    accepted: dict[str, float]  # message id → when the platform accepted its reply
+    reply_seconds: float  # until the last one was
+    rest_seconds: float  # until everything was settled, echoed and acknowledged
+
+    def latencies(self) -> list[float]:
+        """Milliseconds from when each message was due to the platform's call."""
+        due = self.outcome.acknowledged
+        return [(at - due[message][0]) * 1000 for message, at in self.accepted.items()]
+
+
+def ride(system: System, load: Load) -> Ride:
+    """Run it and check it. Raises Void when anything is not as it should be."""
+    dms = [a_dm(load.name, number, load.fans) for number in range(load.messages)]
+    system.register(dms)
+    after, began = system.accepted(), time.monotonic()
+    decided = int(system.sql(_DECISIONS)[0][0])
+    outcome = post_all(system.door, dms, rate=load.rate, connections=_CONNECTIONS)
+    if outcome.refused:
+        raise Void(f"the door refused messages: {dict(Counter(outcome.refused.values()))}")
+    until(after + load.messages, system.accepted, _PATIENCE)
+    reply_seconds = time.monotonic() - began
+    _until_at_rest(system)
+    rest_seconds = time.monotonic() - began
+    wrong = int(system.sql(_WRONG)[0][0])
+    decided = int(system.sql(_DECISIONS)[0][0]) - decided
+    if wrong or decided != load.messages:
+        raise Void(f"{decided} decisions on {load.messages} messages, {wrong} of all are wrong")
+    accepted = _accepted(system, dms, after)
+    return Ride(load, outcome, accepted, reply_seconds, rest_seconds)
+
+
+def _until_at_rest(system: System) -> None:
+    """Wait for it. Raises Void with what does not come to rest."""
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        restless = {name: int(count) for name, count in system.sql(_RESTLESS)[0].items() if count}
+        if not restless:
+            return
+        if time.monotonic() > deadline:
+            raise Void(f"not at rest after {_PATIENCE} s: {restless}")
+        time.sleep(0.1)
+
+
+def _accepted(system: System, dms: Sequence[Dm], after: int) -> dict[str, float]:
+    found = [(m["reply_to_msg_id"], m["accepted_at_ms"] / 1000) for m in system.sent(after)]
+    replies = dict(found)
+    if len(found) != len(dms) or replies.keys() != {dm.id for dm in dms}:
+        raise Void(f"{len(found)} replies to {len(replies)} of {len(dms)} messages")
+    return replies
+
+
+def stage_latencies(system: System, ridden: Ride) -> list[float]:
+    """The median milliseconds that a message of the run spent in each of `STAGES`."""
+    spent: list[list[float]] = [[] for _ in STAGES]
+    for message, *begun in system.sql(_STAGES, f"@{ridden.load.name}-m%"):
+        due = ridden.outcome.acknowledged[message][0] * 1000
+        times = [due, *map(float, begun), ridden.accepted[message] * 1000]
+        for seen, start, end in zip(spent, times, times[1:], strict=False):
+            seen.append(end - start)
+    return [percentile(seen, 0.5) for seen in spent]

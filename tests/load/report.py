@@ -1,0 +1,108 @@
+"""Writes `benchmarks/RESULTS.md` and its pictures from what was measured.
+
+python -m tests.load.report    (`make bench` does it at its end)
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.load.figures import Record, Result, read
+from tests.load.pictures import Bar, bars, stack
+
+BENCHMARKS = Path("benchmarks")
+CPU, STAGE = "P2 CPU: ", "P3 stage at 500/s: "
+
+_HEAD = """# Results of `make bench`
+
+Written by `tests/load/report.py` from [results.json](results.json); do not edit.
+
+Measured on {date}: {machine}.
+
+PostgreSQL with fsync on, Valkey with AOF everysec, each role of each service as a process of its own, the
+simulator, the load and the peers, all on this machine. The load is open-loop: a message is due at its time
+whether or not those before it were answered, and its latency counts from then. Ours and the peers take turns,
+run by run. A figure is the median of its runs; the spread is the least and the most of them. **Every run is
+checked, and one wrong result voids all**: the simulator's record holds exactly one reply to every message, every
+decision says so, nothing is left held or queued, quota granted exactly six of seven, every event took effect
+once, matching found what a plain loop finds; the peers' answers are checked, too.
+
+"""
+_PEERS = """
+## What stands beside
+
+The ratio is our figure over theirs: for rates above 1 is better, for times and CPU below 1.
+
+| beside | what it does, and what it does not |
+| --- | --- |
+| a door that inserts one by one | bare ASGI, signature and JSON as ours; one INSERT and commit a request, ten connections. Ours commits many in one |
+| a door that stores nothing | the same without PostgreSQL: the limit of this server and this load |
+| WeRoBot | 1,000 rules as regular expressions, granian with one worker, 32 connections, pinned to one core; 60 % of messages match, their rules spread evenly. Answers inside the HTTP response; stores nothing, checks no quota, answers a repeated message again. Ours has both cores, and stores, decides, holds quota, sends and settles |
+| aiogram | ten rules, webhook mode with uvloop, 32 connections, pinned to one core; sends each reply by HTTP. Stores nothing |
+| limits | fixed window of six over a Valkey of its own, 64 at once with uvloop, in process: no HTTP, no ledger, no reservation, and an operation asked twice counts twice |
+| arq | poll every 10 ms, 500 jobs at once, no results kept, a Valkey of its own; no PostgreSQL on either side |
+| loop, regex | over the same 1,000 keywords; the regular expression finds the leftmost and not the longest |
+"""
+_TABLE = (
+    "| | figure | goal | | spread | beside | ratio |",
+    "| --- | --- | --- | --- | --- | --- | --- |",
+)
+
+
+def rendered(record: Record) -> dict[str, str]:
+    """File name → contents, for everything in `benchmarks/` that is made from the record."""
+    cpu, stages = _bars(record.results, CPU), _bars(record.results, STAGE)
+    shown = [r for r in record.results if not r.name.startswith((CPU, STAGE))]
+    lines = [_HEAD.format(date=record.date, machine=record.machine), *(f"{t}\n" for t in _TABLE)]
+    lines += [_row(result) for result in shown]
+    files = {}
+    if cpu:
+        files["cpu.svg"] = bars("CPU of one message, by what is done (P2)", "µs", cpu)
+        lines.append("\n## Where the CPU goes\n\n![CPU by process](cpu.svg)\n")
+    if stages:
+        files["stages.svg"] = stack("The way of one message at 500 a second, medians", "ms", stages)
+        lines.append("\n## Where the time goes\n\n![Time by stage](stages.svg)\n")
+    lines.append(_missed(shown, cpu))
+    lines.append(_PEERS)
+    files["RESULTS.md"] = "".join(lines)
+    return files
+
+
+def _row(result: Result) -> str:
+    met = {None: "", True: "met", False: "**not met**"}[result.met]
+    beside = "" if result.peer is None else f"{result.peer}: {result.peer_value:,}"
+    ratio = "" if result.ratio is None else f"{result.ratio} ×"
+    spread = f"{min(result.runs):,} – {max(result.runs):,}"
+    figure = f"{result.value:,} {result.unit}"
+    return f"| {result.name} | {figure} | {result.goal or ''} | {met} | {spread} | {beside} | {ratio} |\n"
+
+
+def _bars(results: Sequence[Result], prefix: str) -> list[Bar]:
+    found = [r for r in results if r.name.startswith(prefix)]
+    return [Bar(r.name.removeprefix(prefix), r.value, min(r.runs), max(r.runs)) for r in found]
+
+
+def _missed(results: Sequence[Result], cpu: Sequence[Bar]) -> str:
+    """What is not met, and what takes most of the CPU where that decides."""
+    missed = [r for r in results if r.met is False]
+    if not missed:
+        return "\nEvery goal is met.\n"
+    lines = ["\n## Not met\n\n"]
+    lines += [f"- {r.name}: {r.value:,} {r.unit} where {r.goal} is asked.\n" for r in missed]
+    if cpu:
+        total = sum(bar.value for bar in cpu) or 1.0
+        largest = sorted(cpu, key=lambda bar: -bar.value)[:3]
+        told = ", ".join(f"{bar.label} {bar.value / total:.0%}" for bar in largest)
+        lines.append(
+            f"\nMost of the CPU of a message, servers and load included, is spent by: {told}.\n"
+        )
+    return "".join(lines)
+
+
+def write() -> None:
+    """Write everything that is made from figures."""
+    for name, contents in rendered(read(BENCHMARKS / "results.json")).items():
+        (BENCHMARKS / name).write_text(contents, "utf-8")
+
+
+if __name__ == "__main__":
+    write()

@@ -14,7 +14,7 @@ MAKEFLAGS += --no-print-directory
 unexport PYTHONPATH
 
 .NOTPARALLEL:
-.PHONY: help run test check format openapi migration bench bench-short faults faults-full faults-planted soak simulate-seeds fuzz lock setup setup-dev clean moved
+.PHONY: help run test check format openapi migration bench bench-scale bench-short faults faults-full faults-planted soak simulate-seeds fuzz lock setup setup-dev clean moved
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
@@ -41,6 +41,9 @@ migration: $(VENV)/dev.stamp ## a new Alembic revision: make migration SERVICE=q
 
 bench: $(VENV)/dev.stamp $(VENV)/peers.stamp ## measure every goal beside its peers (BENCH="--only P4" for a part)
 	@$(BIN)/python -m tests.load.bench $(BENCH)
+
+bench-scale: $(VENV)/dev.stamp ## more workers, more conversations, a backlog, a long history (an hour or two)
+	@$(BIN)/python -m tests.load.scale $(BENCH)
 
 bench-short: $(VENV)/dev.stamp ## shows in a minute that every part of `make bench` works; no figures
 	@$(BIN)/python -m tests.load.bench --short

@@ -54,10 +54,10 @@ class Outcome:
         return [(after - due) * 1000 for due, after in self.acknowledged.values()]
 
 
-def a_dm(run: str, number: int, fans: int) -> Dm:
-    """Message `number` of `run`; `fans` fans write in turn."""
-    fan = f"bench-{run}-{number % fans:06d}"
-    message_id, conversation_id = f"@{run}-m{number}==", f"@{run}-c{number % fans}=="
+def a_dm(run: str, number: int, fans: int, crowd: str = "") -> Dm:
+    """Message `number` of `run`; `fans` fans of `crowd` (by default the run's own) write in turn."""
+    who = f"{crowd or run}-{number % fans:06d}"
+    fan, conversation_id, message_id = f"bench-{who}", f"@conv-{who}==", f"@{run}-m{number}=="
     content = {
         "conversation_short_id": conversation_id,
         "server_message_id": message_id,

@@ -7,13 +7,13 @@ decision says so too, and afterwards nothing is left held, queued or in doubt.
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tests.load.figures import percentile
 from tests.load.generator import Dm, Outcome, a_dm, post_all
 from tests.load.system import System, Void, until
 
-_PATIENCE = 60
+_PATIENCE = 60  # seconds, and as many more as messages need that go a hundred a second
 _CONNECTIONS = 64
 # What is not at rest, counted; nothing else may be in these tables while the benchmark runs.
 _RESTLESS = """
@@ -52,12 +52,25 @@ STAGES = (
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What fans do. `rate` messages a second; None: as fast as the door takes them."""
+    """What fans do. `rate` messages a second; None: as fast as the door takes them.
+
+    `crowd` names the fans who write in turn; by default each load has its own.
+    """
 
     name: str
     messages: int
     rate: float | None = None
     fans: int = 2_000
+    crowd: str = ""
+
+    @property
+    def patience(self) -> float:
+        """Seconds after which a run is given up."""
+        return _PATIENCE + self.messages / 100
+
+    def again(self, name: str, messages: int = 0, rate: float | None = None) -> "Load":
+        """The same fans once more, under another name."""
+        return replace(self, name=name, messages=messages or self.messages, rate=rate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +91,16 @@ class Ride:
 
 def ride(system: System, load: Load) -> Ride:
     """Run it and check it. Raises Void when anything is not as it should be."""
-    dms = [a_dm(load.name, number, load.fans) for number in range(load.messages)]
+    dms = [a_dm(load.name, number, load.fans, load.crowd) for number in range(load.messages)]
     system.register(dms)
     after, began = system.accepted(), time.monotonic()
     decided = int(system.sql(_DECISIONS)[0][0])
     outcome = post_all(system.door, dms, rate=load.rate, connections=_CONNECTIONS)
     if outcome.refused:
         raise Void(f"the door refused messages: {dict(Counter(outcome.refused.values()))}")
-    until(after + load.messages, system.accepted, _PATIENCE)
+    until(after + load.messages, system.accepted, load.patience)
     reply_seconds = time.monotonic() - began
-    _until_at_rest(system)
+    _until_at_rest(system, load.patience)
     rest_seconds = time.monotonic() - began
     wrong = int(system.sql(_WRONG)[0][0])
     decided = int(system.sql(_DECISIONS)[0][0]) - decided
@@ -97,15 +110,15 @@ def ride(system: System, load: Load) -> Ride:
     return Ride(load, outcome, accepted, reply_seconds, rest_seconds)
 
 
-def _until_at_rest(system: System) -> None:
+def _until_at_rest(system: System, patience: float) -> None:
     """Wait for it. Raises Void with what does not come to rest."""
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + patience
     while True:
         restless = {name: int(count) for name, count in system.sql(_RESTLESS)[0].items() if count}
         if not restless:
             return
         if time.monotonic() > deadline:
-            raise Void(f"not at rest after {_PATIENCE} s: {restless}")
+            raise Void(f"not at rest after {patience:.0f} s: {restless}")
         time.sleep(0.1)
 
 

@@ -1,8 +1,9 @@
-"""Writes `benchmarks/RESULTS.md` and its pictures from what was measured.
+"""Writes `benchmarks/RESULTS.md`, its pictures and the figures of `docs/scaling.md` from what was measured.
 
-python -m tests.load.report    (`make bench` does it at its end)
+python -m tests.load.report    (`make bench` and `make bench-scale` do it at their end)
 """
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from tests.load.figures import Record, Result, read
 from tests.load.pictures import Bar, bars, stack
 
 BENCHMARKS = Path("benchmarks")
+SCALING = Path("docs/scaling.md")
+_BLOCK = re.compile(r"(<!-- figures: begin -->\n).*?(<!-- figures: end -->)", re.DOTALL)
 CPU, STAGE = "P2 CPU: ", "P3 stage at 500/s: "
 
 _HEAD = """# Results of `make bench`
@@ -98,10 +101,36 @@ def _missed(results: Sequence[Result], cpu: Sequence[Bar]) -> str:
     return "".join(lines)
 
 
+def scaling_block(record: Record | None) -> str:
+    """What `docs/scaling.md` shows between its marks."""
+    if record is None:
+        return (
+            "Not measured on a quiet machine yet: `make bench-scale` does it, and fills this in.\n"
+        )
+    lines = [f"Measured on {record.date}: {record.machine}.\n\n", "| | figure | goal | |\n"]
+    lines.append("| --- | --- | --- | --- |\n")
+    for r in record.results:
+        met = {None: "", True: "met", False: "**not met**"}[r.met]
+        lines.append(f"| {r.name} | {r.value:,} {r.unit} | {r.goal or ''} | {met} |\n")
+    return "".join(lines)
+
+
+def filled(page: str, record: Record | None) -> str:
+    """The page with the figures between its marks."""
+    return _BLOCK.sub(lambda found: found[1] + scaling_block(record) + found[2], page)
+
+
+def scaling_record() -> Record | None:
+    """What `make bench-scale` wrote, if it has run."""
+    file = BENCHMARKS / "scaling.json"
+    return read(file) if file.exists() else None
+
+
 def write() -> None:
     """Write everything that is made from figures."""
     for name, contents in rendered(read(BENCHMARKS / "results.json")).items():
         (BENCHMARKS / name).write_text(contents, "utf-8")
+    SCALING.write_text(filled(SCALING.read_text("utf-8"), scaling_record()), "utf-8")
 
 
 if __name__ == "__main__":

@@ -56,7 +56,8 @@ class System:
 
     def memory(self) -> dict[str, int]:
         """Resident bytes of each process (proportional shares, so that shared pages count once)."""
-        return {n: sum(map(_pss_of, _tree(pid))) for n, pid in self.processes.items()}
+        running = list(self.processes.items())  # more may be started meanwhile
+        return {name: sum(map(_pss_of, _tree(pid))) for name, pid in running}
 
     def sql(self, statement: str, *values: Any) -> list[Any]:
         """Look into the database, as its owner: to check what is true, never to make it so."""

@@ -1,0 +1,132 @@
+"""P12: a million stored events wait when the workers start; fans go on writing meanwhile."""
+
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import redis
+
+from tests.load.figures import Result, at_least, below, figure, percentile
+from tests.load.generator import Dm, Outcome, a_dm, post_all
+from tests.load.scaling import RULES, Scale
+from tests.load.system import EVERY_ROLE, SERVERS, Layout, System, Void, separate_processes, until
+
+_AT_ONCE = 20_000  # messages made and registered at a time
+_LIVE_RATE = 20.0  # a second, while the backlog drains
+_SLOWEST = 100  # a second; below it the run is given up
+_REST = "SELECT count(*) FROM douyin.outbox"
+_FANS = 4  # messages of each
+
+
+def backlog(scale: Scale) -> list[Result]:
+    """Drain rate, latency of what is written meanwhile, memory of ours and of Valkey."""
+    count = scale.backlog
+    layout = Layout(roles=[r for r in EVERY_ROLE if r[1] == "api"], rules=RULES, loop_guard=False)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        separate_processes(Path(folder), layout) as system,
+    ):
+        _fill(system, count)
+        waiting = int(system.sql(_REST)[0][0])
+        if waiting < count:
+            raise Void(f"{waiting} of {count} events wait")
+        with _watched(system) as seen:
+            began = time.monotonic()
+            workers = [r for r in EVERY_ROLE if r[1] == "worker"]
+            system.start(Layout(roles=workers))
+            live = _live_until(system, lambda: system.accepted() >= count, count / _SLOWEST)
+            until(count + len(live.acknowledged), system.accepted, 120)
+            took = time.monotonic() - began
+        latencies = _checked(system, count, live)
+    ours = [sum(v for k, v in m.items() if k not in SERVERS) / 1e6 for m in seen.memory]
+    quarter = max(len(ours) // 4, 1)
+    name = f"P12 backlog of {count:,}"
+    return [
+        figure(f"{name}: drained", "events/s", [count / took], at_least(1_000)),
+        figure(f"{name}: live p95", "ms", [percentile(latencies, 0.95)], below(3_000)),
+        figure(f"{name}: live p50", "ms", [percentile(latencies, 0.5)]),
+        figure(f"{name}: Valkey", "MB", [max(seen.valkey) / 1e6], below(64)),
+        figure(f"{name}: memory of our processes", "MB", [max(ours)]),
+        figure(
+            f"{name}: memory, last quarter over second",
+            "×",
+            [_mean(ours[-quarter:]) / _mean(ours[quarter : 2 * quarter] or ours)],
+            below(1.1),
+        ),
+    ]
+
+
+def _fill(system: System, count: int) -> None:
+    for start in range(0, count, _AT_ONCE):
+        numbers = range(start, min(start + _AT_ONCE, count))
+        dms = [a_dm("b", number, max(count // _FANS, 1)) for number in numbers]
+        system.register(dms)
+        outcome = post_all(system.door, dms, rate=None, connections=64)
+        if outcome.refused:
+            raise Void(f"the door refused {len(outcome.refused)} messages")
+
+
+def _live_until(system: System, is_over: Callable[[], bool], patience: float) -> Outcome:
+    """What fans wrote at a steady rate until it was over."""
+    written, deadline, part = Outcome(), time.monotonic() + patience + 60, 0
+    while not is_over() or not written.acknowledged:
+        if time.monotonic() > deadline:
+            raise Void(f"the backlog did not drain within {patience + 60:.0f} s")
+        dms: list[Dm] = [a_dm(f"live{part}", number, 100) for number in range(100)]
+        system.register(dms)
+        outcome = post_all(system.door, dms, rate=_LIVE_RATE, connections=8)
+        if outcome.refused:
+            raise Void("the door refused live messages")
+        written.acknowledged |= outcome.acknowledged
+        part += 1
+    return written
+
+
+def _checked(system: System, count: int, live: Outcome) -> list[float]:
+    """Live latencies in milliseconds. Raises Void unless everything was answered exactly once."""
+    sent = [(m["reply_to_msg_id"], m["accepted_at_ms"]) for m in system.sent()]
+    replies = dict(sent)
+    old = sum(message.startswith("@b-m") for message in replies)
+    if len(replies) != len(sent) or old != count or not live.acknowledged.keys() <= replies.keys():
+        raise Void(f"{len(sent)} replies to {len(replies)} messages, {old} of {count} waiting ones")
+    return [replies[message] - due * 1000 for message, (due, _) in live.acknowledged.items()]
+
+
+@dataclass(slots=True)
+class _Watched:
+    """What was seen every few seconds."""
+
+    memory: list[dict[str, int]] = field(default_factory=list)
+    valkey: list[int] = field(default_factory=list)
+
+
+@contextmanager
+def _watched(system: System) -> Iterator[_Watched]:
+    seen, over = _Watched(), threading.Event()
+    carrier = redis.Redis.from_url(system.redis_url)
+
+    def look() -> None:
+        while True:
+            seen.memory.append(system.memory())
+            told: Any = carrier.info("memory")
+            seen.valkey.append(int(told["used_memory"]))
+            if over.wait(2):
+                return
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        watcher.join()
+        carrier.close()
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values)

@@ -16,7 +16,7 @@ from shared.observability import configure_logs
 from tests.faults.report import Report
 from tests.faults.running import Run, say
 from tests.faults.scenarios import SCENARIOS
-from tests.faults.shapes import SHAPES, Shape, only
+from tests.faults.shapes import SHAPES, Shape, shape_of
 
 CANNOT_RUN = 3
 
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str]) -> int:
         for scenario in SCENARIOS.values():
             print(f"{scenario.name:<4} {scenario.title}")
         return 0
-    shape = only(asked.only) if asked.only else SHAPES[asked.shape]
+    shape = shape_of(asked.shape, asked.only, asked.minutes)
     seed = random.SystemRandom().randrange(1_000_000) if asked.seed is None else asked.seed
     try:
         require_room(shape, asked.keep or Path(tempfile.gettempdir()))
@@ -83,20 +83,28 @@ def _available() -> int | None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
-    what = parser.add_mutually_exclusive_group()
-    what.add_argument("--shape", choices=SHAPES, default="short", help="how long and how hard")
-    what.add_argument(
+    parser.add_argument(
+        "--shape", choices=SHAPES, help="how long and how hard; without --only it is the short one"
+    )
+    parser.add_argument(
         "--only",
         action="append",
         choices=SCENARIOS,
         metavar="F",
-        help="this fault; may be repeated",
+        help="this fault; may be repeated. With --shape, its storm follows",
     )
-    what.add_argument("--list", action="store_true", help="name every fault")
+    parser.add_argument("--list", action="store_true", help="name every fault")
+    parser.add_argument("--minutes", type=_minutes, help="end the storm then, whatever it has seen")
     parser.add_argument("--seed", type=_seed, help="replay the run of this seed")
     parser.add_argument("--port", type=_port, default=0, help="where the platform is to be seen")
     parser.add_argument("--keep", type=Path, help="keep data and logs here")
     return parser
+
+
+def _minutes(text: str) -> float:
+    if not text.isdigit() or not int(text):
+        raise argparse.ArgumentTypeError("minutes are a number from 1")
+    return float(text)
 
 
 def _port(text: str) -> int:

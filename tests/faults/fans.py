@@ -10,11 +10,13 @@ from tests.e2e.wire import DEMO, Shop
 from tests.faults.lab import Lab
 from tests.faults.tenants import OTHER
 from tests.faults.traffic import AGAIN_AND_AGAIN, EACH, Poster, Said, deliveries, invent, say
+from tests.faults.waiting import until
 
 _CHUNK = 100  # messages that are invented, made known and posted together
 _AT_THE_OTHER = 0.2
 _COMES_BACK = 0.3
 _COMES_BACK_AFTER = 60.0  # seconds: later than any redelivery of ours, and no robot
+_MOST_BEFORE_IT = 4_000  # messages that are not acknowledged, or not answered yet
 _PROBES = 9_000_000  # numbers of messages that measure a recovery
 
 
@@ -30,17 +32,26 @@ class Fans:
     copies: int = 1
     is_over: bool = False
     _left: deque[tuple[float, Said]] = field(default_factory=deque)  # who may come back, and when
+    _group: asyncio.TaskGroup | None = None
     _number: int = 0
     _probe: int = _PROBES
 
     async def write(self) -> None:
         """Write until the run is over; ends when everything is acknowledged or given up."""
         async with asyncio.TaskGroup() as group:
+            self._group = group
             while not self.is_over:
+                await until(lambda: self.is_over or not self._is_behind())
                 said = self._chunk()
                 await self.make_known(said)
                 planned = deliveries(said, self.dice, self.copies)
                 await self.poster.post(group, planned, self.rate)
+
+    def _is_behind(self) -> bool:
+        """Whether the house has so much before it that more would only measure the machine."""
+        history = self.poster.history
+        open_ones = len(history.tried) - len(history.acknowledged)
+        return max(open_ones, len(history.acknowledged) - len(self.lab.accepted)) > _MOST_BEFORE_IT
 
     async def burst(self, count: int) -> None:
         """So many more at once, beside the others."""
@@ -56,7 +67,10 @@ class Fans:
         fan = f"{self.mark}-probe-{self._probe}"
         said = say(fan, self.dice.choice(AGAIN_AND_AGAIN), self.mark, self._probe, shop)
         await self.make_known([said])
-        await self.poster.deliver(deliveries([said], self.dice)[0])
+        assert self._group is not None, "nobody writes yet"
+        # whoever gives up waiting does not take the message back
+        delivery = self._group.create_task(self.poster.deliver(deliveries([said], self.dice)[0]))
+        await asyncio.shield(delivery)
         return said.inbound.message_id
 
     def _chunk(self) -> list[Said]:

@@ -77,6 +77,5 @@ def _counted(counter: Counter[str]) -> str:
 
 
 def _words(shape: Shape) -> str:
-    if shape.name.startswith("only "):
-        return "".join(f"--only {name} " for name in shape.scenarios).strip()
-    return f"--shape {shape.name}"
+    chosen = [f"--only {name}" for name in shape.scenarios] if shape.only else []
+    return " ".join([*([f"--shape {shape.name}"] if shape.name else []), *chosen])

@@ -3,7 +3,6 @@
 import asyncio
 import random
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,8 +107,9 @@ class Run:
     async def _hear_of(self, stage: Stage) -> None:
         """Until the first message at each tenant is answered."""
         for shop in (DEMO, OTHER):
-            took = await stage.recovered("the start", 60, shop)
-            self.tell(f"ready    {shop.open_id} answers after {took:.1f} s")
+            await stage.recovered("the start", 60, shop)
+        firsts = stage.recoveries["the start"]
+        self.tell(f"ready    both shops answer, after {firsts[0]:.1f} and {firsts[1]:.1f} s")
 
     async def _usual(self, stage: Stage) -> None:
         """What goes wrong at the platform all the time."""
@@ -148,14 +148,20 @@ class Run:
                 figures = ", ".join(f"{have.get(k, 0)} of {n} {k}" for k, n in least.items())
                 self.tell(f"storm    {now - began:.0f} s: {figures}")
             saw_all = all(have.get(name, 0) >= count for name, count in least.items())
-            return now - began >= self.shape.storm_seconds and saw_all
+            is_late = now - began >= self.shape.storm_ends
+            return is_late or (now - began >= self.shape.storm_seconds and saw_all)
 
         try:
             await Storm(stage, self.shape.weather, enough).rage()
         except CannotStart as problem:
             stage.complain(f"I12 after the storm: {problem}")
         self.tell(f"storm    {time.monotonic() - began:.0f} s")
-        report.seen = Counter(stage.lab.deeds.done)
+        have = {**stage.lab.deeds.done, "events": len(history.acknowledged)}
+        report.unseen += [
+            f"storm: {have.get(name, 0)} of {count} {name}"
+            for name, count in least.items()
+            if have.get(name, 0) < count
+        ]
 
     def _resident(self, stage: Stage, warm: Mapping[str, int]) -> None:
         for name, size in stage.lab.resident().items():

@@ -1,7 +1,7 @@
 """How a run looks: the short form for every change, the full one, the soak; or single faults by name."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tests.faults.bugs import Bug
 from tests.faults.scenarios import SCENARIOS
@@ -22,6 +22,8 @@ class Shape:
     long: float = 1.0  # how much longer each fault is played than in the short form
     weather: Weather = CALM
     storm_seconds: float = 0.0
+    storm_ends: float = float("inf")  # seconds after which it ends, whatever it has seen
+    only: bool = True  # whether the faults were chosen one by one
     least: Mapping[str, int] = field(default_factory=dict)  # the storm goes on until all was seen
     patience: float = 90.0  # seconds after the last fault until everything is at rest
     hold_patience: float = 0.0  # and then until no hold is left without a send; 0: only counted
@@ -32,6 +34,7 @@ class Shape:
 SHORT = Shape(
     "short",
     [name for name, scenario in SCENARIOS.items() if scenario.in_short],
+    only=False,
     weather=Weather(kill=2.5, valkey=9, postgres=16, link=5),
     storm_seconds=40,
     least={"process_killed": 5, "valkey_losses": 2, "postgres_crashes": 1, "events": 1},
@@ -39,6 +42,7 @@ SHORT = Shape(
 FULL = Shape(
     "full",
     list(SCENARIOS),
+    only=False,
     rate=75.0,
     ambiguous=0.05,
     long=1.5,
@@ -49,6 +53,7 @@ FULL = Shape(
         "valkey_losses": 50,
         "postgres_crashes": 20,
     },
+    patience=180,
     hold_patience=200,
     disk=8 * _GIGA,
     memory=4 * _GIGA,
@@ -56,6 +61,7 @@ FULL = Shape(
 SOAK = Shape(
     "soak",
     list(SCENARIOS),
+    only=False,
     rate=20.0,
     ambiguous=0.01,
     long=2.0,
@@ -69,15 +75,23 @@ SOAK = Shape(
 SHAPES = {shape.name: shape for shape in (SHORT, FULL, SOAK)}
 
 
-def only(names: Sequence[str]) -> Shape:
-    """Single faults. Raises KeyError for a name that is none."""
-    return Shape("only " + " ".join(names), [SCENARIOS[name].name for name in names])
+def shape_of(name: str | None, only: Sequence[str] | None, minutes: float | None) -> Shape:
+    """The shape that was asked for: of that name, with these faults, with a storm that ends then."""
+    if only and name is None:
+        return Shape("", only)
+    shape = SHAPES[name or SHORT.name]
+    return replace(
+        shape,
+        scenarios=only or shape.scenarios,
+        only=bool(only),
+        storm_ends=minutes * 60 if minutes else float("inf"),
+    )
 
 
 def catching(bug: Bug) -> Shape:
     """The run that must bring a planted mistake to light."""
     return Shape(
-        f"planted {bug.name}",
+        "",
         bug.faults,
         ambiguous=0.1,
         weather=Weather(bug.kill, bug.valkey, bug.postgres, 0),

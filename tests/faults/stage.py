@@ -50,8 +50,8 @@ class Stage:
         order = {"kind": kind, "probability": probability, "seed": seed, **more}
         await asyncio.to_thread(self.lab.control, "failures", order)
 
-    async def recovered(self, what: str, within: float, shop: Shop = DEMO) -> float:
-        """How long after now a fan's message is answered; a complaint if that is later than `within`."""
+    async def recovered(self, what: str, within: float, shop: Shop = DEMO) -> str:
+        """A fan's message, answered; a complaint if that takes longer than `within`. Its id."""
         began = time.monotonic()
         message_id = await self.fans.probe(shop)
         while True:
@@ -64,7 +64,7 @@ class Stage:
                 break
             await asyncio.sleep(_LOOK_SECONDS)
         self.recoveries.setdefault(what, []).append(took)
-        return took
+        return message_id
 
     async def evidence(self) -> Counter[str]:
         """Everything that was seen so far, by name."""
@@ -87,7 +87,7 @@ class Scenario:
     play: Callable[[Stage], Awaitable[None]]
     needs: Mapping[str, int]
     in_short: bool = True  # whether it belongs to the short form
-    seconds: float = 120.0  # after which it hangs
+    seconds: float = 240.0  # after which it hangs
 
     def unseen(self, before: Mapping[str, int], after: Mapping[str, int]) -> list[str]:
         """What should have been seen between the two and was not."""

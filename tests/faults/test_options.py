@@ -10,7 +10,7 @@ from tests.faults.__main__ import main, require_room
 from tests.faults.people import Written
 from tests.faults.report import Report
 from tests.faults.scenarios import SCENARIOS
-from tests.faults.shapes import SHAPES, SHORT, only
+from tests.faults.shapes import FULL, SHAPES, SHORT, shape_of
 from tests.faults.stage import Scenario
 from tests.faults.traffic import History
 
@@ -35,7 +35,7 @@ def test_every_fault_of_the_matrix_has_a_scenario_that_can_be_vacuous() -> None:
         (["--shape", "huge"], "invalid choice: 'huge'"),
         (["--seed", "-1"], "a seed is a number from 0"),
         (["--seed", "x"], "invalid _seed value: 'x'"),
-        (["--only", "F1", "--shape", "full"], "not allowed with"),
+        (["--minutes", "0"], "minutes are a number from 1"),
         (["--port", "99999"], "a port is a number"),
     ],
 )
@@ -68,6 +68,13 @@ def test_a_port_in_use_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> No
     assert said.count("\n") == 1
 
 
+def test_a_shape_may_be_bounded_and_play_chosen_faults_only() -> None:
+    assert shape_of(None, None, None).scenarios == SHORT.scenarios
+    assert shape_of(None, ["F4"], None).least == {}
+    bounded = shape_of("full", ["F4"], 20)
+    assert (bounded.scenarios, bounded.storm_ends, bounded.least) == (["F4"], 1200, FULL.least)
+
+
 def test_faults_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--list"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == len(FAULTS)
@@ -81,7 +88,7 @@ def test_a_fault_that_was_not_seen_is_named() -> None:
 
 
 def test_the_exit_status_means_something_and_a_failure_names_its_replay() -> None:
-    report = Report(only(["F4", "F6"]), 7, History(), Written())
+    report = Report(shape_of(None, ["F4", "F6"], None), 7, History(), Written())
     assert (report.exit_status, list(report.lines())[-1][:7]) == (0, "seed 7,")
     report.unseen.append("F4: valkey_lost 0 of 1")
     assert report.exit_status == 2

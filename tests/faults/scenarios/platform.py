@@ -54,7 +54,7 @@ async def echoes_confused(stage: Stage) -> None:
     await stage.order("webhook_delay", 0.2, delay_ms=4_000)
     await stage.order("slow", 0.2, delay_ms=400)
     await stage.order("accepted_then_reset", 0.05)
-    message_id = await stage.fans.probe()
+    message_id = await stage.recovered("echoes went wrong", _RESOLVED_WITHIN)
     fan = stage.fans.poster.history.said[message_id].inbound.fan
     typed = {"from": DEMO.open_id, "to": fan, "text": "在的呀～", "wait": False}
     await asyncio.to_thread(stage.lab.control, "messages", typed)

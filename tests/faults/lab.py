@@ -33,6 +33,7 @@ _LOOK_SECONDS = 0.05
 _START_SECONDS = 180.0
 _LOOPS = 10  # ends within _LOOP_SECONDS, without a scenario that wants them, are a crash loop
 _LOOP_SECONDS = 20.0
+_STOPS_WITHIN = 30.0  # seconds, also for one that stands still when it is asked
 _PAGE = 5000
 
 
@@ -177,7 +178,11 @@ class Lab:
         member.is_held, member.more = True, more
         if member.command is not None:
             member.command.ask_to_stop()
-            await until(lambda: not member.is_alive())
+            try:
+                async with asyncio.timeout(_STOPS_WITHIN):
+                    await until(lambda: not member.is_alive())
+            except TimeoutError:
+                self.complaints.append(f"I12 {member.name} did not stop when it was asked to")
             member.command.await_end(0)
         member.is_held = False
         member.launch()

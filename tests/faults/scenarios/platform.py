@@ -82,7 +82,8 @@ async def name_unknown(stage: Stage) -> None:
     before = await stage.evidence()
     for member in workers:
         await stage.lab.restart(member, SIYU_DOUYIN_API_URL=_UNHEARD_OF)
-    await stage.sleep(10)
+    await stage.lab.until_ready(60)
+    await stage.sleep(6)
     tried = await asyncio.to_thread(stage.lab.rows, _UNREACHABLE)
     stage.note("name not found", tried[0]["count"])
     after = await stage.evidence()

@@ -106,7 +106,7 @@ BUGS = {
             [
                 Edit(
                     "services.douyin.actions.dispatch",
-                    'return store.Settlement(claimed, State.UNKNOWN, "no_answer")',
+                    "return store.Settlement(claimed, State.UNKNOWN, lost.reason)",
                     'return again(claimed, "no_answer", 0.0)',
                 )
             ],

@@ -13,7 +13,7 @@ from tests.faults.people import Written
 from tests.faults.tenants import REPLIES
 from tests.faults.traffic import History, say
 
-RULE = "问价格"
+RULES = ("问价格", "问尺码", "问面料")
 
 
 @dataclass
@@ -33,6 +33,7 @@ class Case:
             *checks.refused_for_nothing(self.history),
             *checks.nothing_lost(facts),
             *checks.nothing_doubled(facts),
+            *checks.nothing_failed_was_accepted(facts),
             *checks.nothing_over_quota(facts),
             *checks.nothing_forgotten(facts, self.buckets),
             *checks.nobody_mixed_up(facts),
@@ -44,11 +45,11 @@ class Case:
 def right() -> Case:
     case = Case()
     for number in range(3):
-        said = say("fan", RULE, "t", number)
+        said = say("fan", RULES[number], "t", number)
         message_id, shop = said.inbound.message_id, said.inbound.shop.open_id
         case.history.said[message_id] = said
         case.history.tried[message_id] = case.history.acknowledged[message_id] = number * 100.0
-        case.sent.append(_sent(f"@out{number}", message_id, REPLIES[shop][RULE]))
+        case.sent.append(_sent(f"@out{number}", message_id, REPLIES[shop][RULES[number]]))
         case.stories[message_id] = {
             "outcome": "replied",
             "attempt": "sent",
@@ -133,8 +134,16 @@ def _by_another_shop(case: Case) -> None:
     case.sent[0]["open_id"] = "biz-open-id-other"
 
 
+def _not_asked_for(case: Case) -> None:
+    case.sent[0]["content"]["text"]["text"] = "随便"
+
+
+def _called_failed(case: Case) -> None:
+    case.stories["@t-000000=="] |= {"attempt": "failed", "reason": "unreachable", "msg_id": None}
+
+
 def _words_of_another_shop(case: Case) -> None:
-    case.sent[0]["content"]["text"]["text"] = REPLIES["biz-open-id-other"][RULE]
+    case.sent[0]["content"]["text"]["text"] = REPLIES["biz-open-id-other"][RULES[0]]
 
 
 def _turned_round(case: Case) -> None:
@@ -156,7 +165,8 @@ def _sent_though_refused(case: Case) -> None:
 
 MISTAKES: dict[Callable[[Case], None], str] = {
     **dict.fromkeys((_lost, _never_stored, _not_acknowledged, _refused, _without_reason), "I1"),
-    **dict.fromkeys((_claimed_as_sent, _doubled, _person_doubled), "I2"),
+    _not_asked_for: "I1",
+    **dict.fromkeys((_claimed_as_sent, _doubled, _person_doubled, _called_failed), "I2"),
     _over_quota: "I3",
     **dict.fromkeys((_hold_forgotten, _never_sent_but_used), "I4"),
     **dict.fromkeys((_to_somebody_else, _by_another_shop, _words_of_another_shop), "I9"),

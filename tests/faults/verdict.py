@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -11,7 +11,7 @@ import redis
 
 from tests.e2e.house import SERVICES
 from tests.faults import checks
-from tests.faults.checks import Facts, Story
+from tests.faults.checks import Facts
 from tests.faults.people import Written
 from tests.faults.traffic import History
 
@@ -130,13 +130,14 @@ def judge(
         *checks.refused_for_nothing(history),
         *checks.nothing_lost(facts),
         *checks.nothing_doubled(facts),
+        *checks.nothing_failed_was_accepted(facts),
         *checks.nothing_over_quota(facts),
         *checks.nothing_forgotten(facts, buckets),
         *checks.nobody_mixed_up(facts),
         *checks.in_order(facts, positions),
         *checks.one_effect_a_key(facts),
         *(f"I4 drift: {row}" for row in house.rows(checks.DRIFT)),
-        *_doubts(house, stories, sent, verdict),
+        *_doubts(house, facts, verdict),
     ]
     if len(found) > _SHOWN:
         found = [*found[:_SHOWN], f"and {len(found) - _SHOWN} more"]
@@ -148,15 +149,10 @@ def judge(
     verdict.resolved, verdict.unknown = doubted["resolved"], doubted["unknown"]
 
 
-def _doubts(
-    house: Watched, stories: Mapping[str, Story], sent: Sequence[dict[str, Any]], verdict: Verdict
-) -> Iterator[str]:
+def _doubts(house: Watched, facts: Facts, verdict: Verdict) -> Iterator[str]:
     """Accepted but still in doubt: only where the echo was withheld."""
-    left = [
-        one["msg_id"]
-        for one in sent
-        if stories.get(one["reply_to_msg_id"], {}).get("attempt") == "unknown"
-    ]
+    known = {row["msg_id"] for row in facts.stories.values()}
+    left = [one["msg_id"] for one in facts.by_bot() if one["msg_id"] not in known]
     verdict.unconfirmed = len(left)
     if verdict.unconfirmed > verdict.lost_echoes:
         yield f"I4 {len(left)} accepted and in doubt, {verdict.lost_echoes} echoes lost"

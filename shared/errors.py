@@ -161,6 +161,19 @@ class TooLarge(AppError):
     to_do_zh = "请减少单次内容，上限见 `detail`。"
 
 
+class TooSlow(AppError):
+    """A body that drips in holds a connection for nothing."""
+
+    code = "too_slow"
+    status = 408
+    title = "Request body not received in time"
+    title_zh = "请求体接收超时"
+    meaning_zh = "请求体到达太慢，白白占用连接。"
+    to_do = "Send the body at once, within the seconds that `detail` names."
+    to_do_zh = "请在 `detail` 所示的秒数内一次性发完请求体。"
+    retryable = True
+
+
 class UnsupportedMediaType(AppError):
     """The body is of a kind that nobody reads here."""
 

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import typer
 
 from services.embedded import operations, processes, simulating
+from services.embedded.console.dead_letters import WEBHOOKS
 from services.embedded.demo import commands as demo_commands
 from services.embedded.demo.starting_anew import start_anew
 from services.embedded.servers import CannotStart
@@ -48,6 +49,12 @@ def run(
 
 
 @app.command()
+def console(host: str = "127.0.0.1", port: int = 8000) -> None:
+    """Serve the console and every API beside services that run as processes of their own."""
+    processes.run_console(processes.read_settings(), host, port)
+
+
+@app.command()
 def migrate(service: Annotated[str, typer.Argument()] = "") -> None:
     """Bring the schemas of all services, or of one, to the newest version."""
     chosen = [BY_NAME[_known(service)]] if service else SERVICES
@@ -74,8 +81,9 @@ def quarantine() -> None:
 
 @app.command()
 def redrive(service: str, event: Annotated[str, typer.Argument()] = "") -> None:
-    """Hand one quarantined envelope, or all of a service, to its consumer again."""
-    asyncio.run(operations.redrive(processes.read_settings(), _known(service), event))
+    """Hand one quarantined envelope or webhook (douyin.inbound), or all of a service, over again."""
+    known = service if service == WEBHOOKS else _known(service)
+    asyncio.run(operations.redrive(processes.read_settings(), known, event))
 
 
 @app.command()

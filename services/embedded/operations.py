@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 
 from services.douyin.actions.bodies import read_webhook
-from services.embedded.console.dead_letters import DeadLetters, since
+from services.embedded.console.dead_letters import WEBHOOKS, DeadLetters
 from services.embedded.servers import CannotStart, PostgresServer
 from services.embedded.services import BY_NAME, SERVICES
 from shared.db import ALL_TENANTS, migrations
@@ -44,20 +44,19 @@ async def list_quarantine(settings: ProcessSettings) -> None:
     resources = Resources(settings, "operator")
     letters = DeadLetters(resources, SERVICES)
     for letter in await letters.listed(ALL_TENANTS, None, _FIRST, _AT_ONCE):
-        kind = letter.envelope.type if letter.envelope else "undecodable"
-        at = f"{since(letter):%Y-%m-%d %H:%M:%S}"
-        print(letter.service, letter.kept.id, kind, letter.kept.reason, at)
+        kind, at = letter.type or "undecodable", f"{letter.since:%Y-%m-%d %H:%M:%S}"
+        print(letter.service, letter.id, kind, letter.reason, at)
     await resources.close()
 
 
 async def redrive(settings: ProcessSettings, service: str, event_id: str) -> None:
     """Hand envelopes to their lane again and say what became of each; none is forgotten before."""
     resources = Resources(settings, "operator")
-    letters = DeadLetters(resources, [BY_NAME[service]])
+    letters = DeadLetters(resources, [BY_NAME["douyin" if service == WEBHOOKS else service]])
     chosen = [(service, event_id)]
     if not event_id:
         found = await letters.listed(ALL_TENANTS, service, _FIRST, _AT_ONCE)
-        chosen = [(service, letter.kept.id) for letter in found]
+        chosen = [(service, letter.id) for letter in found]
     for done in await letters.redrive(ALL_TENANTS, chosen, seconds=_PATIENCE):
         print(done.id, _SAID[done.result].format(reason=done.reason))
     await resources.close()

@@ -62,6 +62,12 @@ def run_application(settings: ProcessSettings) -> None:
     _serve(process, Resources(settings, "embedded"), listening.host, listening.port)
 
 
+def run_console(settings: ProcessSettings, host: str, port: int) -> None:
+    """The console and every API, over the databases of services whose workers run elsewhere."""
+    process = Process(SERVICES, worker=False, front=build_console)
+    _serve(process, Resources(settings, "console"), host, port)
+
+
 def run_role(settings: ProcessSettings, service: str, role: str, host: str, port: int) -> None:
     """The API or the worker of one service, as a container runs it."""
     process = Process([BY_NAME[service]], api=role == "api", worker=role == "worker")

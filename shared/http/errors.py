@@ -65,7 +65,7 @@ class Problem(BaseModel):
 
 def errors(*kinds: type[AppError]) -> dict[int | str, dict[str, Any]]:
     """What an endpoint declares in `responses=`: these kinds, and those that any endpoint may give."""
-    statuses = {400, 401, 403, 413, 415, 422, 429, 503} | {kind.status for kind in kinds}
+    statuses = {400, 401, 403, 408, 413, 415, 422, 429, 503} | {kind.status for kind in kinds}
     titles: dict[int, list[str]] = {}
     for kind in kinds:
         titles.setdefault(kind.status, []).append(f"`{kind.code}`: {kind.title}")

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 import uvicorn
@@ -40,6 +41,8 @@ async def running(process: Process, resources: Resources) -> AsyncIterator[Healt
     """Everything of `process` but the listening socket. Workers stop first on the way out."""
     apis = build_apis(process.services, resources) if process.api else []
     workers = running_workers if process.worker else running_offers
+    if process.front and not process.worker:
+        workers = partial(running_offers, is_watching=True)  # it shows how everything stands
     databases = [resources.database(service.name) for service in process.services]
     if apis and process.front:
         apis = [*apis, process.front(resources, process.services, apis)]

@@ -114,12 +114,17 @@ def _standing_still(parts: Sequence[Running], clock: Clock) -> list[str]:
 
 @asynccontextmanager
 async def running_offers(
-    services: Sequence[Service], resources: Resources
+    services: Sequence[Service], resources: Resources, *, is_watching: bool = False
 ) -> AsyncIterator[StandingStill]:
-    """What a process without workers needs: its own commits are carried out at once, by nobody else."""
+    """What a process without workers needs: its own commits are carried out at once, by nobody else.
+
+    `is_watching`: it measures the queues too, whose workers run elsewhere.
+    """
     relays = [Relay(resources.database(s.name), resources.streams) for s in services]
     async with asyncio.TaskGroup() as group:
         gauges = Gauges(resources, [s.name for s in services])
+        if is_watching:
+            gauges = _gauges([assemble(s, resources) for s in services], resources)
         loops = [*(relay.run_offers() for relay in relays), watch_loop(), gauges.run()]
         tasks = [group.create_task(loop) for loop in loops]
         yield list

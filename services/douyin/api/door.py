@@ -21,6 +21,7 @@ from shared.errors import (
     NeighbourAway,
     NotFound,
     TooLarge,
+    TooSlow,
     Unauthenticated,
 )
 from shared.failpoints import failpoint
@@ -36,19 +37,6 @@ _MOST_HEADER: Final = 200
 _TAKEN: Final = b'{"code":0}'
 _JSON: Final = (b"content-type", b"application/json")
 _TEN: Final = (b"content-length", b"10")  # bytes of _TAKEN
-
-
-class TooSlow(AppError):
-    """A body that drips in holds a connection for nothing."""
-
-    code = "too_slow"
-    status = 408
-    title = "Request body not received in time"
-    title_zh = "请求体接收超时"
-    meaning_zh = "请求体到达太慢，白白占用连接。"
-    to_do = "Send the body at once, within the seconds that `detail` names."
-    to_do_zh = "请在 `detail` 所示的秒数内一次性发完请求体。"
-    retryable = True
 
 
 class _Gone(Exception):

@@ -148,6 +148,13 @@ from services.douyin.store.tokens import (
     save_refreshed,
     save_renewed,
 )
+from services.douyin.store.untold import (
+    UntoldRow,
+    count_untold,
+    list_untold,
+    lock_untold,
+    settle_untold,
+)
 
 __all__ = [
     "AppRow",
@@ -183,6 +190,7 @@ __all__ = [
     "Settlement",
     "StoredWebhook",
     "SubscriptionRow",
+    "UntoldRow",
     "Used",
     "add_recalls",
     "all_apps",
@@ -203,6 +211,7 @@ __all__ = [
     "conversations_of_the_dead",
     "count_follow_checks",
     "count_needed",
+    "count_untold",
     "doubt_equal_ids",
     "drop_business_token",
     "drop_card",
@@ -241,9 +250,11 @@ __all__ = [
     "last_event_at",
     "learn_account",
     "limits_of",
+    "list_untold",
     "live_business_token",
     "lock_conversations",
     "lock_day",
+    "lock_untold",
     "lose_leases",
     "mark_refused",
     "metadata",
@@ -271,6 +282,7 @@ __all__ = [
     "seconds_to_next",
     "seconds_to_recall",
     "settle",
+    "settle_untold",
     "take",
     "use_link",
     "waiting_conversations",

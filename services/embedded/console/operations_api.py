@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from fastapi import Depends, Query, Request
 from pydantic import Field
 
-from services.embedded.console.dead_letters import DeadLetter, DeadLetters, Redriven, since
+from services.embedded.console.dead_letters import DeadLetter, DeadLetters, Redriven
 from services.embedded.console.standing import Standing, Watch
 from shared.db import Database
 from shared.http.errors import errors
@@ -78,7 +78,10 @@ class StandingOut(ResponseModel):
 
 
 class DeadLetterOut(ResponseModel):
-    """An envelope that was put aside. `decision`: where to read why the message was answered so."""
+    """What was put aside: an envelope, or a webhook (`service` is `douyin.inbound`) that was stored and not told.
+
+    `decision`: where to read why the message was answered so.
+    """
 
     service: str
     id: str
@@ -143,7 +146,7 @@ async def list_dead_letters(
     page: AskedPage,
     service: Annotated[ShortText | None, Query(description="only those of this service")] = None,
 ) -> DeadLetterPage:
-    """Envelopes that were put aside: those of your organization, and those that nobody can read."""
+    """What was put aside: that of your organization, and what nobody can read."""
     belongs = ("dead-letters", caller.organization_id, service or "")
     after = ("", "")
     if page.cursor:
@@ -152,7 +155,7 @@ async def list_dead_letters(
     found = await letters.listed(caller.organization_id, service, after, page.limit)
     more = None
     if len(found) == page.limit:
-        more = cursors.write([found[-1].service, found[-1].kept.id], *belongs)
+        more = cursors.write([found[-1].service, found[-1].id], *belongs)
     return DeadLetterPage(data=[_letter_out(one) for one in found], next_cursor=page.then(more))
 
 
@@ -207,18 +210,18 @@ def _standing_out(standing: Standing) -> StandingOut:
 
 
 def _letter_out(letter: DeadLetter) -> DeadLetterOut:
-    envelope, message = letter.envelope, letter.decided_message
+    message = letter.decided_message
     return DeadLetterOut(
         service=letter.service,
-        id=letter.kept.id,
-        lane=letter.kept.lane,
-        type=envelope.type if envelope else None,
-        state="retrying" if letter.kept.quarantined_at is None else "waiting",
-        reason=letter.kept.reason,
-        attempts=letter.kept.attempts,
-        since=since(letter),
-        account_id=str(envelope.account_id) if envelope else None,
-        subject=str(envelope.subject) if envelope else None,
-        cause=str(envelope.cause) if envelope else None,
+        id=letter.id,
+        lane=letter.lane,
+        type=letter.type,
+        state="retrying" if letter.is_retrying else "waiting",
+        reason=letter.reason,
+        attempts=letter.attempts,
+        since=letter.since,
+        account_id=letter.account_id,
+        subject=letter.subject,
+        cause=letter.cause,
         decision=f"/v1/messages/{message}/decision" if message else None,
     )

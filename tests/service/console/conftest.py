@@ -51,9 +51,11 @@ class Console:
         data: list[dict[str, Any]] = answer.json()["data"]
         return data
 
-    async def redrive(self, *ids_: str, by: str = OWN) -> list[tuple[str, str]]:
-        """Hand letters of quota over again: (result, reason) of each."""
-        named = [{"service": "quota", "id": id_} for id_ in ids_]
+    async def redrive(
+        self, *ids_: str, by: str = OWN, service: str = "quota"
+    ) -> list[tuple[str, str]]:
+        """Hand letters over again: (result, reason) of each."""
+        named = [{"service": service, "id": id_} for id_ in ids_]
         path = "/v1/operations/dead-letters/redrive"
         answer = await self.ask("POST", path, by=by, json={"letters": named})
         assert answer.status_code == 200, answer.text

@@ -23,6 +23,7 @@ inbound = sa.Table(
     sa.Column("received_at", TIME, nullable=False),  # business time
     sa.CheckConstraint("state IN ('handled', 'stored', 'ignored', 'quarantined')", name="state"),
     sa.Index("ix_inbound_id", "organization_id", "account_id", "id"),
+    sa.Index("ix_inbound_quarantined", "id", postgresql_where=sa.text("state = 'quarantined'")),
     sa.Index("ix_inbound_body_kept", "received_at", postgresql_where=sa.text("body IS NOT NULL")),
 )
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from services.direct_messages import actions
 from services.direct_messages.actions import Answered, Deps, Heard, Recalled, RefusedRecall
-from services.direct_messages.domain.decisions import FanFacts, Inbound
+from services.direct_messages.domain.cases import FanFacts, Inbound
 from services.direct_messages.domain.messages import Settlement, State
 from services.direct_messages.domain.rules import Trigger
 from services.direct_messages.domain.texts import clean
@@ -110,11 +110,12 @@ def _opened(deps: Deps, envelope: Envelope, sealed: str | None) -> str | None:
 def _message(deps: Deps, envelope: Envelope) -> Heard:
     event = MessageReceived.model_validate(envelope.data)
     inbound = Inbound(
-        trigger=Trigger.MESSAGE,
+        trigger=Trigger.MESSAGE if event.card is None else Trigger.LEAD,
         message_id=f"dm_{actions.suffix(envelope)}",
         platform_id=event.message_id,
         text=_opened(deps, envelope, event.text),
         at=event.window_opened_at,
+        kind=clean(event.kind),
     )
     return Heard(
         envelope,

@@ -14,16 +14,9 @@ import structlog
 from services.direct_messages import store
 from services.direct_messages.actions.deps import Deps, Setting
 from services.direct_messages.actions.writing import Lost, Plan, write
+from services.direct_messages.domain.cases import Case, FanFacts, Inbound
 from services.direct_messages.domain.conversations import Conversation, Scene
-from services.direct_messages.domain.decisions import (
-    Case,
-    Decision,
-    FanFacts,
-    Inbound,
-    Outcome,
-    decide,
-    withdraw,
-)
+from services.direct_messages.domain.decisions import Decision, Outcome, decide, withdraw
 from services.direct_messages.store import Account, Fan
 from shared import inbox
 from shared.contracts.api.quota import Purpose, ReserveAnswer, ReserveRequest, Window

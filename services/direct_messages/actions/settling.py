@@ -9,7 +9,7 @@ from services.direct_messages.actions.answering import TRIES, suffix
 from services.direct_messages.actions.deps import Deps
 from services.direct_messages.actions.writing import Lost
 from services.direct_messages.domain import conversations as domain
-from services.direct_messages.domain.conversations import Conversation, Owner, Reason
+from services.direct_messages.domain.conversations import Conversation, Owner, Reason, Starter
 from services.direct_messages.domain.messages import (
     Actor,
     Message,
@@ -116,6 +116,7 @@ def _begun(answer: Answered, tx: Tx) -> Conversation:
         platform_conversation_id=answer.platform_conversation_id,
         version=0,
         created_at=tx.now,
+        started_by=Starter.ACCOUNT,
     )
 
 

@@ -6,8 +6,9 @@ from typing import Any
 from services.direct_messages import store
 from services.direct_messages.actions.capturing import Capture, tell_leads
 from services.direct_messages.actions.deps import Deps
+from services.direct_messages.domain.cases import FanFacts
 from services.direct_messages.domain.conversations import Context, Conversation, Owner
-from services.direct_messages.domain.decisions import Decision, FanFacts, Outcome
+from services.direct_messages.domain.decisions import Decision, Outcome
 from services.direct_messages.domain.items import content_of, text_of, wording
 from services.direct_messages.domain.leads import contact_of
 from services.direct_messages.domain.messages import (

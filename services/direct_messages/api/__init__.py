@@ -1,11 +1,20 @@
 """HTTP in: rules, conversations, people's replies, decisions, consent texts."""
 
-from services.direct_messages.api import conversations, decisions, drafts, leads, recalling, rules
+from services.direct_messages.api import (
+    conversations,
+    decisions,
+    drafts,
+    leads,
+    precedence,
+    recalling,
+    rules,
+)
 from shared.http.routing import Router
 
 router = Router()
 router.include_router(rules.router)
 router.include_router(drafts.router)
+router.include_router(precedence.router)
 router.include_router(conversations.router)
 router.include_router(decisions.router)
 router.include_router(recalling.router)

@@ -15,7 +15,7 @@ from services.direct_messages.api.callers import (
     Sender,
 )
 from services.direct_messages.api.items import CardIn, item_of
-from services.direct_messages.domain.conversations import Conversation, Owner, Reason
+from services.direct_messages.domain.conversations import Conversation, Owner, Reason, Starter
 from services.direct_messages.domain.items import TextReply
 from shared.errors import BadRequest, Invalid, NotFound, PreconditionFailed, PreconditionRequired
 from shared.http.errors import errors
@@ -43,6 +43,8 @@ class ConversationOut(ResponseModel):
     entered_at: datetime | None
     last_person_at: datetime | None
     created_at: datetime
+    started_by: Starter
+    tags: list[str]
 
 
 class ConversationPage(ResponseModel):
@@ -256,6 +258,8 @@ def _conversation_out(conversation: Conversation, owner: Owner) -> ConversationO
         entered_at=conversation.entered_at,
         last_person_at=conversation.last_person_at,
         created_at=conversation.created_at,
+        started_by=conversation.started_by,
+        tags=list(conversation.tags),
     )
 
 

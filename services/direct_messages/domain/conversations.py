@@ -28,6 +28,13 @@ class Reason(StrEnum):
     PERSON_IDLE = "person_idle"
 
 
+class Starter(StrEnum):
+    """Who began the conversation."""
+
+    FAN = "fan"
+    ACCOUNT = "account"  # somebody of the account wrote first, in Douyin's own app
+
+
 class Scene(StrEnum):
     """How a send is introduced to the platform."""
 
@@ -81,6 +88,12 @@ class Conversation:
     last_follow_reply_at: datetime | None = None
     inbound_at: tuple[datetime, ...] = ()  # the last minute's, for the loop guard
     auto_sent_at: tuple[datetime, ...] = ()
+    started_by: Starter = Starter.FAN
+    tags: tuple[str, ...] = ()  # given by rules
+
+    def tags_are_apart(self, tags: tuple[str, ...]) -> bool:
+        """Whether it has none of `tags`."""
+        return not self.tags or not set(self.tags) & set(tags)
 
 
 _NAMES = [field.name for field in fields(Conversation)]

@@ -6,19 +6,22 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from services.direct_messages.domain import conversations
+from services.direct_messages.domain import conversations, effects
+from services.direct_messages.domain.cases import Case
+from services.direct_messages.domain.choosing import candidates_of, firing, judged, wordless_of
 from services.direct_messages.domain.conversations import Context, Conversation, Owner, Reason
 from services.direct_messages.domain.items import Item
-from services.direct_messages.domain.matching import Candidate, CompiledRules, asks_for_person
-from services.direct_messages.domain.policy import Policy
+from services.direct_messages.domain.matching import Candidate, asks_for_person
+from services.direct_messages.domain.precedence import Step
 from services.direct_messages.domain.rules import Mode, Rule, Trigger
-from services.direct_messages.domain.texts import normalise
+from services.direct_messages.domain.texts import reading
 
 
 class Outcome(StrEnum):
     """One word for what was decided. `quota_refused` comes when quota says no."""
 
     REPLIED = "replied"
+    SILENT = "silent"  # a rule fired that sends nothing
     HANDED_OVER = "handed_over"  # to a person, without a notice
     PERSON_OWNS = "person_owns"
     LOOP_GUARD = "loop_guard"
@@ -33,42 +36,11 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Inbound:
-    """What happened. `at` is when its window opened."""
-
-    trigger: Trigger  # message, enter or follow
-    message_id: str  # ours
-    platform_id: str | None
-    text: str | None
-    at: datetime
-    epoch: int | None = None  # of a follow
-
-
-@dataclass(frozen=True, slots=True)
-class FanFacts:
-    """What is known of the fan. Unknown counts as not following."""
-
-    follows: bool | None = None
-    observed_at: datetime | None = None
-    epoch: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """The inputs of one decision."""
-
-    inbound: Inbound
-    conversation: Conversation
-    facts: FanFacts
-    rules: CompiledRules
-    policy: Policy
-    now: datetime
-    seed: str
-
-
-@dataclass(frozen=True, slots=True)
 class Decision:
-    """What was decided on a case; `found` are the rules that matched, the one that fires first."""
+    """What was decided on a case; `found` are the rules that matched, in the order of precedence.
+
+    The first of them whose conditions hold fires, unless something above all rules does not let it.
+    """
 
     case: Case
     outcome: Outcome
@@ -80,11 +52,11 @@ class Decision:
 
 
 def decide(case: Case) -> Decision:
-    """Decide by the precedence of domain.md §4.2; the same case is decided the same for ever."""
+    """Decide by the table in `precedence`; the same case is decided the same for ever."""
     state = _heard(case)
     if state.owner is Owner.PERSON:
         return Decision(case, Outcome.PERSON_OWNS, state)
-    if case.inbound.trigger is Trigger.MESSAGE:
+    if case.inbound.is_message:
         return _on_message(case, state)
     if case.inbound.trigger is Trigger.ENTER:
         return _on_enter(case, state)
@@ -115,7 +87,7 @@ def _heard(case: Case) -> Conversation:
         changes = {"owner": Owner.BOT, "owner_reason": Reason.PERSON_IDLE, "owner_since": now}
     if conversation.auto_sent_at:
         changes["auto_sent_at"] = conversations.recent(conversation.auto_sent_at, now, policy)
-    if inbound.trigger is Trigger.MESSAGE:
+    if inbound.is_message:
         last = conversation.last_inbound_at
         if last is None or inbound.at >= last:  # one that comes late opens nothing
             changes.update(last_inbound_id=inbound.platform_id, last_inbound_at=inbound.at)
@@ -130,44 +102,72 @@ def _on_message(case: Case, state: Conversation) -> Decision:
     inbound, policy = case.inbound, case.policy
     if len(state.inbound_at) > policy.loop_inbound:
         return _guarded(case, state)
-    found: tuple[Candidate, ...] = ()
-    if inbound.text:
-        text = normalise(inbound.text[: policy.text_chars])
-        found = tuple(case.rules.matches(text))
-        if asks_for_person(text) and not (found and found[0].rule.definition.hand_off):
+    found: list[Candidate] = []
+    if inbound.trigger is Trigger.LEAD:
+        found = candidates_of(case.rules.by_trigger.get(Trigger.LEAD, ()), Step.CARD, case)
+    elif inbound.text:
+        said = reading(inbound.text[: policy.text_chars], case.rules.form)
+        found = judged(case.rules.matches_of(said), case)
+        first = firing(found)
+        if asks_for_person(said) and not (first and first.rule.definition.hand_off):
             over = conversations.hand_over(state, Owner.PERSON, Reason.HAND_OFF_WORD, case.now)
-            return Decision(case, Outcome.HANDED_OVER, over, found=found)
+            return Decision(case, Outcome.HANDED_OVER, over, found=tuple(found))
     context = conversations.reply_context(inbound.platform_id or "", inbound.at, policy)
-    if found:
-        return replace(_fire(case, state, found[0].rule, context), found=found)
-    return _by_default(case, state, context)
+    if first := firing(found):
+        return replace(_fire(case, state, first.rule, context), found=tuple(found))
+    return _without_words(case, state, context, found)
 
 
-def _by_default(case: Case, state: Conversation, context: Context) -> Decision:
-    rule = case.rules.first(Trigger.DEFAULT)
+def _without_words(
+    case: Case, state: Conversation, context: Context, found: list[Candidate]
+) -> Decision:
+    """No words matched: rules for the kind of message or for such a fan, then the default reply."""
+    for candidate in wordless_of(case):
+        is_greeting = not candidate.rule.definition.kinds
+        fails = candidate.fails
+        if is_greeting and _is_within(
+            state.last_greeting_at, case.policy.greeting_interval, case.now
+        ):
+            fails = fails or "greeting_interval"
+        found.append(replace(candidate, fails=fails))
+        if fails is None:
+            marks = {"last_greeting_at": case.now} if is_greeting else {}
+            fired = _fire(case, state, candidate.rule, context, **marks)
+            return replace(fired, found=tuple(found))
+    rule, skipped = _first(case, Trigger.DEFAULT, Step.DEFAULT)
+    found += skipped
     if rule is None:
-        return Decision(case, Outcome.NO_MATCH, state)
+        return Decision(case, Outcome.NO_MATCH, state, found=tuple(found))
     if _is_within(state.last_default_at, case.policy.default_interval, case.now):
-        return Decision(case, Outcome.DEFAULT_WAITS, state)
-    return _fire(case, state, rule, context, last_default_at=case.now)
+        return Decision(case, Outcome.DEFAULT_WAITS, state, found=tuple(found))
+    fired = _fire(case, state, rule, context, last_default_at=case.now)
+    return replace(fired, found=tuple(found))
+
+
+def _first(case: Case, trigger: Trigger, step: Step) -> tuple[Rule | None, list[Candidate]]:
+    """The rule that fires on `trigger`, and those before it whose conditions do not hold."""
+    found = candidates_of(case.rules.by_trigger.get(trigger, ()), step, case)
+    first = firing(found)
+    return first.rule if first else None, [c for c in found if c.fails is not None]
 
 
 def _on_enter(case: Case, state: Conversation) -> Decision:
-    rule = case.rules.first(Trigger.ENTER)
+    rule, skipped = _first(case, Trigger.ENTER, Step.GREETING)
     if rule is None:
-        return Decision(case, Outcome.NO_MATCH, state)
+        return Decision(case, Outcome.NO_MATCH, state, found=tuple(skipped))
     if _is_within(state.last_greeting_at, case.policy.greeting_interval, case.now):
-        return Decision(case, Outcome.GREETING_WAITS, state)
+        return Decision(case, Outcome.GREETING_WAITS, state, found=tuple(skipped))
     inbound = case.inbound
     context = conversations.enter_context(inbound.platform_id or "", inbound.at, case.policy)
-    return _fire(case, state, rule, context, last_greeting_at=case.now)
+    fired = _fire(case, state, rule, context, last_greeting_at=case.now)
+    return replace(fired, found=tuple(skipped))
 
 
 def _on_follow(case: Case, state: Conversation) -> Decision:
     inbound, policy, now = case.inbound, case.policy, case.now
-    rule = case.rules.first(Trigger.FOLLOW)
+    rule, skipped = _first(case, Trigger.FOLLOW, Step.GREETING)
     if rule is None:
-        return Decision(case, Outcome.NO_MATCH, state)
+        return Decision(case, Outcome.NO_MATCH, state, found=tuple(skipped))
     is_old = state.follow_epoch is not None and (inbound.epoch or 0) <= state.follow_epoch
     if is_old or _is_within(state.last_follow_reply_at, policy.follow_interval, now):
         return Decision(case, Outcome.FOLLOW_ANSWERED, state)
@@ -175,7 +175,7 @@ def _on_follow(case: Case, state: Conversation) -> Decision:
     if context is None:
         return Decision(case, Outcome.NO_REPLY_CONTEXT, state, rule)
     marks = {"follow_epoch": inbound.epoch, "last_follow_reply_at": now}
-    return _fire(case, state, rule, context, **marks)
+    return replace(_fire(case, state, rule, context, **marks), found=tuple(skipped))
 
 
 def _fire(case: Case, state: Conversation, rule: Rule, context: Context, **marks: Any) -> Decision:
@@ -189,6 +189,11 @@ def _fire(case: Case, state: Conversation, rule: Rule, context: Context, **marks
         return replace(_guarded(case, state), rule=rule)
     if rule.definition.hand_off:
         state = conversations.hand_over(state, Owner.PERSON, Reason.HAND_OFF_RULE, now)
+    if rule.definition.effects:
+        state = effects.apply(rule.definition.effects, state, policy.tags_max)
+    if not items:
+        handed = rule.definition.hand_off
+        return Decision(case, Outcome.HANDED_OVER if handed else Outcome.SILENT, state, rule)
     if not context.is_live(now):
         return Decision(case, Outcome.WINDOW_EXPIRED, state, rule)
     sent_at = state.auto_sent_at + (now,) * len(items)
@@ -204,7 +209,7 @@ def _guarded(case: Case, state: Conversation) -> Decision:
 def chosen(rule: Rule, seed: str, most: int) -> tuple[Item, ...]:
     """The replies that `rule` sends under `seed`."""
     replies = rule.definition.replies
-    if rule.definition.mode is Mode.ALL:
+    if rule.definition.mode is Mode.ALL or not replies:
         return replies[:most]
     number = int.from_bytes(hashlib.blake2s(f"{rule.id}|{seed}".encode(), digest_size=8).digest())
     return (replies[number % len(replies)],)

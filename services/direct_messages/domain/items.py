@@ -126,7 +126,7 @@ _KINDS: Final[dict[str, type[Any]]] = {
     str(next(field.default for field in fields(kind) if field.name == "kind")): kind
     for kind in get_args(Item)
 }
-_LINK: Final = "links that lead away from the platform are not allowed"
+_LINK: Final = "a link that leads away, to no host of the allow-list"
 _BLANK: Final = "must not be blank"
 _MOST_NUMBER: Final = 2**63 - 1  # the platform counts in 64 bits
 
@@ -182,8 +182,8 @@ def _text_faults(text: str, place: str, room: Room, policy: Policy) -> Iterator[
         yield Fault(place, _BLANK)
     elif len(text) > room.chars:
         yield Fault(place, f"at most {room.chars} characters", room.policy_key)
-    elif not policy.external_links and has_external_link(text):
-        yield Fault(place, _LINK, "dm.text.external_links")
+    elif not policy.external_links and has_external_link(text, policy.allowed_hosts):
+        yield Fault(place, _LINK, "dm.text.allowed_hosts")
 
 
 def _card_faults(

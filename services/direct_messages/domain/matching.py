@@ -6,33 +6,18 @@ Compiled once a version. The cost of a match hardly depends on the number of rul
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from enum import IntEnum
-from typing import Any
+from typing import Any, Final
 
 import re2
 from ahocorasick_rs import AhoCorasick
 
+from services.direct_messages.domain.characters import simplified
 from services.direct_messages.domain.patterns import pattern_options
+from services.direct_messages.domain.precedence import HAND_OFF_WORDS, Step, step_of
 from services.direct_messages.domain.rules import Match, Rule, Trigger
-from services.direct_messages.domain.texts import normalise
+from services.direct_messages.domain.texts import Form, Reading, is_mark, reading
 
-# A wish for a person outranks every other rule (domain.md §4.2, step 3), with or without a rule.
-HAND_OFF_WORDS = ("人工", "转人工", "投诉", "退款")
-_SET_BYTES = 16 << 20  # an upper bound that only hostile texts come near
-
-
-class Step(IntEnum):
-    """The steps of the precedence in which a message rule can match (domain.md §4.2)."""
-
-    HAND_OFF = 3
-    EXACT = 5
-    CONTAINS = 6
-    RE2 = 7
-    DEFAULT = 9
-
-
-_STEPS = {Match.EXACT: Step.EXACT, Match.CONTAINS: Step.CONTAINS, Match.RE2: Step.RE2}
-_OTHER_TRIGGERS = {Trigger.DEFAULT: Step.DEFAULT, Trigger.ENTER: 10, Trigger.FOLLOW: 11}
+_SET_BYTES: Final = 16 << 20  # an upper bound that only hostile texts come near
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +26,9 @@ class Candidate:
 
     rule: Rule
     step: Step
-    found: str  # the keyword or the pattern
+    found: str  # the keyword, the pattern or the kind
     key: tuple[int, int, int]  # (step, longest first, place); the smallest fires
+    fails: str | None = None  # the condition that does not hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,40 +36,51 @@ class CompiledRules:
     """One version of an account's rules. Only rules that fire are in it."""
 
     version: int
+    form: Form
     exact: dict[str, tuple[tuple[int, Rule], ...]]
     words: AhoCorasick | None
     owners: tuple[tuple[int, int, str, Rule], ...]  # word → length, place, keyword, rule
+    marks: tuple[tuple[int, int, str, Rule], ...]  # of nothing but what words leave out, as "?"
     patterns: Any  # re2.Set; the last member always matches
     pattern_rules: tuple[tuple[int, Rule], ...]
-    by_trigger: dict[Trigger, tuple[Rule, ...]]  # enter, follow and default, the first one fires
-
-    def first(self, trigger: Trigger) -> Rule | None:
-        """The rule that fires on `trigger`."""
-        rules = self.by_trigger.get(trigger)
-        return rules[0] if rules else None
+    wordless: tuple[Rule, ...]  # for messages, whatever they say
+    by_trigger: dict[Trigger, tuple[Rule, ...]]  # everything but messages, the first one fires
 
     def matches(self, text: str) -> list[Candidate]:
-        """Everything that matches the normalised `text`, the one that fires first."""
+        """Every rule whose words or pattern `text` holds, the one that fires first."""
+        return self.matches_of(reading(text, self.form))
+
+    def matches_of(self, said: Reading) -> list[Candidate]:
+        """Every rule that matches what was said."""
+        words = said.words
+        exactly = self.exact.get(words)
+        if exactly is None and said.bare is not words:
+            words = said.bare
+            exactly = self.exact.get(words)
         found = [
-            _candidate(rule, Step.EXACT, text, len(text), place)
-            for place, rule in self.exact.get(text, ())
+            _candidate(rule, Step.EXACT, words, len(words), place) for place, rule in exactly or ()
         ]
-        if self.words is not None:
-            found += self._contained(text, self.words)
+        if self.words is not None or self.marks:
+            found += self._contained(said)
         if self.pattern_rules:
             found += [
                 _candidate(rule, Step.RE2, rule.definition.pattern or "", 0, place)
-                for place, rule in self._searched(text)
+                for place, rule in self._searched(said.plain)
             ]
         if len(found) > 1:
             found.sort(key=_key)
         return found
 
-    def _contained(self, text: str, words: AhoCorasick) -> Iterator[Candidate]:
-        hits = {hit[0] for hit in words.find_matches_as_indexes(text, overlapping=True)}
+    def _contained(self, said: Reading) -> Iterator[Candidate]:
+        hits = [mark for mark in self.marks if mark[2] in said.plain]
+        if self.words is not None:
+            # the same word of a second place is the same word
+            numbers = {
+                hit[0] for hit in self.words.find_matches_as_indexes(said.words, overlapping=True)
+            }
+            hits += [self.owners[number] for number in numbers]
         best: dict[int, tuple[int, str, Rule]] = {}  # place → the longest word of that rule
-        for word in hits:
-            length, place, keyword, rule = self.owners[word]
+        for length, place, keyword, rule in hits:
             if place not in best or best[place][0] < length:
                 best[place] = (length, keyword, rule)
         for place, (length, keyword, rule) in best.items():
@@ -98,7 +95,7 @@ class CompiledRules:
         return [
             (place, rule)
             for place, rule in self.pattern_rules
-            if re2.search(rule.definition.pattern, text, options)
+            if re2.search(_pattern(rule, self.form), text, options)
         ]
 
 
@@ -114,61 +111,67 @@ def _candidate(rule: Rule, step: Step, found: str, length: int, place: int) -> C
     return Candidate(rule, step, found, (int(step), -length, place))
 
 
-def asks_for_person(text: str) -> bool:
-    """Whether the normalised text holds one of the hand-off words."""
-    return any(word in text for word in HAND_OFF_WORDS)
+def asks_for_person(said: Reading) -> bool:
+    """Whether it holds one of the hand-off words."""
+    words = said.words
+    return any(word in words for word in HAND_OFF_WORDS)
 
 
 def in_order(rules: Iterable[Rule]) -> list[Rule]:
     """Rules as they are asked: by step, then by priority, then the oldest."""
-    return sorted(rules, key=lambda rule: (_step_of(rule), rule.place))
+    return sorted(rules, key=lambda rule: (step_of(rule), rule.place))
 
 
-def _step_of(rule: Rule) -> int:
-    definition = rule.definition
-    if definition.trigger is not Trigger.MESSAGE:
-        return _OTHER_TRIGGERS[definition.trigger]
-    if definition.hand_off:
-        return Step.HAND_OFF
-    return _STEPS[definition.match or Match.EXACT]
-
-
-def compile_rules(version: int, rules: Iterable[Rule]) -> CompiledRules:
+def compile_rules(version: int, rules: Iterable[Rule], form: Form = Form.CHINESE) -> CompiledRules:
     """Make a rule set ready. Every pattern in it must have passed `pattern_fault`."""
     placed = enumerate(sorted((r for r in rules if r.fires), key=lambda r: r.place))
     exact: dict[str, list[tuple[int, Rule]]] = defaultdict(list)
     by_trigger: dict[Trigger, list[Rule]] = defaultdict(list)
     words: list[tuple[int, int, str, Rule]] = []
+    marks: list[tuple[int, int, str, Rule]] = []
     patterns: list[tuple[int, Rule]] = []
+    wordless: list[Rule] = []
     for place, rule in placed:
         definition = rule.definition
-        keywords = dict.fromkeys(normalise(keyword) for keyword in definition.keywords)
+        keywords = dict.fromkeys(reading(keyword, form).words for keyword in definition.keywords)
         if definition.match is Match.EXACT:
             for keyword in keywords:
                 exact[keyword].append((place, rule))
         elif definition.match is Match.CONTAINS:
-            words += [(len(keyword), place, keyword, rule) for keyword in keywords]
+            for keyword in keywords:
+                kept = marks if is_mark(keyword, form) else words
+                kept.append((len(keyword), place, keyword, rule))
         elif definition.match is Match.RE2:
             patterns.append((place, rule))
+        elif definition.match is Match.ANY:
+            wordless.append(rule)
         else:
             by_trigger[definition.trigger].append(rule)
     return CompiledRules(
         version=version,
+        form=form,
         exact={keyword: tuple(found) for keyword, found in exact.items()},
         words=AhoCorasick([word[2] for word in words]) if words else None,
         owners=tuple(words),
-        patterns=_pattern_set(patterns),
+        marks=tuple(marks),
+        patterns=_pattern_set(patterns, form),
         pattern_rules=tuple(patterns),
+        wordless=tuple(wordless),
         by_trigger={trigger: tuple(found) for trigger, found in by_trigger.items()},
     )
 
 
-def _pattern_set(patterns: list[tuple[int, Rule]]) -> Any:
+def _pattern(rule: Rule, form: Form) -> str:
+    pattern = rule.definition.pattern or ""
+    return pattern if form is Form.PLAIN else simplified(pattern)
+
+
+def _pattern_set(patterns: list[tuple[int, Rule]], form: Form) -> Any:
     options = pattern_options()
     options.max_mem = _SET_BYTES
     together = re2.Set.SearchSet(options)
     for _, rule in patterns:
-        together.Add(rule.definition.pattern)
+        together.Add(_pattern(rule, form))
     together.Add("")  # matches everything: its absence tells that the set failed
     together.Compile()
     return together

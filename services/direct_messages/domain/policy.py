@@ -34,6 +34,9 @@ class Policy:
     questions_max: int
     question_chars: int
     calendar: Calendar
+    tags_max: int  # of one conversation
+    allowed_hosts: tuple[str, ...]  # to which links may lead although they lead away
+    absolute_words: tuple[str, ...]  # claims that the advertising law forbids without a reason
 
 
 def policy_of(version: int, values: Mapping[str, Any]) -> Policy:
@@ -62,4 +65,8 @@ def policy_of(version: int, values: Mapping[str, Any]) -> Policy:
         questions_max=values["dm.question_card.questions_max"],
         question_chars=values["dm.question_card.question_max_chars"],
         calendar=calendar_of(values),
+        tags_max=values["crm.max_tags_per_contact"],
+        # a policy stored before there were these keys has none of them
+        allowed_hosts=tuple(values.get("dm.text.allowed_hosts", ())),
+        absolute_words=tuple(values.get("content.absolute_words", ())),
     )

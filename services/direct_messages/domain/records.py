@@ -4,11 +4,15 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from services.direct_messages.domain.conversations import Conversation, Owner, Reason
-from services.direct_messages.domain.decisions import Case, Decision, FanFacts, Inbound, decide
-from services.direct_messages.domain.matching import Candidate, CompiledRules, Step
+from services.direct_messages.domain.cases import Case, FanFacts, Inbound
+from services.direct_messages.domain.choosing import firing
+from services.direct_messages.domain.conversations import Conversation, Owner, Reason, Starter
+from services.direct_messages.domain.decisions import Decision, decide
+from services.direct_messages.domain.matching import Candidate, CompiledRules
 from services.direct_messages.domain.policy import Policy
+from services.direct_messages.domain.precedence import Step
 from services.direct_messages.domain.rules import Trigger
+from services.direct_messages.domain.texts import Form
 
 _TRACED = 20  # candidates that a trace lists; the rest is a number
 
@@ -21,12 +25,14 @@ def record_of(decision: Decision) -> dict[str, Any]:
         "seed": case.seed,
         "rule_set_version": case.rules.version,
         "policy_version": case.policy.version,
+        "form": case.rules.form,
         "inbound": {
             "trigger": inbound.trigger,
             "message_id": inbound.message_id,
             "platform_id": inbound.platform_id,
             "at": inbound.at,
             "epoch": inbound.epoch,
+            "kind": inbound.kind,
         },
         "fan": case.facts,
         "conversation": case.conversation,
@@ -39,6 +45,11 @@ def record_of(decision: Decision) -> dict[str, Any]:
         "candidates": _trace(decision),
         "candidates_total": len(decision.found),
     }
+
+
+def form_of(record: Mapping[str, Any]) -> Form:
+    """How texts were compared when it was decided; the rules of that time are compiled in it."""
+    return Form(record.get("form", Form.PLAIN))
 
 
 def decide_again(
@@ -54,6 +65,7 @@ def decide_again(
             text=text,
             at=datetime.fromisoformat(inbound["at"]),
             epoch=inbound["epoch"],
+            kind=inbound.get("kind", "text"),
         ),
         conversation=_conversation(record["conversation"]),
         facts=FanFacts(fan["follows"], _time(fan["observed_at"]), fan["epoch"]),
@@ -80,27 +92,35 @@ def _conversation(stored: Mapping[str, Any]) -> Conversation:
         for name in ("inbound_at", "auto_sent_at")
     }
     reason = stored["owner_reason"]
-    kinds = {"owner": Owner(stored["owner"]), "owner_reason": Reason(reason) if reason else None}
+    kinds = {
+        "owner": Owner(stored["owner"]),
+        "owner_reason": Reason(reason) if reason else None,
+        "started_by": Starter(stored.get("started_by", Starter.FAN)),
+        "tags": tuple(stored.get("tags", ())),
+    }
     return Conversation(**{**stored, **times, **lists, **kinds})
 
 
 def _trace(decision: Decision) -> list[dict[str, Any]]:
-    """Which rules matched, in order, and why each but the first lost."""
+    """Which rules matched, in order, and why each but the one that fired lost."""
+    first = firing(decision.found)
     return [
         {
             "rule_id": candidate.rule.id,
             "step": candidate.step.name.lower(),
             "found": candidate.found,
-            "lost": _why(candidate, decision),
+            "lost": _why(candidate, first, decision),
         }
         for candidate in decision.found[:_TRACED]
     ]
 
 
-def _why(candidate: Candidate, decision: Decision) -> str | None:
-    first = decision.found[0]
-    if candidate is first:
-        return None if decision.rule is first.rule else str(decision.outcome)
+def _why(candidate: Candidate, first: Candidate | None, decision: Decision) -> str | None:
+    if candidate.fails is not None:
+        return f"condition:{candidate.fails}"
+    if first is None or candidate is first:
+        fired = decision.rule is candidate.rule
+        return None if fired else str(decision.outcome)
     if candidate.step is not first.step:
         return "earlier_step"
     if candidate.key[1] != first.key[1]:

@@ -5,9 +5,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from services.direct_messages.domain.conditions import ALWAYS
 from services.direct_messages.domain.matching import asks_for_person
 from services.direct_messages.domain.rules import Match, Rule, Trigger
-from services.direct_messages.domain.texts import normalise
+from services.direct_messages.domain.texts import Form, Reading, reading
 
 
 class Doubt(StrEnum):
@@ -46,7 +47,11 @@ def _words(rule: Rule) -> list[str]:
     definition = rule.definition
     if definition.pattern is not None:
         return [definition.pattern]
-    return list(dict.fromkeys(normalise(keyword) for keyword in definition.keywords))
+    return list(dict.fromkeys(_read(keyword).words for keyword in definition.keywords))
+
+
+def _read(keyword: str) -> Reading:
+    return reading(keyword, Form.CHINESE)
 
 
 def _alone(rules: list[Rule]) -> Iterator[Finding]:
@@ -55,7 +60,7 @@ def _alone(rules: list[Rule]) -> Iterator[Finding]:
         definition = rule.definition
         if not definition.keywords or definition.hand_off:
             continue
-        if all(asks_for_person(word) for word in _words(rule)):
+        if all(asks_for_person(_read(word)) for word in definition.keywords):
             detail = "who says these words is handed to a person before any rule is asked"
             yield Finding(rule, Doubt.UNREACHABLE, detail)
 
@@ -67,9 +72,10 @@ def _same_words(rules: list[Rule]) -> Iterator[Finding]:
     # a rule that hands over is asked before all others
     for rule in sorted(rules, key=lambda r: (not r.definition.hand_off, r.place)):
         for word in _words(rule):
-            owner = first.setdefault(word, rule)
-            if owner is not rule:
-                lost[rule.id][word] = owner
+            if word in first:
+                lost[rule.id][word] = first[word]
+            elif rule.definition.conditions is ALWAYS:  # else it leaves some fans to the others
+                first[word] = rule
     for rule in (rule for rule in rules if rule.id in lost):
         taken = lost[rule.id]
         by = next(iter(taken.values()))
@@ -83,6 +89,11 @@ def _same_words(rules: list[Rule]) -> Iterator[Finding]:
 
 
 def _only_first(rules: list[Rule]) -> Iterator[Finding]:
-    for rule in rules[1:]:
-        detail = f"another rule for {rule.definition.trigger} is asked before and always answers"
-        yield Finding(rule, Doubt.UNREACHABLE, detail, rules[0])
+    first: Rule | None = None
+    for rule in rules:
+        if first is not None:
+            trigger = rule.definition.trigger
+            detail = f"another rule for {trigger} is asked before and always fires"
+            yield Finding(rule, Doubt.UNREACHABLE, detail, first)
+        elif rule.definition.conditions is ALWAYS:
+            first = rule

@@ -6,6 +6,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from services.direct_messages.domain.conditions import (
+    ALWAYS,
+    Conditions,
+    dump_conditions,
+    load_conditions,
+)
+from services.direct_messages.domain.effects import Effect, dump_effect, load_effect
 from services.direct_messages.domain.items import Item, dump_item, load_item
 
 
@@ -15,6 +22,7 @@ class Trigger(StrEnum):
     MESSAGE = "message"
     ENTER = "enter"
     FOLLOW = "follow"
+    LEAD = "lead"  # the fan filled in a lead card
     DEFAULT = "default"
 
 
@@ -24,6 +32,17 @@ class Match(StrEnum):
     EXACT = "exact"
     CONTAINS = "contains"
     RE2 = "re2"
+    ANY = "any"  # whatever it says: of some kinds, or where the conditions hold
+
+
+class MessageKind(StrEnum):
+    """What a fan's message is."""
+
+    TEXT = "text"
+    IMAGE = "image"
+    EMOJI = "emoji"
+    VIDEO = "video"
+    OTHER = "other"
 
 
 class Mode(StrEnum):
@@ -47,6 +66,10 @@ class Definition:
     hand_off: bool  # after the replies a person owns the conversation
     priority: int  # a higher one comes first
     enabled: bool
+    kinds: tuple[MessageKind, ...] = ()  # for `any`; none: every kind
+    conditions: Conditions = ALWAYS
+    effects: tuple[Effect, ...] = ()
+    claim_reason: str | None = None  # why words of absolute claims in its texts are true
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +109,10 @@ def dump_definition(definition: Definition) -> dict[str, Any]:
         "hand_off": definition.hand_off,
         "priority": definition.priority,
         "enabled": definition.enabled,
+        "kinds": [kind.value for kind in definition.kinds],
+        "conditions": dump_conditions(definition.conditions),
+        "effects": [dump_effect(effect) for effect in definition.effects],
+        "claim_reason": definition.claim_reason,
     }
 
 
@@ -99,8 +126,12 @@ def load_definition(record: Mapping[str, Any]) -> Definition:
         keywords=tuple(record.get("keywords") or ()),
         pattern=record.get("pattern"),
         mode=Mode(record.get("mode", Mode.ALL)),
-        replies=tuple(load_item(reply) for reply in record["replies"]),
+        replies=tuple(load_item(reply) for reply in record.get("replies") or ()),
         hand_off=record.get("hand_off", False),
         priority=record.get("priority", 0),
         enabled=record.get("enabled", True),
+        kinds=tuple(MessageKind(kind) for kind in record.get("kinds") or ()),
+        conditions=load_conditions(record.get("conditions")),
+        effects=tuple(load_effect(effect) for effect in record.get("effects") or ()),
+        claim_reason=record.get("claim_reason"),
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from services.direct_messages.domain.decisions import FanFacts
+from services.direct_messages.domain.cases import FanFacts
 from services.direct_messages.store import tables
 from services.direct_messages.store.rows import as_rows, columns, insert, recordset
 from services.direct_messages.store.tables import Account, Fan

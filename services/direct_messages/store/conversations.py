@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from services.direct_messages.domain.conversations import Conversation, Owner, Reason
+from services.direct_messages.domain.conversations import Conversation, Owner, Reason, Starter
 from services.direct_messages.domain.messages import (
     Actor,
     Message,
@@ -31,7 +31,7 @@ _HEARD = sa.text(
     f" FROM {_KEYS} JOIN message x{_OF_KEY} AND x.platform_message_id = k.i"
     " WHERE x.direction = 'in' AND x.platform_message_id IS NOT NULL"
 )
-_KEPT_FIELDS = ("organization_id", "account_id", "id", "fan_open_id", "created_at")
+_KEPT_FIELDS = ("organization_id", "account_id", "id", "fan_open_id", "created_at", "started_by")
 _SAVE = insert(
     tables.conversations,
     "ON CONFLICT (organization_id, account_id, fan_open_id) DO UPDATE SET "
@@ -142,6 +142,8 @@ def conversation_from(row: Row) -> Conversation:
     found["owner_reason"] = Reason(found["owner_reason"]) if found["owner_reason"] else None
     found["inbound_at"] = tuple(found["inbound_at"])
     found["auto_sent_at"] = tuple(found["auto_sent_at"])
+    found["started_by"] = Starter(found["started_by"])
+    found["tags"] = tuple(found["tags"])
     return Conversation(**{f.name: found[f.name] for f in fields(Conversation)})
 
 

@@ -104,6 +104,9 @@ conversations = sa.Table(
     sa.Column("last_follow_reply_at", _TIME),
     sa.Column("inbound_at", ARRAY(_TIME), nullable=False),
     sa.Column("auto_sent_at", ARRAY(_TIME), nullable=False),
+    # defaults, so that a process of the release before may still write
+    sa.Column("started_by", sa.Text, nullable=False, server_default="fan"),
+    sa.Column("tags", ARRAY(sa.Text), nullable=False, server_default="{}"),
     sa.UniqueConstraint("organization_id", "account_id", "fan_open_id", name="uq_conversation_fan"),
     sa.CheckConstraint("owner IN ('bot', 'person')", name="owner"),
 )

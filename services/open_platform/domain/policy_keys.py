@@ -11,6 +11,7 @@ from services.open_platform.domain.policy_kinds import (
     Selection,
     Share,
     Switch,
+    Texts,
     Week,
     Whole,
     Words,
@@ -42,7 +43,9 @@ PLATFORM: Final[dict[str, Kind]] = {
     "dm.proactive.grants_per_user_per_day": Whole(0, 100),
     "dm.text.max_chars": _CHARS,
     "dm.text.external_links": Switch(),
+    "dm.text.allowed_hosts": Texts(100, 253),  # to which links may lead although they lead away
     "dm.auto_reply.text_max_chars": _CHARS,
+    "content.absolute_words": Texts(500, 30),  # Advertising Law 9
     "dm.menu.max_levels": Whole(1, 2),
     "dm.question_card.title_max_chars": _CHARS,
     "dm.question_card.questions_max": Whole(1, 100),
@@ -107,6 +110,7 @@ OPERATING: Final[dict[str, Kind]] = {
     "dm.auto_reply.default_interval_hours": _HOURS,
     "dm.auto_reply.greeting_interval_hours": _HOURS,
     "dm.auto_reply.follow_reply_days": _DAYS,
+    "dm.auto_reply.join_seconds": Whole(0, 60),  # 0: each message is decided by itself
     "dm.loop_guard": Fields(("sends", "inbound", "seconds"), Whole(1, 86_400)),
     "dm.menu.level1_max": Whole(1, 100),
     "dm.menu.level1_label": Whole(1, 100),

@@ -178,4 +178,23 @@ class Words:
         return None if value is None or is_text else f"null, or a text of at most {self.most}"
 
 
-Kind = Whole | Share | Switch | Choice | Selection | Fields | Hours | Week | Days | Words
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """A list of short texts, none twice."""
+
+    most: int
+    chars: int
+
+    def complaint(self, value: Value) -> str | None:
+        """What is wrong with `value`; None when it fits."""
+        is_list = isinstance(value, list) and len(value) <= self.most
+        if isinstance(value, list) and is_list and len(set(value)) == len(value):
+            fits = all(0 < len(text.strip()) <= len(text) <= self.chars for text in value)
+            return None if fits else self._wanted()
+        return self._wanted()
+
+    def _wanted(self) -> str:
+        return f"a list of at most {self.most} different texts of 1 to {self.chars} characters"
+
+
+Kind = Whole | Share | Switch | Choice | Selection | Fields | Hours | Week | Days | Words | Texts

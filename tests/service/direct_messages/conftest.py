@@ -48,6 +48,7 @@ SEED_2021: dict[str, Any] = {
     "dm.question_card.questions_max": 6,
     "dm.question_card.question_max_chars": 14,
     "dm.rules.max_per_account": 200,
+    "crm.max_tags_per_contact": 5,
     "dm.auto_reply.text_max_chars": 300,
     "dm.auto_reply.keywords_per_rule": 10,
     "dm.auto_reply.keyword_max_chars": 30,

@@ -118,7 +118,7 @@ async def test_publishing_needs_the_draft_as_it_was_seen(shop: Shop) -> None:
         (
             {"replies": [{"text": "http://x.example"}]},
             "#/changes/1/rule/replies/0/text",
-            "dm.text.external_links",
+            "dm.text.allowed_hosts",
         ),
         (
             {"keywords": ["长" * 31]},

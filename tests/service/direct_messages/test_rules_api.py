@@ -37,7 +37,7 @@ async def test_the_list_is_in_precedence_order_and_its_version_counts_changes(sh
 
     found = (await shop.get(RULES)).json()
 
-    assert [r["name"] for r in found["data"]] == ["person", "price", "default", "greeting"]
+    assert [r["name"] for r in found["data"]] == ["person", "price", "greeting", "default"]
     assert found["version"] == 4
 
 

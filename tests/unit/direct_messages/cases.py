@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from services.direct_messages.domain.cases import Case, FanFacts, Inbound
 from services.direct_messages.domain.conversations import Conversation
-from services.direct_messages.domain.decisions import Case, FanFacts, Inbound
 from services.direct_messages.domain.items import TextReply
 from services.direct_messages.domain.matching import CompiledRules, compile_rules
 from services.direct_messages.domain.policy import Policy, policy_of
@@ -26,6 +26,7 @@ VALUES: dict[str, Any] = {
     "dm.question_card.questions_max": 6,
     "dm.question_card.question_max_chars": 14,
     "dm.rules.max_per_account": 200,
+    "crm.max_tags_per_contact": 5,
     "dm.auto_reply.text_max_chars": 300,
     "dm.auto_reply.keywords_per_rule": 10,
     "dm.auto_reply.keyword_max_chars": 30,

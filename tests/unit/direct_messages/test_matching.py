@@ -2,6 +2,7 @@
 
 import random
 import time
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -130,7 +131,7 @@ def test_a_list_shows_rules_in_the_order_in_which_they_are_asked() -> None:
         contains("person", "x", hand_off=True),
         exact("exact_first", "x", priority=1),
     ]
-    ids = ["person", "exact_first", "exact", "contains", "re2", "default", "enter", "follow"]
+    ids = ["person", "exact_first", "exact", "contains", "re2", "enter", "follow", "default"]
     assert [rule.id for rule in in_order(rules)] == ids
 
 
@@ -223,15 +224,7 @@ def test_a_set_of_patterns_that_fails_is_asked_one_by_one() -> None:
         def Match(self, _: str) -> list[int]:  # noqa: N802  re2's name
             return []
 
-    broken = type(rules)(
-        rules.version,
-        rules.exact,
-        rules.words,
-        rules.owners,
-        Failing(),
-        rules.pattern_rules,
-        rules.by_trigger,
-    )
+    broken = replace(rules, patterns=Failing())
     assert [c.rule.id for c in broken.matches("多少钱")] == ["b", "a"]
 
 

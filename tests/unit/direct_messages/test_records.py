@@ -7,8 +7,9 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.direct_messages.domain.cases import FanFacts, Inbound
 from services.direct_messages.domain.conversations import Conversation, Owner, Reason
-from services.direct_messages.domain.decisions import FanFacts, Inbound, decide
+from services.direct_messages.domain.decisions import decide
 from services.direct_messages.domain.items import TextReply
 from services.direct_messages.domain.records import decide_again, record_of
 from services.direct_messages.domain.rules import Mode, Trigger

@@ -1,0 +1,67 @@
+"""What a rule does besides sending: the one list of it.
+
+An effect here changes the conversation, so it is kept or lost with the decision. One that needs others
+(a flow, a call to somebody else's system) is told in an event of that transaction; `apply` is where a new kind
+is added, and the API refuses what is not in the list.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Final, Literal, get_args
+
+from services.direct_messages.domain.conversations import Conversation, changed
+
+
+@dataclass(frozen=True, slots=True)
+class AddTag:
+    """The conversation gets a tag."""
+
+    tag: str
+    kind: Literal["add_tag"] = "add_tag"
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveTag:
+    """The conversation loses a tag."""
+
+    tag: str
+    kind: Literal["remove_tag"] = "remove_tag"
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Nothing: whoever matches this is not answered by any later rule."""
+
+    kind: Literal["stop"] = "stop"
+
+
+Effect = AddTag | RemoveTag | Stop
+_KINDS: Final[dict[str, type[Any]]] = {
+    str(next(field.default for field in fields(kind) if field.name == "kind")): kind
+    for kind in get_args(Effect)
+}
+
+
+def apply(effects: Iterable[Effect], talk: Conversation, tags_max: int) -> Conversation:
+    """The conversation after the effects. A tag beyond the limit is not added."""
+    tags = talk.tags
+    for effect in effects:
+        match effect:
+            case AddTag(tag=tag) if tag not in tags and len(tags) < tags_max:
+                tags = (*tags, tag)
+            case RemoveTag(tag=tag):
+                tags = tuple(kept for kept in tags if kept != tag)
+            case _:
+                pass
+    return talk if tags == talk.tags else changed(talk, tags=tags)
+
+
+def dump_effect(effect: Effect) -> dict[str, Any]:
+    """One effect as JSON values."""
+    return asdict(effect)
+
+
+def load_effect(record: Mapping[str, Any]) -> Effect:
+    """The effect that `dump_effect` wrote."""
+    effect: Effect = _KINDS[record["kind"]](**record)
+    return effect

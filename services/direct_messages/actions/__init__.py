@@ -37,6 +37,7 @@ from services.direct_messages.actions.recalling import (
     note_recalls,
     note_refusals,
 )
+from services.direct_messages.actions.replaying import ask_replay, find_replay, run_replays
 from services.direct_messages.actions.replying import Reply, conversation_tag, reply, set_owner
 from services.direct_messages.actions.rules import (
     add_rule,
@@ -52,7 +53,8 @@ from services.direct_messages.actions.settling import (
     note_answers,
     settle,
 )
-from services.direct_messages.store import Consent, Moment, Recalled, RuleSet
+from services.direct_messages.actions.trying import Trial, try_rules
+from services.direct_messages.store import Consent, Moment, Recalled, Replay, RuleSet
 
 __all__ = [
     "Answered",
@@ -68,22 +70,26 @@ __all__ = [
     "QuotaExhausted",
     "Recalled",
     "RefusedRecall",
+    "Replay",
     "Reply",
     "Reviewed",
     "RuleSet",
     "Story",
     "TooManyRules",
+    "Trial",
     "add_rule",
     "answer",
     "answer_overdue",
     "apply_recalls",
     "ask_back",
+    "ask_replay",
     "change_rule",
     "conversation_tag",
     "delete_rule",
     "discard_draft",
     "find_consent",
     "find_conversation",
+    "find_replay",
     "find_rule",
     "learn_policies",
     "list_conversations",
@@ -100,9 +106,11 @@ __all__ = [
     "read_timeline",
     "reply",
     "restore_rule_set",
+    "run_replays",
     "seed_rules",
     "set_owner",
     "settle",
     "suffix",
     "tell_decision",
+    "try_rules",
 ]

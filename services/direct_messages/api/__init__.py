@@ -8,6 +8,7 @@ from services.direct_messages.api import (
     precedence,
     recalling,
     rules,
+    trials,
 )
 from shared.http.routing import Router
 
@@ -15,6 +16,7 @@ router = Router()
 router.include_router(rules.router)
 router.include_router(drafts.router)
 router.include_router(precedence.router)
+router.include_router(trials.router)
 router.include_router(conversations.router)
 router.include_router(decisions.router)
 router.include_router(recalling.router)

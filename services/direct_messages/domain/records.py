@@ -42,7 +42,7 @@ def record_of(decision: Decision) -> dict[str, Any]:
         "owner": decision.after.owner,
         "owner_reason": decision.after.owner_reason,
         "context": decision.context,
-        "candidates": _trace(decision),
+        "candidates": trace_of(decision),
         "candidates_total": len(decision.found),
     }
 
@@ -101,7 +101,7 @@ def _conversation(stored: Mapping[str, Any]) -> Conversation:
     return Conversation(**{**stored, **times, **lists, **kinds})
 
 
-def _trace(decision: Decision) -> list[dict[str, Any]]:
+def trace_of(decision: Decision) -> list[dict[str, Any]]:
     """Which rules matched, in order, and why each but the one that fired lost."""
     first = firing(decision.found)
     return [

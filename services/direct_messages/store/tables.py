@@ -72,6 +72,30 @@ rule_drafts = sa.Table(
     sa.Column("changes", JSONB, nullable=False),
     sa.Column("updated_at", _TIME),
 )
+replays = sa.Table(
+    "rule_replay",  # rules tried on what fans did before
+    metadata,
+    *_tenant(),
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("rule_set", sa.Integer, nullable=False),
+    sa.Column("changes", sa.JSON),  # none: records are decided again by their own rules
+    sa.Column("since", _TIME, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("containing", sa.Text, nullable=False),
+    sa.Column("last", sa.Text, nullable=False),
+    sa.Column("reached", sa.Text, nullable=False),
+    sa.Column("total", sa.Integer, nullable=False),
+    sa.Column("result", sa.JSON, nullable=False),
+    sa.Column("created_at", _TIME, nullable=False),
+    sa.Column("updated_at", _TIME, nullable=False),
+    sa.CheckConstraint("state IN ('running', 'done')", name="state"),
+    sa.Index(
+        "ix_rule_replay_created_at",
+        "created_at",
+        postgresql_where=sa.text("state = 'running'"),
+    ),
+)
 fan_facts = sa.Table(
     "fan_fact",  # our copy of what `fans` published
     metadata,

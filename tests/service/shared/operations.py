@@ -43,11 +43,13 @@ BODIES: dict[str, dict[str, Any]] = {
     "override_policy": {"value": 100},
     "publish_rule_draft": {"note": "x"},
     "put_rule_draft": {"changes": [{"rule": RULE}]},
+    "replay_rules": {"days": 7},
     "restore_rule_set": {"note": "x"},
     "put_douyin_app": {"client_secrets": [SECRET]},
     "put_douyin_binding": {"client_key": KEY, "open_id": "another-open-id"},
     "send_message": {"text": "x"},
     "set_conversation_owner": {"owner": "person"},
+    "try_rules": {"text": "x"},
     "upload_image": {"data": PNG},
 }
 QUERIES = {"find_media": "message_id=@m1=="}
@@ -130,6 +132,8 @@ async def a_tenant(world: World) -> Tenant:
     connector = Connector(world, ScriptedPlatform())
     await connector.put_app(organization=made.id)
     await connector.bind(account["id"], organization=made.id)
+    replay = await _made(tenant, f"{place}/rule-replays", BODIES["replay_rules"])
+    tenant.ids["replay_id"] = replay["id"]
     tenant.ids["rule_id"] = (await _made(tenant, f"{place}/rules", RULE))["id"]
     fans = {"fans": [{"open_id": FAN, "nickname": f"{CANARY} 小雨"}]}
     tenant.ids["fan_id"] = (await _made(tenant, f"{place}/fans", fans))["results"][0]["id"]

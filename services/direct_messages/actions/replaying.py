@@ -3,16 +3,17 @@
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Final
 
 from services.direct_messages import store
 from services.direct_messages.actions.deps import Deps
 from services.direct_messages.domain.changes import applied
+from services.direct_messages.domain.decisions import decide
 from services.direct_messages.domain.matching import CompiledRules, compile_rules
 from services.direct_messages.domain.policy import Policy, policy_of
-from services.direct_messages.domain.records import decide_again, form_of
+from services.direct_messages.domain.records import case_of, decide_again, form_of
 from services.direct_messages.domain.replaying import Screen, Tally
 from services.direct_messages.domain.rules import Rule
 from services.direct_messages.domain.texts import Form
@@ -148,5 +149,5 @@ def _play(
         rules = stage.shelf.rules[record["rule_set_version"], form_of(record)]
         tally.check(message_id, record, decide_again(record, text, rules, policy))
         return
-    before = decide_again(record, text, stage.before, policy)
-    tally.note(message_id, before, decide_again(record, text, stage.after, policy))
+    case = case_of(record, text, stage.before, policy)
+    tally.note(message_id, decide(case), decide(replace(case, rules=stage.after)))

@@ -52,12 +52,12 @@ def form_of(record: Mapping[str, Any]) -> Form:
     return Form(record.get("form", Form.PLAIN))
 
 
-def decide_again(
+def case_of(
     record: Mapping[str, Any], text: str | None, rules: CompiledRules, policy: Policy
-) -> Decision:
-    """The decision from its stored record (times as text) and the rules and policy of that time."""
+) -> Case:
+    """The inputs from a stored record (times as text), with these rules and the policy of that time."""
     inbound, fan = record["inbound"], record["fan"]
-    case = Case(
+    return Case(
         inbound=Inbound(
             trigger=Trigger(inbound["trigger"]),
             message_id=inbound["message_id"],
@@ -74,7 +74,13 @@ def decide_again(
         now=datetime.fromisoformat(record["decided_at"]),
         seed=record["seed"],
     )
-    return decide(case)
+
+
+def decide_again(
+    record: Mapping[str, Any], text: str | None, rules: CompiledRules, policy: Policy
+) -> Decision:
+    """The decision from its stored record and the rules and policy of that time."""
+    return decide(case_of(record, text, rules, policy))
 
 
 def _time(text: str | None) -> datetime | None:

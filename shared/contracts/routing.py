@@ -46,6 +46,7 @@ ROUTES: dict[str, tuple[Hearer, ...]] = {
     "douyin.subscription_alarm": (),
     "direct_messages.send_requested": (Hearer("douyin", "sends"),),
     "direct_messages.recall_requested": (Hearer("douyin", "sends"),),
+    "direct_messages.rule_paused": (),  # an alarm for people: nobody here acts upon it
     "direct_messages.send_not_requested": (Hearer("quota", "settled"),),
     "direct_messages.lead_captured": (Hearer("fans", "facts"),),
     "fans.follow_changed": (Hearer("quota", "settled"), Hearer("direct_messages", "live")),

@@ -39,6 +39,7 @@ from services.direct_messages.actions.recalling import (
 )
 from services.direct_messages.actions.replaying import ask_replay, find_replay, run_replays
 from services.direct_messages.actions.replying import Reply, conversation_tag, reply, set_owner
+from services.direct_messages.actions.reporting import Report, report_rules
 from services.direct_messages.actions.rules import (
     add_rule,
     change_rule,
@@ -72,6 +73,7 @@ __all__ = [
     "RefusedRecall",
     "Replay",
     "Reply",
+    "Report",
     "Reviewed",
     "RuleSet",
     "Story",
@@ -105,6 +107,7 @@ __all__ = [
     "read_rule_set",
     "read_timeline",
     "reply",
+    "report_rules",
     "restore_rule_set",
     "run_replays",
     "seed_rules",

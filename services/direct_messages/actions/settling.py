@@ -7,6 +7,7 @@ from datetime import datetime
 from services.direct_messages import store
 from services.direct_messages.actions.answering import TRIES, suffix
 from services.direct_messages.actions.deps import Deps
+from services.direct_messages.actions.pausing import pause_refused
 from services.direct_messages.actions.writing import Lost
 from services.direct_messages.domain import conversations as domain
 from services.direct_messages.domain.conversations import Conversation, Owner, Reason, Starter
@@ -54,6 +55,7 @@ async def settle(deps: Deps, envelopes: list[Envelope], settlements: Sequence[Se
         new = [s for e, s in zip(envelopes, settlements, strict=True) if e.id in fresh]
         if new:
             await store.settle(tx, new)
+            await pause_refused(tx, new)
 
 
 async def note_answers(deps: Deps, answered: Sequence[Answered]) -> None:

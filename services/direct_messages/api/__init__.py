@@ -7,6 +7,7 @@ from services.direct_messages.api import (
     leads,
     precedence,
     recalling,
+    reports,
     rules,
     trials,
 )
@@ -17,6 +18,7 @@ router.include_router(rules.router)
 router.include_router(drafts.router)
 router.include_router(precedence.router)
 router.include_router(trials.router)
+router.include_router(reports.router)
 router.include_router(conversations.router)
 router.include_router(decisions.router)
 router.include_router(recalling.router)

@@ -55,6 +55,18 @@ def crossed(rules: Iterable[Rule], changes: Iterable[Change]) -> list[Change]:
     return [change for change in changes if versions.get(change.rule_id) != change.base]
 
 
+def paused(rules: Sequence[Rule], rule_id: str, why: str, now: datetime) -> Edit:
+    """The rules with this one put aside; nothing changes if it does not fire."""
+    after, written = [], []
+    for rule in rules:
+        kept = rule
+        if rule.id == rule_id and rule.fires:
+            kept = replace(rule, version=rule.version + 1, updated_at=now, paused=why)
+            written.append(kept)
+        after.append(kept)
+    return Edit(tuple(after), tuple(written))
+
+
 def restored(
     rules: Sequence[Rule], earlier: Sequence[Rule], versions: Mapping[str, int], now: datetime
 ) -> Edit:

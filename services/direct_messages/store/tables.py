@@ -64,6 +64,15 @@ rules = sa.Table(
         postgresql_where=sa.text("until IS NULL"),
     ),
 )
+rule_failures = sa.Table(
+    "rule_failure",  # sends of a rule that the platform refused for what they say, one after the other
+    metadata,
+    *_tenant(),
+    sa.Column("rule_id", sa.Text, primary_key=True),
+    sa.Column("rule_version", sa.Integer, nullable=False),
+    sa.Column("failures", sa.Integer, nullable=False),
+    sa.Column("first_message_id", sa.Text, nullable=False),
+)
 rule_drafts = sa.Table(
     "rule_draft",  # changes of rules that are not published yet, edited in place
     metadata,

@@ -87,3 +87,15 @@ class LeadCaptured(Event):
     contact: str
     consent_version: int | None  # of the account's consent text that held then; None: it had none
     captured_at: datetime  # business time
+
+
+class RulePaused(Event):
+    """A rule no longer fires: the platform refused what it sends, again and again (subject: the rule)."""
+
+    type = "direct_messages.rule_paused"
+
+    rule_id: str
+    rule_version: int
+    reason: str  # a stable word, e.g. content_refused
+    code: int | None  # the platform's error code
+    log_id: str | None

@@ -42,7 +42,7 @@ def handlers(deps: Deps) -> dict[str, Handler]:
 
 async def on_message_received(deps: Deps, envelopes: list[Envelope]) -> None:
     """A fan wrote: decide, and answer if a rule says so."""
-    await actions.answer(deps, [_message(deps, e) for e in envelopes])
+    await actions.answer(deps, [message_of(deps, e) for e in envelopes])
 
 
 async def on_page_entered(deps: Deps, envelopes: list[Envelope]) -> None:
@@ -107,7 +107,8 @@ def _opened(deps: Deps, envelope: Envelope, sealed: str | None) -> str | None:
     return clean(deps.sealer.open(envelope.organization_id, sealed))
 
 
-def _message(deps: Deps, envelope: Envelope) -> Heard:
+def message_of(deps: Deps, envelope: Envelope) -> Heard:
+    """What a fan wrote, as its envelope tells it."""
     event = MessageReceived.model_validate(envelope.data)
     inbound = Inbound(
         trigger=Trigger.MESSAGE if event.card is None else Trigger.LEAD,

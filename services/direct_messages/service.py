@@ -1,5 +1,7 @@
 """What the direct message service hands to whoever runs it. The only place that builds things."""
 
+from functools import partial
+
 from services.direct_messages import api, consumers, jobs, store
 from services.direct_messages.actions import Deps
 from services.direct_messages.clients import Quota
@@ -26,7 +28,11 @@ def build_api(resources: Resources) -> Api:
 def build_worker(resources: Resources) -> Worker:
     """The event side, and what runs by time."""
     deps = deps_of(resources)
-    return Worker(handlers=consumers.handlers(deps), ticks=jobs.ticks(deps))
+    return Worker(
+        handlers=consumers.handlers(deps),
+        ticks=jobs.ticks(deps),
+        alarms=jobs.alarms(deps, partial(consumers.message_of, deps)),
+    )
 
 
 SERVICE = Service(_NAME, store.metadata, build_api, build_worker)

@@ -1,6 +1,7 @@
 """What can be done with conversations: answer, reply, hand over, keep rules, learn, look."""
 
 from services.direct_messages.actions.answering import Heard, answer, suffix
+from services.direct_messages.actions.bursts import release_bursts, seconds_to_next_burst
 from services.direct_messages.actions.capturing import find_consent, put_consent
 from services.direct_messages.actions.deps import Deps
 from services.direct_messages.actions.drafts import (
@@ -106,10 +107,12 @@ __all__ = [
     "read_draft",
     "read_rule_set",
     "read_timeline",
+    "release_bursts",
     "reply",
     "report_rules",
     "restore_rule_set",
     "run_replays",
+    "seconds_to_next_burst",
     "seed_rules",
     "set_owner",
     "settle",

@@ -4,6 +4,7 @@ Nothing is open while quota is asked. Whoever else saved one of these conversati
 then everything is read and decided again; quota answers the same operation the same.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -14,8 +15,9 @@ import structlog
 from services.direct_messages import store
 from services.direct_messages.actions.deps import Deps, Setting
 from services.direct_messages.actions.writing import Lost, Plan, write
+from services.direct_messages.domain.bursts import joined
 from services.direct_messages.domain.cases import Case, FanFacts, Inbound
-from services.direct_messages.domain.conversations import Conversation, Scene
+from services.direct_messages.domain.conversations import Conversation, Owner, Scene
 from services.direct_messages.domain.decisions import Decision, Outcome, decide, withdraw
 from services.direct_messages.store import Account, Fan
 from shared import inbox
@@ -80,13 +82,17 @@ def suffix(envelope: Envelope) -> str:
     return envelope.id.partition("_")[2]
 
 
-async def answer(deps: Deps, heard: Sequence[Heard]) -> None:
-    """Decide everything in `heard` once. Raises NeighbourAway, and PolicyNotHeard at the end."""
+async def answer(deps: Deps, heard: Sequence[Heard], *, are_whole: bool = False) -> None:
+    """Decide everything in `heard` once. Raises NeighbourAway, and PolicyNotHeard at the end.
+
+    Pieces of what a fan says are held, where the policy wants to wait for the rest; `are_whole`: it is over.
+    """
     waiting: list[Heard] = []
     for _ in range(TRIES):
         view = await _read(deps, heard)
         waiting = [h for h in view.new if h.fan[:2] not in view.settings]
         ready = [h for h in view.new if h.fan[:2] in view.settings]
+        ready = _as_said(ready) if are_whole else await _without_pieces(deps, view, ready)
         plans, conversations = _decide_all(view, ready)
         asked = [plan for plan in plans if plan.operation_id]
         answers = await deps.quota.reserve([_question(plan) for plan in asked])
@@ -136,6 +142,36 @@ async def _read(deps: Deps, heard: Sequence[Heard]) -> _View:
             facts=await store.fan_facts(tx, fans),
             settings=await deps.catalogue.settings(tx, {fan[:2] for fan in fans}),
         )
+
+
+async def _without_pieces(deps: Deps, view: _View, ready: list[Heard]) -> list[Heard]:
+    """Those to decide at once; what may go on in a moment is held."""
+    pieces = [h for h in ready if _may_go_on(h, view)]
+    if not pieces:
+        return ready
+    async with deps.database.transaction(ALL_TENANTS) as tx:
+        waits = ((h.fan, h.envelope, view.settings[h.fan[:2]].policy.join) for h in pieces)
+        await store.hold(tx, waits)
+    return [h for h in ready if h not in pieces]
+
+
+def _may_go_on(heard: Heard, view: _View) -> bool:
+    if not view.settings[heard.fan[:2]].policy.join or heard.inbound.text is None:
+        return False
+    known = view.conversations.get(heard.fan)
+    return known is None or known.owner is Owner.BOT
+
+
+def _as_said(ready: list[Heard]) -> list[Heard]:
+    """The pieces of each fan, joined in their order."""
+    by_fan: dict[Fan, list[Heard]] = defaultdict(list)
+    for heard in sorted(ready, key=lambda h: h.order):
+        by_fan[heard.fan].append(heard)
+    return [
+        replace(heard, inbound=inbound)
+        for pieces in by_fan.values()
+        for heard, inbound in zip(pieces, joined([h.inbound for h in pieces]), strict=True)
+    ]
 
 
 def _told_apart(heard: list[Heard], stored: set[Fan]) -> tuple[list[Heard], list[Heard]]:

@@ -137,12 +137,12 @@ def _messages(plan: Plan, tx: Tx) -> list[Message]:
         direction="in",
         actor=Actor.FAN,
         kind=clean(plan.kind),
-        text=inbound.text,
+        text=inbound.own_text,
         state=State.RECEIVED,
         cause=envelope.cause,
         created_at=inbound.at,
         platform_message_id=inbound.platform_id,
-        content=plan.content,
+        content={"joins": inbound.joins} if inbound.joins else plan.content,
     )
     if not plan.reservation_id:
         return [heard]

@@ -20,6 +20,14 @@ class Inbound:
     at: datetime
     epoch: int | None = None  # of a follow
     kind: str = "text"  # of a message, the platform's word
+    joins: tuple[str, ...] = ()  # messages just before, whose words are in `text` too
+    said: str | None = None  # what this message itself said, where it joins others
+    is_part: bool = False  # it is decided with the message that joins it
+
+    @property
+    def own_text(self) -> str | None:
+        """What this message itself said."""
+        return self.text if self.said is None else self.said
 
     @property
     def is_message(self) -> bool:

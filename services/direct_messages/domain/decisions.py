@@ -23,6 +23,7 @@ class Outcome(StrEnum):
     REPLIED = "replied"
     SILENT = "silent"  # a rule fired that sends nothing
     HANDED_OVER = "handed_over"  # to a person, without a notice
+    JOINED = "joined"  # decided with a message that came right after
     PERSON_OWNS = "person_owns"
     LOOP_GUARD = "loop_guard"
     DEFAULT_WAITS = "default_waits"  # the default reply was sent within its interval
@@ -56,6 +57,8 @@ def decide(case: Case) -> Decision:
     state = _heard(case)
     if state.owner is Owner.PERSON:
         return Decision(case, Outcome.PERSON_OWNS, state)
+    if case.inbound.is_part:
+        return Decision(case, Outcome.JOINED, state)
     if case.inbound.is_message:
         return _on_message(case, state)
     if case.inbound.trigger is Trigger.ENTER:

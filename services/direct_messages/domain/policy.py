@@ -34,6 +34,9 @@ class Policy:
     questions_max: int
     question_chars: int
     calendar: Calendar
+    join: (
+        timedelta  # how long a fan's words are waited for, to be decided together; none: not at all
+    )
     tags_max: int  # of one conversation
     allowed_hosts: tuple[str, ...]  # to which links may lead although they lead away
     absolute_words: tuple[str, ...]  # claims that the advertising law forbids without a reason
@@ -67,6 +70,7 @@ def policy_of(version: int, values: Mapping[str, Any]) -> Policy:
         calendar=calendar_of(values),
         tags_max=values["crm.max_tags_per_contact"],
         # a policy stored before there were these keys has none of them
+        join=timedelta(seconds=values.get("dm.auto_reply.join_seconds", 0)),
         allowed_hosts=tuple(values.get("dm.text.allowed_hosts", ())),
         absolute_words=tuple(values.get("content.absolute_words", ())),
     )

@@ -33,6 +33,8 @@ def record_of(decision: Decision) -> dict[str, Any]:
             "at": inbound.at,
             "epoch": inbound.epoch,
             "kind": inbound.kind,
+            "joins": inbound.joins,
+            "is_part": inbound.is_part,
         },
         "fan": case.facts,
         "conversation": case.conversation,
@@ -55,7 +57,10 @@ def form_of(record: Mapping[str, Any]) -> Form:
 def case_of(
     record: Mapping[str, Any], text: str | None, rules: CompiledRules, policy: Policy
 ) -> Case:
-    """The inputs from a stored record (times as text), with these rules and the policy of that time."""
+    """The inputs from a stored record (times as text), with these rules and the policy of that time.
+
+    `text` is what was decided on: also the words of the messages that it joins.
+    """
     inbound, fan = record["inbound"], record["fan"]
     return Case(
         inbound=Inbound(
@@ -66,6 +71,8 @@ def case_of(
             at=datetime.fromisoformat(inbound["at"]),
             epoch=inbound["epoch"],
             kind=inbound.get("kind", "text"),
+            joins=tuple(inbound.get("joins", ())),
+            is_part=inbound.get("is_part", False),
         ),
         conversation=_conversation(record["conversation"]),
         facts=FanFacts(fan["follows"], _time(fan["observed_at"]), fan["epoch"]),

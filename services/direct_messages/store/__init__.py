@@ -8,6 +8,7 @@ from services.direct_messages.store.accounts import (
     policy_values,
     put_fan_facts,
 )
+from services.direct_messages.store.bursts import drop_pieces, due_pieces, hold, seconds_to_next
 from services.direct_messages.store.consents import (
     Consent,
     add_consent,
@@ -115,6 +116,8 @@ __all__ = [
     "count_failure",
     "decision",
     "draft",
+    "drop_pieces",
+    "due_pieces",
     "fan_facts",
     "forget_failures",
     "go_on",
@@ -122,6 +125,7 @@ __all__ = [
     "heard_before",
     "highest_versions",
     "hits",
+    "hold",
     "items",
     "learn_policies",
     "list_conversations",
@@ -142,6 +146,7 @@ __all__ = [
     "rule_sets",
     "rules",
     "save_conversations",
+    "seconds_to_next",
     "settle",
     "spoken",
     "superseding",

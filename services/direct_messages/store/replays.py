@@ -25,7 +25,13 @@ _ASKED = (
     " AND (:containing = '' OR strpos(text, :containing) > 0)"
 )
 _COUNT = sa.text(f"SELECT count(*), max(id) {_ASKED}")
-_BATCH = sa.text(f"SELECT id, kind, text {_ASKED} ORDER BY id LIMIT :most")
+# what was decided on: where a message joins others, their words come first
+_WHOLE = (
+    "CASE WHEN content IS NULL OR NOT content ? 'joins' THEN text ELSE (SELECT string_agg(p.text, ' '"
+    " ORDER BY j.place) FROM jsonb_array_elements_text(content -> 'joins') WITH ORDINALITY j(id, place)"
+    " JOIN message p ON p.organization_id = :org AND p.account_id = :acc AND p.id = j.id) || ' ' || text END"
+)
+_BATCH = sa.text(f"SELECT id, kind, {_WHOLE} AS text {_ASKED} ORDER BY id LIMIT :most")
 _RECORDS = sa.text(
     f"SELECT message_id, record FROM decision WHERE {_TENANT}"
     " AND message_id = ANY(CAST(:ids AS text[])) ORDER BY message_id"
@@ -133,7 +139,7 @@ async def next_replay(tx: Tx) -> Replay | None:
 
 
 async def replay_batch(tx: Tx, found: Replay, most: int) -> list[tuple[str, str, str | None]]:
-    """The next messages: id, kind, text."""
+    """The next messages: id, kind, and the text that was decided on."""
     asked = {
         **_filter(found.account, Asked(found.since, found.kind, found.containing)),
         "after": found.reached,

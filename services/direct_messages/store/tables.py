@@ -64,6 +64,17 @@ rules = sa.Table(
         postgresql_where=sa.text("until IS NULL"),
     ),
 )
+held = sa.Table(
+    "held_message",  # pieces of a burst: heard, and decided when the fan has said it all
+    metadata,
+    *_tenant(),
+    sa.Column("fan_open_id", sa.Text, primary_key=True),
+    sa.Column("event_id", sa.Text, primary_key=True),
+    sa.Column("envelope", sa.LargeBinary, nullable=False),
+    sa.Column("due_at", _TIME, nullable=False),
+    sa.Column("held_at", _TIME, nullable=False),
+    sa.Index("ix_held_message_due_at", "due_at"),
+)
 rule_failures = sa.Table(
     "rule_failure",  # sends of a rule that the platform refused for what they say, one after the other
     metadata,

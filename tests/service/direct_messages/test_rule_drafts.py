@@ -1,5 +1,7 @@
 """Several changes of rules together: drafted, reviewed, published at once, taken back."""
 
+import asyncio
+import time
 from typing import Any
 
 import pytest
@@ -198,6 +200,33 @@ async def test_a_publication_asked_twice_under_one_key_happens_once(shop: Shop) 
     assert [a.status_code for a in answers] == [201, 201]
     assert answers[0].json() == answers[1].json()
     assert (await shop.get(RULES)).json()["version"] == 1
+
+
+async def test_publishing_while_fans_write_loses_and_doubles_nothing_and_holds_at_once(
+    shop: Shop,
+) -> None:
+    rule = (await shop.call("POST", RULES, PRICE)).json()
+    messages = [await shop.a_message("多少钱", fan=f"fan-{n}") for n in range(24)]
+
+    async def publish() -> None:
+        for price in range(4):
+            new = {**PRICE, "replies": [{"text": f"{price} 元"}]}
+            await drafted(shop, {"rule_id": rule["id"], "rule": new})
+            await published(shop)
+
+    await asyncio.gather(shop.handle_at_once(*messages), publish())
+    began = time.monotonic()
+    await shop.says("多少钱", fan="fan-later")
+    took = time.monotonic() - began
+
+    assert await shop.outcomes() == ["replied"] * 25
+    requests = await shop.requests()
+    assert sorted(r["open_id"] for r in requests) == sorted(
+        [*(f"fan-{n}" for n in range(24)), "fan-later"]
+    )
+    (last,) = (r["texts"] for r in requests if r["open_id"] == "fan-later")
+    assert last == ["3 元"]
+    assert took < 2, "a change is live everywhere within two seconds"
 
 
 async def test_a_change_costs_as_much_as_was_changed(shop: Shop) -> None:

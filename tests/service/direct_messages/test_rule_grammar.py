@@ -99,7 +99,7 @@ async def test_who_is_spoken_to_first_by_the_account_is_known(shop: Shop) -> Non
     )
     now = await shop.world.now()
     await shop.tell(shop.an_answer_in_the_app("您好，看看新款吗", now))
-    await shop.call("PUT", await owner_path(shop), {"owner": "bot"})
+    await shop.call("PUT", await owner_path(shop), {"owner": "bot"}, If_Match="*")
     await shop.says("好")
     assert await shop.outcomes() == ["no_match"]
     assert (await shop.conversation())["started_by"] == "account"

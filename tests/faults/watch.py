@@ -15,6 +15,13 @@ from tests.faults.lab import Lab
 from tests.faults.people import Written
 from tests.faults.traffic import History
 
+_AWAY = (
+    OSError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # the server's farewell was read, its hanging up not yet
+    httpx2.HTTPError,
+)
 _LOOK_SECONDS = 5.0
 _DRIFT_EVERY = 6  # looks; it reads the whole ledger
 _REMEMBERED = 500  # settled attempts that must stay as they are
@@ -58,7 +65,7 @@ class Watch:
             self._look_at_record()
             await self._look_at_tables()
             self.looks += 1
-        except (OSError, TimeoutError, asyncpg.PostgresError, httpx2.HTTPError):
+        except _AWAY:
             self.missed += 1
 
     def _look_at_record(self) -> None:

@@ -64,7 +64,8 @@ ROUTES: dict[str, tuple[Hearer, ...]] = {
 
 
 # Seconds between two batches of a lane. A single event never waits; under load, batches grow, and a
-# batch costs the same for one as for fifty. Nobody waits for bookkeeping, so it may be slower.
+# batch costs the same for one as for fifty. Nobody waits for bookkeeping, so it may be slower. A batch
+# that is full is followed at once: pauses never decide how much a lane can carry.
 _PACES = {"live": 0.010, "sends": 0.010}
 _BOOKKEEPING_PACE = 0.250
 

@@ -20,7 +20,7 @@ from shared.contracts.routing import pace_of
 from shared.errors import NeighbourAway
 from shared.inbox import MAX_ATTEMPTS, Quarantine
 from shared.observability import metrics, semantics, tracing
-from shared.queue.streams import CarrierAway, Entry, Streams, stream_key
+from shared.queue.streams import BATCH, CarrierAway, Entry, Streams, stream_key
 
 log = structlog.get_logger()
 
@@ -70,6 +70,7 @@ class Lane:
         self._later: list[tuple[float, Taken]] = []
         self._swept = 0.0
         self._began = 0.0
+        self._is_behind = False
         self.alive_at = time.monotonic()
 
     async def run(self) -> None:
@@ -117,10 +118,11 @@ class Lane:
             await self._one_by_one(await self._read(left))
         if self._later:
             block_ms = min(block_ms, 500)
-        if block_ms:  # 0 asks for what is there, now
+        if block_ms and not self._is_behind:  # 0 asks for what is there, now
             await asyncio.sleep(self._began + pace_of(self.lane) - time.monotonic())
         entries = await self._reader.new(block_ms=block_ms)
         self._began = time.monotonic()
+        self._is_behind = len(entries) >= BATCH  # then nothing needs to be collected
         if entries:
             await self._batch(await self._read(entries))
         return len(entries) + len(due)

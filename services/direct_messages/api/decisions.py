@@ -9,7 +9,7 @@ from services.direct_messages.actions import Story
 from services.direct_messages.api.callers import MessageDeps, Reader
 from services.direct_messages.api.rules import RuleOut, rule_out
 from services.direct_messages.domain.messages import Message
-from shared.contracts.api.quota import Denied, Granted, ReserveAnswer
+from shared.contracts.api.quota import Denied, ReserveAnswer
 from shared.errors import NotFound
 from shared.http.errors import errors
 from shared.http.models import Id, ResponseModel
@@ -56,10 +56,25 @@ class ConversationFan(ResponseModel):
     epoch: int | None
 
 
+class HeldInOut(ResponseModel):
+    """The window that the hold counts in; its time as everywhere outside, not as quota compares it."""
+
+    opened_by: str
+    opened_at: datetime
+
+
+class GrantedOut(ResponseModel):
+    """`held_in` is null where no event opens the window."""
+
+    reservation_id: str
+    held_in: HeldInOut | None
+    limits: list[str]
+
+
 class QuotaOut(ResponseModel):
     """What quota answered: exactly one of both."""
 
-    granted: Granted | None
+    granted: GrantedOut | None
     denied: Denied | None
 
 
@@ -143,9 +158,14 @@ def _story_out(story: Story) -> DecisionOut:
         owner_reason=record["owner_reason"],
         operation_id=decision.operation_id,
         reservation_id=story.operation.reservation_id if story.operation else None,
-        quota=QuotaOut(granted=quota.granted, denied=quota.denied) if quota else None,
+        quota=_quota_out(quota) if quota else None,
         items=[_item_out(item) for item in story.items],
     )
+
+
+def _quota_out(answer: ReserveAnswer) -> QuotaOut:
+    granted = answer.granted and GrantedOut.model_validate(answer.granted.model_dump())
+    return QuotaOut(granted=granted, denied=answer.denied)
 
 
 def _shown(recorded: dict[str, Any]) -> dict[str, Any]:

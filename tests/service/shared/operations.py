@@ -1,6 +1,8 @@
 """One organization with something of everything, and a valid request for each operation of the public API.
 
-The operations come from the OpenAPI document: one that this table cannot ask fails the tests that walk it.
+The operations come from the OpenAPI document: one that this table cannot ask fails the tests that walk it. A new
+operation with a body gets a line in `BODIES`; a new kind of id gets a thing of this tenant's in `a_tenant`, and
+its id in `ids` under the name of the parameter.
 """
 
 import base64
@@ -26,9 +28,11 @@ RULE = {
     "replies": [{"kind": "text", "text": f"{CANARY} 99 元"}],
 }
 CARD = {"title": f"{CANARY} card", "image_id": "@img==", "components": ["name"]}
+CONSENT = {"text": f"{CANARY} 仅用于预约"}
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + b"\0" * 64).decode()
 BODIES: dict[str, dict[str, Any]] = {
     "add_rule": RULE,
+    "assign_lead": {"assignee": "小青"},
     "change_account": {"name": "x"},
     "change_lead_card": CARD,
     "change_rule": RULE,
@@ -39,9 +43,11 @@ BODIES: dict[str, dict[str, Any]] = {
     "create_lead_card": CARD,
     "create_douyin_authorisation_link": {"client_key": KEY},
     "import_fans": {"fans": [{"open_id": "somebody"}]},
+    "move_lead": {"stage": "contacted"},
     "note_follow_state": {"follows": True},
     "override_policy": {"value": 100},
     "publish_rule_draft": {"note": "x"},
+    "put_lead_consent": CONSENT,
     "put_rule_draft": {"changes": [{"rule": RULE}]},
     "replay_rules": {"days": 7},
     "restore_rule_set": {"note": "x"},
@@ -55,6 +61,8 @@ BODIES: dict[str, dict[str, Any]] = {
 QUERIES = {"find_media": "message_id=@m1=="}
 HEADERS = {"idempotency-key": "a-key-of-this-test", "if-match": "*"}
 POLICY_KEY = "dm.rules.max_per_account"
+# what is no id, and is the same for everybody: a policy key, numbers that count from one
+COMMON = {"key": POLICY_KEY, "rule_set": "1", "version": "1"}
 
 
 @dataclass(frozen=True)
@@ -124,7 +132,7 @@ class Tenant:
 async def a_tenant(world: World) -> Tenant:
     """An organization whose every name and text is a canary, with a conversation that was answered."""
     made = await accounts.create_organization(deps_of(world.resources), f"{CANARY} 有限公司")
-    tenant = Tenant(world, made.id, {"key": POLICY_KEY, "client_key": KEY, "rule_set": "1"})
+    tenant = Tenant(world, made.id, {**COMMON, "client_key": KEY})
     account = await _made(tenant, "/v1/accounts", {"name": f"{CANARY} 旗舰店"})
     tenant.ids["account_id"] = account["id"]
     await world.drain()
@@ -146,7 +154,12 @@ async def a_tenant(world: World) -> Tenant:
         *(made.id, account["id"], tenant.ids["card_id"], f"{CANARY} card"),
     )
     await world.drain()
-    await _say(connector, f"{CANARY} 多少钱")
+    consent = await world.http.put(
+        f"{place}/lead-consent", json=CONSENT, headers=world.caller(made.id)
+    )
+    assert consent.is_success, consent.text
+    await _say(connector, f"{CANARY} 多少钱，微信 {CANARY.replace('-', '_')}，电话 13800138000")
+    tenant.ids["lead_id"] = (await _read(tenant, "/v1/leads"))["data"][0]["id"]
     conversations = await _read(tenant, f"{place}/conversations")
     tenant.ids["conversation_id"] = conversations["data"][0]["id"]
     timeline = f"/v1/conversations/{tenant.ids['conversation_id']}/timeline"

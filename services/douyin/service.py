@@ -8,7 +8,7 @@ from functools import partial
 from fastapi import FastAPI
 
 from services.douyin import store
-from services.douyin.actions import authorisations, authorising
+from services.douyin.actions import authorisations, authorising, subscriptions
 from services.douyin.actions.asking import AskDeps
 from services.douyin.actions.business import BusinessKeeper
 from services.douyin.actions.configuration import Deps
@@ -97,7 +97,11 @@ def build_worker(resources: Resources) -> Worker:
         alarms=alarms(deps, tokens, business, recaller),
         running=lambda: http,
         background=[dispatcher.run],
-        measures=[partial(measure, deps), partial(authorisations.measure, watch)],
+        measures=[
+            partial(measure, deps),
+            partial(authorisations.measure, watch),
+            partial(subscriptions.measure, database),
+        ],
     )
 
 

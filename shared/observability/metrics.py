@@ -123,6 +123,12 @@ webhook_apps_off = Gauge(
     "Douyin apps that are silent for too long, or whose webhooks were found switched off",
     registry=registry,
 )
+subscription_silence = Gauge(
+    "webhook_subscription_last_event_seconds",
+    "Since the last webhook of the ten Douyin apps that are silent for longest; rank 1 is the longest",
+    ["rank"],
+    registry=registry,
+)
 sends = Counter("send_attempts", "Attempts by outcome", ["outcome"], registry=registry)
 authorisations_needed = Gauge(
     "authorisations_needed_current",
@@ -159,7 +165,7 @@ class _SinceLast:
 
 webhook_heard = _SinceLast(
     Gauge(
-        "webhook_subscription_last_event_seconds",
+        "webhook_door_last_event_seconds",
         "Since this process stored a webhook, or opened its door; NaN where there is no door",
         registry=registry,
     )

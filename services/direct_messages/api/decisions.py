@@ -164,7 +164,8 @@ def _story_out(story: Story) -> DecisionOut:
 
 
 def _quota_out(answer: ReserveAnswer) -> QuotaOut:
-    granted = answer.granted and GrantedOut.model_validate(answer.granted.model_dump())
+    held = answer.granted
+    granted = GrantedOut.model_validate(held.model_dump()) if held else None
     return QuotaOut(granted=granted, denied=answer.denied)
 
 

@@ -16,14 +16,15 @@ from services.douyin.store import SubscriptionRow
 from shared import ids
 from shared.contracts.envelope import Envelope, Origin
 from shared.contracts.events.douyin import SubscriptionAlarm
-from shared.db import ALL_TENANTS, Tx
+from shared.db import ALL_TENANTS, Database, Tx
 from shared.errors import AppError, NotFound
 from shared.observability import metrics
 
-__all__ = ["SubscriptionRow", "find_subscription", "watch"]
+__all__ = ["SubscriptionRow", "find_subscription", "measure", "watch"]
 
 log = structlog.get_logger()
 
+_SHOWN: Final = 10
 _STATUS: Final = "/event/status/list/"
 _UPDATE: Final = "/event/status/update/"
 
@@ -58,6 +59,15 @@ async def watch(deps: AskDeps, silence: timedelta) -> None:
             _tell(tx, before, after)
         alarming += after.is_silent or bool(after.events_off)
     metrics.webhook_apps_off.set(alarming)
+
+
+async def measure(database: Database) -> None:
+    """Show how long the most silent apps are silent; a rank and no id tells them apart."""
+    async with database.transaction(ALL_TENANTS) as tx:
+        silences = await store.longest_silences(tx, _SHOWN)
+    metrics.subscription_silence.clear()  # an app that is gone is silent by right
+    for rank, seconds in enumerate(silences, 1):
+        metrics.subscription_silence.labels(rank).set(seconds)
 
 
 async def find_subscription(

@@ -108,6 +108,7 @@ from services.douyin.store.looks import (
     find_subscription,
     keep_follow_check,
     last_event_at,
+    longest_silences,
     save_subscription,
 )
 from services.douyin.store.recalls import (
@@ -255,6 +256,7 @@ __all__ = [
     "lock_conversations",
     "lock_day",
     "lock_untold",
+    "longest_silences",
     "lose_leases",
     "mark_refused",
     "metadata",

@@ -28,6 +28,15 @@ _LAST = sa.text(
     " ORDER BY i.id DESC LIMIT 1) i"
     " WHERE b.organization_id = :organization AND b.client_key = :client_key"
 )
+# one that never heard anything is silent since it was allowed to; who withdrew is no subscription
+_SILENCES = sa.text(
+    "SELECT extract(epoch FROM CAST(:now AS timestamptz) - max(coalesce(i.received_at, b.authorised_at)))"
+    " FROM binding b LEFT JOIN LATERAL (SELECT received_at FROM inbound i"
+    " WHERE i.organization_id = b.organization_id AND i.account_id = b.account_id"
+    " ORDER BY i.id DESC LIMIT 1) i ON true WHERE b.revoked_at IS NULL"
+    " GROUP BY b.organization_id, b.client_key"
+    " HAVING max(coalesce(i.received_at, b.authorised_at)) IS NOT NULL ORDER BY 1 DESC LIMIT :most"
+)
 _CHECK = "organization_id, account_id, open_id, follows, followed_at, checked_at"
 _FIND_CHECK = sa.text(
     f"SELECT {_CHECK} FROM follow_check WHERE organization_id = :organization"  # noqa: S608  own columns
@@ -89,6 +98,12 @@ async def last_event_at(tx: Tx, organization_id: str, client_key: str) -> dateti
     asked = {"organization": organization_id, "client_key": client_key}
     found: datetime | None = (await tx.execute(_LAST, asked)).scalar()
     return found
+
+
+async def longest_silences(tx: Tx, most: int) -> list[float]:
+    """Seconds since anything came in, of the apps that are silent for longest, longest first."""
+    rows = await tx.execute(_SILENCES, {"now": tx.now, "most": most})
+    return [max(float(seconds), 0.0) for (seconds,) in rows]
 
 
 async def find_follow_check(tx: Tx, tenant: tuple[str, str], open_id: str) -> FollowCheck | None:

@@ -6,7 +6,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from services.douyin.actions.subscriptions import watch
+from services.douyin.actions.subscriptions import measure, watch
+from shared.observability.metrics import subscription_silence
 from tests.service.douyin.conftest import ACCOUNT, FAN, KEY, OPEN_ID, ORGANIZATION, Connector
 
 STATUS, UPDATE, CHECK = "/event/status/list/", "/event/status/update/", "/fans/check/"
@@ -74,6 +75,38 @@ async def test_silence_is_seen_and_ends_with_the_next_webhook(quiet: Connector) 
     assert (await look(quiet))["is_silent"] is False
 
 
+def silences() -> dict[str, float]:
+    """Seconds by rank, as a scrape sees them."""
+    (family,) = subscription_silence.collect()
+    return {sample.labels["rank"]: sample.value for sample in family.samples}
+
+
+async def test_each_silent_subscription_is_measured_however_busy_another_is(
+    quiet: Connector,
+) -> None:
+    """The door hears the busy app; the lost one must be seen all the same."""
+    database = quiet.world.resources.database("douyin")
+    await hear(quiet, "@m1==")
+    assert (await quiet.put_app("aw-another")).status_code == 200
+    bound = await quiet.bind("acc_2", "another-open-id", client_key="aw-another")
+    assert bound.status_code == 200, bound.text
+    await quiet.world.sql("UPDATE douyin.binding SET authorised_at = $1", await quiet.world.now())
+    await quiet.world.advance(2 * HOUR)
+    await hear(quiet, "@m2==")
+    await measure(database)
+    seen = silences()
+    assert seen["1"] == pytest.approx(7200, abs=60), "never heard: since it was authorised"
+    assert seen["2"] < 60
+    assert set(seen) == {"1", "2"}
+
+    await quiet.world.sql(
+        "UPDATE douyin.binding SET revoked_at = now(), revoked_reason = 'withdrawn', access_token = NULL WHERE account_id = 'acc_2'"
+    )
+    await measure(database)
+    assert set(silences()) == {"1"}
+    assert silences()["1"] < 60
+
+
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
@@ -120,7 +153,7 @@ async def test_a_follow_is_asked_once_in_ten_minutes_and_told(quiet: Connector) 
     first = (await check(quiet)).json()
     again = (await check(quiet)).json()
     assert (first["follows"], first["is_fresh"], again["is_fresh"]) == (True, True, False)
-    assert first["followed_at"] == "2023-06-15T06:47:23Z"
+    assert first["followed_at"] == "2023-06-15T06:47:23.000Z"
     assert quiet.platform.asked[0].query == {"open_id": OPEN_ID, "follower_open_id": FAN}
     assert len(quiet.platform.asked) == 1
     await quiet.world.advance(timedelta(minutes=11))

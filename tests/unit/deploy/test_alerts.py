@@ -120,8 +120,10 @@ WRONG: dict[str, list[Wrong]] = {
     "LaneOld": [
         ("inbox_oldest_unprocessed_seconds", {"service": "quota", "lane": "settled"}, ageing)
     ],
-    "WebhooksSilent": [
-        ("webhook_subscription_last_event_seconds", {}, lambda t: max(t - BEGINS, 0))
+    "WebhooksSilent": [("webhook_door_last_event_seconds", {}, lambda t: max(t - BEGINS, 0))],
+    "SubscriptionSilent": [
+        ("webhook_subscription_last_event_seconds", {"rank": "1"}, after(21_700, 3_600)),
+        ("webhook_subscription_last_event_seconds", {"rank": "2"}, after(60, 60)),
     ],
     "WebhooksUnauthenticated": [
         ("webhook_intake_total", {"result": "unauthenticated"}, growing(1))

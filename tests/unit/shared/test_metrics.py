@@ -10,7 +10,7 @@ from shared.observability import metrics
 # Labels that may be told apart by anybody who looks: words of ours, never ids.
 LABELS = {
     *("service", "lane", "type", "stream", "process", "neighbour", "pool", "status", "method"),
-    *("operation", "route", "result", "outcome", "how", "purpose", "answer"),
+    *("operation", "route", "rank", "result", "outcome", "how", "purpose", "answer"),
 }
 PROMISED = {
     "inbox_oldest_unprocessed_seconds",
@@ -19,6 +19,7 @@ PROMISED = {
     "send_unknown_resolved",
     "quota_ledger_drift",
     "webhook_subscription_last_event_seconds",
+    "webhook_door_last_event_seconds",
     "event_loop_lag_seconds",
     "pool_in_use",
     "late_echo",

@@ -11,6 +11,7 @@ from services.direct_messages.domain.messages import Settlement, State
 from services.direct_messages.domain.rules import Trigger
 from services.direct_messages.domain.texts import clean
 from shared.contracts.envelope import Envelope
+from shared.contracts.events.direct_messages import HandOffChanged, SlaBreached
 from shared.contracts.events.douyin import (
     AttemptSettled,
     MessageRecalled,
@@ -37,6 +38,8 @@ def handlers(deps: Deps) -> dict[str, Handler]:
         MessageRecalled.type: partial(on_message_recalled, deps),
         RecallSettled.type: partial(on_recall_settled, deps),
         ReservationOverdue.type: partial(on_reservation_overdue, deps),
+        HandOffChanged.type: partial(on_hand_off_changed, deps),
+        SlaBreached.type: partial(on_sla_breached, deps),
     }
 
 
@@ -99,6 +102,23 @@ async def on_reservation_overdue(deps: Deps, envelopes: list[Envelope]) -> None:
     await actions.answer_overdue(
         deps, envelopes, [(t.operation_id, t.reservation_id) for t in told]
     )
+
+
+async def on_hand_off_changed(deps: Deps, envelopes: list[Envelope]) -> None:
+    """Something waits for people, or somebody became free: offer; tell who must wait longer."""
+    told = [(e, HandOffChanged.model_validate(e.data)) for e in envelopes]
+    waiting = {
+        (e.organization_id, e.account_id, t.conversation_id) for e, t in told if t.stage == "queued"
+    }
+    await actions.seat(deps, envelopes, waiting)
+
+
+async def on_sla_breached(deps: Deps, envelopes: list[Envelope]) -> None:
+    """A fan was not answered in time: where that escalates, somebody else is asked."""
+    for envelope in envelopes:
+        breach = SlaBreached.model_validate(envelope.data)
+        if breach.escalated_to == "supervisor":
+            await actions.ask_others(deps, envelope, breach)
 
 
 def _opened(deps: Deps, envelope: Envelope, sealed: str | None) -> str | None:

@@ -1,4 +1,4 @@
-"""Time in: recalls that came before their message, replays of rules, bursts that are over."""
+"""Time in: recalls that came early, replays, bursts that are over, hand-offs, broken promises."""
 
 from collections.abc import Callable
 from functools import partial
@@ -15,6 +15,11 @@ def ticks(deps: Deps) -> list[Tick]:
     """What runs at fixed times."""
     return [
         Tick("direct_messages.apply_recalls", 60, partial(actions.apply_recalls, deps)),
+        Tick("direct_messages.turn_hand_offs", 5, partial(actions.turn_hand_offs, deps)),
+        Tick("direct_messages.watch_promises", 5, partial(actions.watch_promises, deps)),
+        Tick(
+            "direct_messages.forget_updates", 3600, partial(actions.forget_updates, deps.database)
+        ),
         Tick("direct_messages.run_replays", 5, partial(actions.run_replays, deps)),
     ]
 

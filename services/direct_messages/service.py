@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from services.direct_messages import api, consumers, jobs, store
+from services.direct_messages import actions, api, consumers, jobs, store
 from services.direct_messages.actions import Deps
 from services.direct_messages.clients import Quota
 from shared.http.pages import Cursors
@@ -20,6 +20,7 @@ def build_api(resources: Resources) -> Api:
     """The HTTP side."""
     app = new_api(resources, _NAME, "Conversations, automatic replies, people's replies")
     app.state.direct_messages = deps_of(resources)
+    app.state.draining = resources.draining
     app.state.cursors = Cursors(resources.sealer.derive("cursors|direct_messages"))
     app.include_router(api.router)
     return Api(app)
@@ -32,6 +33,7 @@ def build_worker(resources: Resources) -> Worker:
         handlers=consumers.handlers(deps),
         ticks=jobs.ticks(deps),
         alarms=jobs.alarms(deps, partial(consumers.message_of, deps)),
+        measures=[partial(actions.measure_people, deps)],
     )
 
 

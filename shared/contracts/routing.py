@@ -1,7 +1,7 @@
 """Who hears what: the whole event graph in one table.
 
 A lane is a stream of its own, so that one kind of work never waits behind another: `live` may pause
-while quota is away, `settled` goes on.
+while quota is away, `settled` goes on; `people`, whose notices cost quota, may pause too.
 """
 
 from dataclasses import dataclass
@@ -47,6 +47,10 @@ ROUTES: dict[str, tuple[Hearer, ...]] = {
     "direct_messages.send_requested": (Hearer("douyin", "sends"),),
     "direct_messages.recall_requested": (Hearer("douyin", "sends"),),
     "direct_messages.rule_paused": (),  # an alarm for people: nobody here acts upon it
+    # its own, told to itself: who gets what waits is decided after the commit, and never lost
+    "direct_messages.hand_off_changed": (Hearer("direct_messages", "people"),),
+    "direct_messages.sla_warned": (),
+    "direct_messages.sla_breached": (Hearer("direct_messages", "people"),),
     "direct_messages.send_not_requested": (Hearer("quota", "settled"),),
     "direct_messages.lead_captured": (Hearer("fans", "facts"),),
     "fans.follow_changed": (Hearer("quota", "settled"), Hearer("direct_messages", "live")),
@@ -66,7 +70,7 @@ ROUTES: dict[str, tuple[Hearer, ...]] = {
 # Seconds between two batches of a lane. A single event never waits; under load, batches grow, and a
 # batch costs the same for one as for fifty. Nobody waits for bookkeeping, so it may be slower. A batch
 # that is full is followed at once: pauses never decide how much a lane can carry.
-_PACES = {"live": 0.010, "sends": 0.010}
+_PACES = {"live": 0.010, "sends": 0.010, "people": 0.010}
 _BOOKKEEPING_PACE = 0.250
 
 

@@ -44,13 +44,14 @@ class DescribedApp(FastAPI):
 def _complete(verb: str, operation: dict[str, Any]) -> None:
     answers = operation["responses"]
     names = {p["name"] for p in operation.get("parameters", [])}
-    if verb == "get" and "200" in answers:
+    is_stream = "text/event-stream" in answers.get("200", {}).get("content", {})
+    if verb == "get" and "200" in answers and not is_stream:
         operation.setdefault("parameters", []).append(_IF_NONE_MATCH)
         answers["304"] = {"description": "You have this version."}
     for status, answer in answers.items():
         if "application/problem+json" in answer.get("content", {}):
             answer["content"].pop("application/json", None)  # FastAPI adds it; nobody sends it
         headers = set(_HEADERS)
-        if verb == "get" and status in {"200", "304"}:
+        if verb == "get" and status in {"200", "304"} and not is_stream:
             headers |= set(_OF_A_READ) | (set(_OF_A_PAGE) if "cursor" in names else set())
         answer["headers"] = {n: {"$ref": f"#/components/headers/{n}"} for n in sorted(headers)}

@@ -150,6 +150,33 @@ quota_answers = Counter(
     "quota_answers", "Reservations by answer", ["purpose", "answer"], registry=registry
 )
 
+# ------------------------------------------------------------------------------ people who answer
+
+promises = Counter(
+    "response_promises",
+    "Steps of running response clocks: warned, breached, escalated",
+    ["measure", "step"],
+    registry=registry,
+)
+promises_broken = Gauge(
+    "response_overdue_current",
+    "Fans who still wait behind the promised time",
+    ["measure"],
+    registry=registry,
+)
+hand_offs = Gauge(
+    "hand_offs_current", "Conversations with people, or waiting", ["stage"], registry=registry
+)
+hand_off_oldest = Gauge(
+    "hand_off_oldest_seconds",
+    "Since the oldest conversation at this stage was handed over",
+    ["stage"],
+    registry=registry,
+)
+listeners = Gauge(
+    "agent_streams_current", "Open streams of live updates in this process", registry=registry
+)
+
 
 class _SinceLast:
     """Seconds since something happened last in this process; no number before the first time."""

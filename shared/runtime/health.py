@@ -33,6 +33,12 @@ class Health:
         self._standing_still = standing_still
         self._unchecked = list(databases)  # whose schema was not seen to be new enough yet
         self.draining = False
+        self.when_draining: Callable[[], None] = lambda: None
+
+    def drain(self) -> None:
+        """Asked to stop: not ready any more, and whoever must end something is told."""
+        self.draining = True
+        self.when_draining()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""

@@ -49,7 +49,9 @@ async def running(process: Process, resources: Resources) -> AsyncIterator[Healt
     app = ByRoute(apis) if apis else None
     try:
         async with running_apis(apis), workers(process.services, resources) as standing_still:
-            yield Health(app, databases, resources.streams, standing_still)
+            health = Health(app, databases, resources.streams, standing_still)
+            health.when_draining = resources.draining.set
+            yield health
     finally:
         await resources.close()
 
@@ -118,6 +120,6 @@ class _Server(uvicorn.Server):
     async def on_tick(self, counter: int) -> bool:
         if not await super().on_tick(counter):
             return False
-        self._health.draining = True
+        self._health.drain()
         self._asked_at = self._asked_at or time.monotonic()
         return self.force_exit or time.monotonic() - self._asked_at >= self._drain_seconds

@@ -1,5 +1,6 @@
 """What a process shares among its services: settings, sealer, streams, databases, clients."""
 
+import asyncio
 import socket
 from urllib.parse import quote
 
@@ -33,6 +34,7 @@ class Resources:
         self.local_apis: dict[
             str, object
         ] = {}  # service → ASGI app, where it lives in this process
+        self.draining = asyncio.Event()  # asked to stop: whoever streams an answer ends it
         self._databases: dict[str, Database] = {}
         self._clients: dict[str, JsonClient] = {}
 

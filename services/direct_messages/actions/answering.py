@@ -14,14 +14,15 @@ import structlog
 
 from services.direct_messages import store
 from services.direct_messages.actions.deps import Deps, Setting
+from services.direct_messages.actions.requesting import PURPOSES, is_for_people
 from services.direct_messages.actions.writing import Lost, Plan, write
 from services.direct_messages.domain.bursts import joined
 from services.direct_messages.domain.cases import Case, FanFacts, Inbound
-from services.direct_messages.domain.conversations import Conversation, Owner, Scene
+from services.direct_messages.domain.conversations import Conversation, Owner, Reason, hand_over
 from services.direct_messages.domain.decisions import Decision, Outcome, decide, withdraw
 from services.direct_messages.store import Account, Fan
 from shared import inbox
-from shared.contracts.api.quota import Purpose, ReserveAnswer, ReserveRequest, Window
+from shared.contracts.api.quota import ReserveAnswer, ReserveRequest, Window
 from shared.contracts.envelope import Envelope
 from shared.db import ALL_TENANTS
 from shared.errors import NeighbourAway
@@ -29,7 +30,6 @@ from shared.errors import NeighbourAway
 log = structlog.get_logger()
 
 TRIES = 4  # the first and three more
-PURPOSES = {Scene.REPLY: Purpose.DM_REPLY, Scene.ENTER: Purpose.DM_ENTER}
 
 
 class PolicyNotHeard(Exception):
@@ -290,6 +290,10 @@ def _with_answers(
         if reply.granted is None:
             fan = (plan.envelope.organization_id, plan.envelope.account_id, plan.fan_open_id)
             conversations[fan] = withdraw(conversations[fan], plan.decision)
-            plan = replace(plan, outcome=Outcome.QUOTA_REFUSED)  # noqa: PLW2901
+            reason = Reason.HUMAN_RESERVE if is_for_people(reply) else None
+            if reason is not None:
+                owner, now = Owner.PERSON, plan.decision.case.now
+                conversations[fan] = hand_over(conversations[fan], owner, reason, now)
+            plan = replace(plan, outcome=Outcome.QUOTA_REFUSED, handed_over=reason)  # noqa: PLW2901
         settled.append(replace(plan, answer=reply))
     return settled, conversations

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.direct_messages import store
+from services.direct_messages.actions.bell import Bell
 from services.direct_messages.clients import Quota
 from services.direct_messages.domain.matching import CompiledRules, compile_rules
 from services.direct_messages.domain.policy import Policy, policy_of
@@ -72,3 +73,4 @@ class Deps:
     quota: Quota
     sealer: Sealer
     catalogue: Catalogue = field(default_factory=Catalogue)
+    bell: Bell = field(default_factory=Bell)

@@ -86,3 +86,51 @@ class NothingToPublish(AppError):
     meaning_zh = "已发布的规则与此相同。"
     to_do = "Put changes into the draft first, or restore another rule set."
     to_do_zh = "请先在草稿中保存改动，或恢复其他版本。"
+
+
+class Taken(AppError):
+    """Another agent has the conversation; `agent` says who."""
+
+    code = "direct_messages.taken"
+    status = 409
+    title = "Another agent has this conversation"
+    title_zh = "该会话已由其他客服接待"
+    meaning_zh = "该会话正由其他客服接待，`agent` 说明是谁。"
+    to_do = "Leave it to them, or let a supervisor transfer it."
+    to_do_zh = "请交由对方处理，或请主管转接。"
+
+
+class NotWithPeople(AppError):
+    """The conversation waits for nobody and nobody has it: there is nothing to hand on or give back."""
+
+    code = "direct_messages.not_with_people"
+    status = 409
+    title = "No person is asked for"
+    title_zh = "该会话没有转人工"
+    meaning_zh = "该会话既未排队，也没有客服接待。"
+    to_do = "Accept the conversation first."
+    to_do_zh = "请先接待该会话。"
+
+
+class KeyHasAgent(AppError):
+    """An API key speaks for one agent only, and this one speaks for another."""
+
+    code = "direct_messages.key_has_agent"
+    status = 409
+    title = "The key speaks for another agent"
+    title_zh = "该密钥已属于其他客服"
+    meaning_zh = "一个 API 密钥只能代表一位客服。"
+    to_do = "Make a key for each agent."
+    to_do_zh = "请为每位客服创建各自的密钥。"
+
+
+class ShortcutTaken(AppError):
+    """Another ready reply of the account is found under this word."""
+
+    code = "direct_messages.shortcut_taken"
+    status = 409
+    title = "The shortcut is taken"
+    title_zh = "快捷词已被使用"
+    meaning_zh = "该账号已有其他快捷回复使用这个快捷词。"
+    to_do = "Choose another shortcut, or change the reply that has it."
+    to_do_zh = "请换一个快捷词，或修改已有的快捷回复。"

@@ -7,9 +7,10 @@ from services.direct_messages import store
 from services.direct_messages.actions.deps import Deps
 from services.direct_messages.domain import conversations as domain
 from services.direct_messages.domain.conversations import Conversation, Owner
+from services.direct_messages.domain.handing_over import HandOff
 from services.direct_messages.domain.messages import Message, Operation
 from services.direct_messages.domain.rules import Rule
-from services.direct_messages.store import Account, Moment, StoredDecision
+from services.direct_messages.store import Account, AskedHandOffs, Moment, StoredDecision
 from shared.db import Tx
 from shared.errors import NotFound
 
@@ -43,6 +44,12 @@ async def find_conversation(
     async with deps.database.transaction(organization_id) as tx:
         found = await _conversation(tx, organization_id, conversation_id)
         return (await _with_owners(deps, tx, [found]))[0]
+
+
+async def list_hand_offs(deps: Deps, organization_id: str, asked: AskedHandOffs) -> list[HandOff]:
+    """What waits for people and what they have, the oldest first."""
+    async with deps.database.transaction(organization_id) as tx:
+        return await store.list_hand_offs(tx, organization_id, asked)
 
 
 async def read_timeline(

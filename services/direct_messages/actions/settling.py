@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from services.direct_messages import store
+from services.direct_messages.actions import promising
 from services.direct_messages.actions.answering import TRIES, suffix
 from services.direct_messages.actions.deps import Deps
+from services.direct_messages.actions.handing_over import Change, change_owners, follow
 from services.direct_messages.actions.pausing import pause_refused
+from services.direct_messages.actions.requesting import OPERATION_PREFIX
 from services.direct_messages.actions.writing import Lost
 from services.direct_messages.domain import conversations as domain
 from services.direct_messages.domain.conversations import Conversation, Owner, Reason, Starter
@@ -16,18 +19,17 @@ from services.direct_messages.domain.messages import (
     Message,
     Operation,
     OperationState,
-    OwnerChange,
     Settlement,
     State,
 )
-from services.direct_messages.store import Fan
-from shared import ids, inbox
+from services.direct_messages.store import HOLDER, Fan, News, Visible
+from shared import inbox
 from shared.contracts.envelope import Envelope
 from shared.contracts.events.direct_messages import SendNotRequested
 from shared.db import ALL_TENANTS, Tx
 from shared.errors import NeighbourAway
 
-OPERATION_PREFIX = "op_"  # operations of other services are not ours to give up
+_BELIEVED = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +55,40 @@ async def settle(deps: Deps, envelopes: list[Envelope], settlements: Sequence[Se
     async with deps.database.transaction(ALL_TENANTS) as tx:
         fresh = await inbox.take(tx, envelopes)
         new = [s for e, s in zip(envelopes, settlements, strict=True) if e.id in fresh]
-        if new:
-            await store.settle(tx, new)
-            await pause_refused(tx, new)
+        if not new:
+            return
+        changed = await store.settle(tx, new)
+        await pause_refused(tx, new)
+        when = {e.id: e.occurred_at for e in envelopes}
+        at = {
+            (s.organization_id, s.account_id, s.operation_id, s.item): when[e.id]
+            for e, s in zip(envelopes, settlements, strict=True)
+            if s.state is State.SENT
+        }
+        await promising.stop(deps, tx, [v for m in changed if (v := _visible(m, at))])
+        await store.add_news(tx, [_outcome(m) for m in changed if m.actor is Actor.PERSON])
+
+
+def _visible(message: Message, at: dict[tuple[str, str, str, int], datetime]) -> Visible | None:
+    """What the fan saw, if the message reached her."""
+    item = (message.operation_id or "", message.item or 0)
+    if message.state is not State.SENT or message.conversation_id is None:
+        return None
+    return Visible(
+        message.organization_id,
+        message.account_id,
+        message.conversation_id,
+        message.actor,
+        message.answers,
+        at[message.organization_id, message.account_id, *item],
+    )
+
+
+def _outcome(message: Message) -> News:
+    """How a person's message ended, for whoever wrote it."""
+    place = (message.organization_id, message.account_id, message.conversation_id or "")
+    data = {"message_id": message.id, "state": message.state.value, "reason": message.reason}
+    return News(*place, "message_settled", data, HOLDER)
 
 
 async def note_answers(deps: Deps, answered: Sequence[Answered]) -> None:
@@ -66,46 +99,44 @@ async def note_answers(deps: Deps, answered: Sequence[Answered]) -> None:
                 unseen = {e.id for e in await inbox.unseen(tx, [a.envelope for a in answered])}
                 new = [a for a in answered if a.envelope.id in unseen]
                 if new:
-                    await _note(tx, sorted(new, key=lambda a: a.created_at))
+                    await _note(deps, tx, sorted(new, key=lambda a: a.created_at))
         except Lost:
             continue
         return
     raise NeighbourAway("conversations kept changing", neighbour="direct_messages")
 
 
-async def _note(tx: Tx, new: list[Answered]) -> None:
+async def _note(deps: Deps, tx: Tx, new: list[Answered]) -> None:
     await inbox.take(tx, [a.envelope for a in new])
     known = await store.conversations_of(tx, {a.fan for a in new})
     after: dict[Fan, Conversation] = {}
-    messages, changes = [], []
+    messages: list[Message] = []
+    changes: list[Change] = []
+    kept: list[Change] = []
     for answer in new:
         before = after.get(answer.fan) or known.get(answer.fan) or _begun(answer, tx)
         after[answer.fan] = domain.person_spoke(before, Reason.PERSON_ANSWERED_IN_APP, tx.now)
         messages.append(_message(answer, before))
-        if before.owner is Owner.BOT:
-            changes.append(
-                owner_change(before, Owner.PERSON, Reason.PERSON_ANSWERED_IN_APP, tx.now)
-            )
+        change = _by_app(after[answer.fan], answer)
+        (changes if before.owner is Owner.BOT else kept).append(change)
     if not await store.save_conversations(tx, list(after.values())):
         raise Lost("conversation")
     await store.add_messages(tx, messages)
-    await store.add_owner_changes(tx, changes)
+    await promising.stop(deps, tx, [_seen(answer, after[answer.fan], tx.now) for answer in new])
+    await change_owners(tx, changes)
+    await follow(tx, kept)
 
 
-def owner_change(
-    conversation: Conversation, owner: Owner, reason: Reason, at: datetime
-) -> OwnerChange:
-    """The note that a conversation got another owner."""
-    return OwnerChange(
-        organization_id=conversation.organization_id,
-        account_id=conversation.account_id,
-        id=ids.new("own"),
-        conversation_id=conversation.id,
-        owner=owner,
-        reason=reason,
-        message_id=None,
-        created_at=at,
-    )
+def _seen(answer: Answered, conversation: Conversation, now: datetime) -> Visible:
+    """The fan saw it when it was written; a platform clock that is far off is not believed."""
+    at = answer.created_at if abs(now - answer.created_at) < _BELIEVED else now
+    return Visible(*answer.fan[:2], conversation.id, Actor.APP, None, at)
+
+
+def _by_app(conversation: Conversation, answer: Answered) -> Change:
+    """Somebody took it in Douyin's own app; nobody says who."""
+    reason, told = Reason.PERSON_ANSWERED_IN_APP, answer.envelope
+    return Change(conversation, Owner.PERSON, reason, told.cause, told.trace)
 
 
 def _begun(answer: Answered, tx: Tx) -> Conversation:

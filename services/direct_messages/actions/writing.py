@@ -4,10 +4,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.direct_messages import store
+from services.direct_messages.actions import promising
 from services.direct_messages.actions.capturing import Capture, tell_leads
 from services.direct_messages.actions.deps import Deps
+from services.direct_messages.actions.handing_over import Change, change_owners
 from services.direct_messages.domain.cases import FanFacts
-from services.direct_messages.domain.conversations import Context, Conversation, Owner
+from services.direct_messages.domain.conversations import Context, Conversation, Owner, Reason
 from services.direct_messages.domain.decisions import Decision, Outcome
 from services.direct_messages.domain.items import content_of, text_of, wording
 from services.direct_messages.domain.leads import contact_of
@@ -16,13 +18,15 @@ from services.direct_messages.domain.messages import (
     Message,
     Operation,
     OperationState,
-    OwnerChange,
     State,
 )
+from services.direct_messages.domain.policy import Policy
+from services.direct_messages.domain.promises import Start
 from services.direct_messages.domain.records import record_of
+from services.direct_messages.domain.rules import Trigger
 from services.direct_messages.domain.texts import clean
-from services.direct_messages.store import Fan
-from shared import ids, inbox
+from services.direct_messages.store import HOLDER, Fan, News
+from shared import inbox
 from shared.contracts.api.quota import ReserveAnswer
 from shared.contracts.envelope import Envelope
 from shared.contracts.events.direct_messages import SendItem, SendRequested
@@ -47,6 +51,7 @@ class Plan:
     outcome: Outcome
     operation_id: str | None
     answer: ReserveAnswer | None  # of quota, where it was asked
+    handed_over: Reason | None = None  # after the decision: quota left nothing but people's reserve
 
     @property
     def context(self) -> Context:
@@ -103,8 +108,9 @@ async def _write_plans(tx: Tx, plans: list[Plan]) -> None:
     if not await store.add_messages(tx, [m for plan in plans for m in _messages(plan, tx)]):
         raise Lost("message")
     await store.add_decisions(tx, [_decision_row(plan) for plan in plans])
-    if changes := [change for plan in plans if (change := _owner_change(plan, tx))]:
-        await store.add_owner_changes(tx, changes)
+    await promising.start(tx, [started for plan in plans if (started := _start(plan))])
+    await change_owners(tx, [change for plan in plans for change in _owner_changes(plan)])
+    await store.add_news(tx, [shown for plan in plans if (shown := _news(plan))])
 
 
 def _message_id(plan: Plan) -> str:
@@ -200,20 +206,43 @@ def _decision_row(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _owner_change(plan: Plan, tx: Tx) -> OwnerChange | None:
+def _owner_changes(plan: Plan) -> list[Change]:
+    """Back to the bot, if a person had been silent; then to a person, if it was decided so."""
     before, after = plan.decision.case.conversation, plan.decision.after
-    if before.owner is after.owner or plan.conversation_id is None or after.owner_reason is None:
+    if plan.conversation_id is None:
+        return []
+    changes = [(after.owner, after.owner_reason)] if after.owner is not before.owner else []
+    if (
+        not changes and after.owner_since != before.owner_since
+    ):  # gave it back by silence, got it anew
+        changes = [(Owner.BOT, Reason.PERSON_IDLE), (after.owner, after.owner_reason)]
+    if plan.handed_over is not None and after.owner is Owner.BOT:
+        changes.append((Owner.PERSON, plan.handed_over))
+    envelope = plan.envelope
+    return [
+        Change(after, owner, reason, envelope.cause, envelope.trace, _message_id(plan))
+        for owner, reason in changes
+        if reason is not None
+    ]
+
+
+def _start(plan: Plan) -> tuple[Start, Policy] | None:
+    """The clock that a message starts; a visit or a follow asks nothing."""
+    inbound, envelope = plan.decision.case.inbound, plan.envelope
+    if inbound.trigger is not Trigger.MESSAGE or plan.conversation_id is None:
         return None
-    return OwnerChange(
-        organization_id=plan.envelope.organization_id,
-        account_id=plan.envelope.account_id,
-        id=ids.new("own"),
-        conversation_id=plan.conversation_id,
-        owner=Owner(after.owner),
-        reason=after.owner_reason,
-        message_id=_message_id(plan),
-        created_at=tx.now,
-    )
+    tenant = (envelope.organization_id, envelope.account_id)
+    started = Start(*tenant, inbound.message_id, plan.conversation_id, inbound.at)
+    return started, plan.decision.case.policy
+
+
+def _news(plan: Plan) -> News | None:
+    """A message in a conversation that people have; the bot's are shown to nobody."""
+    if plan.outcome is not Outcome.PERSON_OWNS or plan.conversation_id is None:
+        return None
+    tenant = (plan.envelope.organization_id, plan.envelope.account_id)
+    data = {"message_id": _message_id(plan), "kind": clean(plan.kind)}
+    return News(*tenant, plan.conversation_id, "message_received", data, HOLDER)
 
 
 def _request(deps: Deps, plan: Plan, tx: Tx) -> Envelope:

@@ -1,15 +1,20 @@
 """HTTP in: rules, conversations, people's replies, decisions, consent texts."""
 
 from services.direct_messages.api import (
+    agents,
     conversations,
     decisions,
     drafts,
+    hand_offs,
     leads,
+    notes,
     precedence,
+    promises,
     recalling,
     reports,
     rules,
     trials,
+    updates,
 )
 from shared.http.routing import Router
 
@@ -23,5 +28,10 @@ router.include_router(conversations.router)
 router.include_router(decisions.router)
 router.include_router(recalling.router)
 router.include_router(leads.router)
+router.include_router(agents.router)
+router.include_router(hand_offs.router)
+router.include_router(notes.router)
+router.include_router(promises.router)
+router.include_router(updates.router)
 
 __all__ = ["router"]

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from services.direct_messages.actions import Deps
+from services.direct_messages.actions import Caller, Deps
 from shared.http.pages import Cursors
 from shared.http.principal import Principal, caller_with
 
@@ -25,3 +25,9 @@ def _cursors(request: Request) -> Cursors:
 
 MessageDeps = Annotated[Deps, Depends(_deps)]
 MessageCursors = Annotated[Cursors, Depends(_cursors)]
+
+
+def caller_of(principal: Principal) -> Caller:
+    """Who acts for an agent."""
+    manages = "dm:manage" in principal.scopes
+    return Caller(principal.organization_id, principal.key_id, manages)

@@ -7,7 +7,13 @@ from fastapi import Query, Request, Response
 from pydantic import Field
 
 from services.direct_messages import actions
-from services.direct_messages.actions import NoReplyContext, NotUnknown, QuotaExhausted, Reply
+from services.direct_messages.actions import (
+    NoReplyContext,
+    NotUnknown,
+    QuotaExhausted,
+    Reply,
+    Taken,
+)
 from services.direct_messages.api.callers import (
     MessageCursors,
     MessageDeps,
@@ -189,7 +195,7 @@ async def get_timeline(
     status_code=202,
     responses=errors(
         *(BadRequest, NotFound, Invalid, IdempotencyKeyReused, IdempotencyKeyInUse),
-        *(NoReplyContext, NotUnknown, QuotaExhausted),
+        *(NoReplyContext, NotUnknown, QuotaExhausted, Taken),
     ),
 )
 async def send_message(  # noqa: PLR0913, PLR0917  each one is a part of the exchange
@@ -205,7 +211,7 @@ async def send_message(  # noqa: PLR0913, PLR0917  each one is a part of the exc
 
     `RateLimit` tells what is left for the fan.
     """
-    wanted = _wanted(conversation_id, body)
+    wanted = _wanted(conversation_id, body, caller.key_id)
     once = Once(key, ReplyOut.model_validate, 202)
     answer, left = await actions.reply(deps, caller.organization_id, key, wanted, once)
     tell(request.scope, *left)
@@ -232,12 +238,12 @@ async def set_conversation_owner(
     return _tagged(*found, response)
 
 
-def _wanted(conversation_id: str, body: ReplyIn) -> Reply:
+def _wanted(conversation_id: str, body: ReplyIn, key_id: str) -> Reply:
     if (body.text is None) is (body.item is None):
         raise Invalid("send either a text or an item", pointer="#/text")
     if body.item is not None:
-        return Reply(conversation_id, item_of(body.item), "#/item", body.supersedes)
-    return Reply(conversation_id, TextReply(body.text or ""), "#", body.supersedes)
+        return Reply(conversation_id, item_of(body.item), "#/item", body.supersedes, key_id)
+    return Reply(conversation_id, TextReply(body.text or ""), "#", body.supersedes, key_id)
 
 
 def _tagged(conversation: Conversation, owner: Owner, response: Response) -> ConversationOut:

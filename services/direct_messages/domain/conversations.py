@@ -26,6 +26,15 @@ class Reason(StrEnum):
     PERSON_ANSWERED_IN_APP = "person_answered_in_app"
     SET_BY_PERSON = "set_by_person"
     PERSON_IDLE = "person_idle"
+    MISSES = "misses"  # no rule knew what the fan wanted, several times in a row
+    HUMAN_RESERVE = "human_reserve"  # what is left of the quota is for people
+    VIP = "vip"
+    LEAD = "lead"  # a lead card came back
+    MENU = "menu"
+    SLA_BREACHED = "sla_breached"  # nobody answered in time
+    ACCEPTED = "accepted"  # an agent took it
+    RETURNED = "returned"  # an agent gave it to the bot
+    FAN_IDLE = "fan_idle"  # the fan was silent for too long
 
 
 class Starter(StrEnum):
@@ -90,6 +99,7 @@ class Conversation:
     auto_sent_at: tuple[datetime, ...] = ()
     started_by: Starter = Starter.FAN
     tags: tuple[str, ...] = ()  # given by rules
+    misses: int = 0  # texts in a row that no rule knew
 
     def tags_are_apart(self, tags: tuple[str, ...]) -> bool:
         """Whether it has none of `tags`."""
@@ -154,7 +164,12 @@ def hand_over(
     """The conversation with this owner; the same one again changes nothing."""
     if conversation.owner is owner:
         return conversation
-    return changed(conversation, owner=owner, owner_reason=reason, owner_since=now)
+    return changed(conversation, owner=owner, owner_reason=reason, owner_since=now, misses=0)
+
+
+def taken(conversation: Conversation, reason: Reason, now: datetime) -> Conversation:
+    """A person has the conversation from now on, without a word so far."""
+    return changed(conversation, owner=Owner.PERSON, owner_reason=reason, owner_since=now, misses=0)
 
 
 def person_spoke(conversation: Conversation, reason: Reason, now: datetime) -> Conversation:

@@ -117,6 +117,8 @@ def _on_message(case: Case, state: Conversation) -> Decision:
             return Decision(case, Outcome.HANDED_OVER, over, found=tuple(found))
     context = conversations.reply_context(inbound.platform_id or "", inbound.at, policy)
     if first := firing(found):
+        if state.misses:
+            state = conversations.changed(state, misses=0)
         return replace(_fire(case, state, first.rule, context), found=tuple(found))
     return _without_words(case, state, context, found)
 
@@ -137,6 +139,10 @@ def _without_words(
             marks = {"last_greeting_at": case.now} if is_greeting else {}
             fired = _fire(case, state, candidate.rule, context, **marks)
             return replace(fired, found=tuple(found))
+    state = conversations.changed(state, misses=state.misses + 1)
+    if 0 < case.policy.people.misses <= state.misses:
+        over = conversations.hand_over(state, Owner.PERSON, Reason.MISSES, case.now)
+        return Decision(case, Outcome.HANDED_OVER, over, found=tuple(found))
     rule, skipped = _first(case, Trigger.DEFAULT, Step.DEFAULT)
     found += skipped
     if rule is None:

@@ -9,6 +9,24 @@ from services.direct_messages.domain.calendar import Calendar, calendar_of
 
 
 @dataclass(frozen=True, slots=True)
+class PeoplePolicy:
+    """How conversations come to people, and what they promise."""
+
+    accept_within: timedelta  # after which an offer goes to the next agent
+    capacity: int  # conversations that an agent has at once
+    sticky: timedelta  # how long a fan is remembered by who answered
+    close_after: timedelta  # of a fan's silence
+    misses: int  # so many texts in a row that no rule knew call a person; 0: never
+    queue_notice: str | None  # what a fan hears when all are busy
+    respond_within: timedelta
+    warn_after: timedelta
+    owner_after: timedelta
+    pool_after: timedelta
+    target_rate: float
+    human_escalates: bool  # whether a person's lateness escalates, though the bot was in time
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """One version of an account's policy, as far as conversations care."""
 
@@ -40,6 +58,7 @@ class Policy:
     tags_max: int  # of one conversation
     allowed_hosts: tuple[str, ...]  # to which links may lead although they lead away
     absolute_words: tuple[str, ...]  # claims that the advertising law forbids without a reason
+    people: PeoplePolicy
 
 
 def policy_of(version: int, values: Mapping[str, Any]) -> Policy:
@@ -73,4 +92,23 @@ def policy_of(version: int, values: Mapping[str, Any]) -> Policy:
         join=timedelta(seconds=values.get("dm.auto_reply.join_seconds", 0)),
         allowed_hosts=tuple(values.get("dm.text.allowed_hosts", ())),
         absolute_words=tuple(values.get("content.absolute_words", ())),
+        people=_people_of(values),
+    )
+
+
+def _people_of(values: Mapping[str, Any]) -> PeoplePolicy:
+    return PeoplePolicy(
+        accept_within=timedelta(seconds=values["dm.handoff.accept_seconds"]),
+        capacity=values["dm.handoff.agent_capacity"],
+        sticky=timedelta(days=values["dm.handoff.sticky_days"]),
+        close_after=timedelta(hours=values["dm.handoff.close_hours"]),
+        # versions from before these keys must decide as they did then
+        misses=values.get("dm.handoff.misses", 0),
+        queue_notice=values.get("dm.handoff.queue_notice"),
+        human_escalates=values.get("sla.human_escalates", False),
+        respond_within=timedelta(seconds=values["sla.response_seconds"]),
+        warn_after=timedelta(seconds=values["sla.warn_seconds"]),
+        owner_after=timedelta(seconds=values["sla.owner_seconds"]),
+        pool_after=timedelta(hours=values["sla.pool_hours"]),
+        target_rate=values["sla.target_rate"],
     )

@@ -70,6 +70,7 @@ _SETTLE = sa.text(
     " WHERE m.organization_id = s.o AND m.account_id = s.a AND m.operation_id = s.operation_id"
     " AND m.item = s.item AND m.operation_id IS NOT NULL AND s.rank >"
     " array_position(ARRAY['queued', 'unknown', 'failed', 'sent'], m.state) - 1"
+    " RETURNING m.*"
 )
 
 
@@ -118,8 +119,8 @@ async def add_owner_changes(tx: Tx, new: Sequence[OwnerChange]) -> None:
     await tx.execute(_ADD_OWNER_CHANGES, as_rows(new))
 
 
-async def settle(tx: Tx, settlements: Iterable[Settlement]) -> None:
-    """Write how items ended; only forwards, `sent` beats everything."""
+async def settle(tx: Tx, settlements: Iterable[Settlement]) -> list[Message]:
+    """Write how items ended; only forwards, `sent` beats everything. The messages that changed."""
     best: dict[tuple[str, str, str, int], Settlement] = {}
     for s in settlements:
         key = (s.organization_id, s.account_id, s.operation_id, s.item)
@@ -132,7 +133,10 @@ async def settle(tx: Tx, settlements: Iterable[Settlement]) -> None:
         )
         for key, s in sorted(best.items())
     ]
-    await tx.execute(_SETTLE, columns(rows, "org acc op item state rank pid code log reason"))
+    found = await tx.execute(
+        _SETTLE, columns(rows, "org acc op item state rank pid code log reason")
+    )
+    return [message_from(row) for row in found]
 
 
 def conversation_from(row: Row) -> Conversation:

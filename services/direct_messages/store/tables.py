@@ -151,6 +151,7 @@ conversations = sa.Table(
     # defaults, so that a process of the release before may still write
     sa.Column("started_by", sa.Text, nullable=False, server_default="fan"),
     sa.Column("tags", ARRAY(sa.Text), nullable=False, server_default="{}"),
+    sa.Column("misses", sa.Integer, nullable=False, server_default="0"),
     sa.UniqueConstraint("organization_id", "account_id", "fan_open_id", name="uq_conversation_fan"),
     sa.CheckConstraint("owner IN ('bot', 'person')", name="owner"),
 )

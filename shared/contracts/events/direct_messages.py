@@ -61,6 +61,43 @@ class RecallRequested(Event):
     open_id: str
 
 
+class HandOffChanged(Event):
+    """A conversation went a step between bot and people (subject: the hand-off)."""
+
+    type = "direct_messages.hand_off_changed"
+
+    hand_off_id: str
+    conversation_id: str
+    stage: str  # queued, offered, accepted, wrap_up, ended
+    reason: str  # a stable word: why it is there now
+    agent_id: str | None  # whom it is offered to, or who accepted
+
+
+class SlaWarned(Event):
+    """A fan waits, and the promise will soon be broken (subject: the conversation)."""
+
+    type = "direct_messages.sla_warned"
+
+    clock_id: str  # the message or lead that started it
+    measure: str  # any: whoever answers; human: a person
+    conversation_id: str
+    started_at: datetime
+    breach_at: datetime | None
+
+
+class SlaBreached(Event):
+    """A fan was not answered in time (subject: the conversation). Told again when it goes further up."""
+
+    type = "direct_messages.sla_breached"
+
+    clock_id: str
+    measure: str
+    conversation_id: str
+    started_at: datetime
+    breach_at: datetime | None
+    escalated_to: str | None  # supervisor, then owner; none: recorded only
+
+
 class SendNotRequested(Event):
     """A hold is overdue and its send was never requested (subject: the reservation): release it."""
 

@@ -28,6 +28,7 @@ from shared.contracts.events.fans import FollowChanged
 from shared.contracts.events.open_platform import PolicyChanged
 from shared.errors import NeighbourAway
 from shared.http.client import JsonClient
+from shared.http.principal import Principal
 from shared.queue import Handler
 from tests.support.world import World
 
@@ -58,6 +59,15 @@ SEED_2021: dict[str, Any] = {
     "dm.auto_reply.greeting_interval_hours": 24,
     "dm.auto_reply.follow_reply_days": 30,
     "dm.handoff.agent_idle_minutes": 15,
+    "dm.handoff.accept_seconds": 60,
+    "dm.handoff.agent_capacity": 8,
+    "dm.handoff.sticky_days": 30,
+    "dm.handoff.close_hours": 24,
+    "sla.response_seconds": 1800,
+    "sla.warn_seconds": 1200,
+    "sla.owner_seconds": 3600,
+    "sla.pool_hours": 24,
+    "sla.target_rate": 0.95,
     "dm.loop_guard": {"sends": 6, "inbound": 10, "seconds": 60},
 }
 PRICE: dict[str, Any] = {
@@ -342,6 +352,11 @@ class Shop:
         return await self.world.http.request(
             verb, path, json=body, headers=self.world.caller(organization) | named
         )
+
+    def caller_with_key(self, key_id: str, scopes: frozenset[str]) -> dict[str, str]:
+        """Headers of a caller with that key."""
+        token = self.world.resources.tokens.issue(Principal(ORG, key_id, scopes))
+        return {"Authorization": f"Bearer {token}"}
 
     async def conversation(self) -> dict[str, Any]:
         """The fan's conversation, as the API shows it."""

@@ -30,9 +30,18 @@ RULE = {
 CARD = {"title": f"{CANARY} card", "image_id": "@img==", "components": ["name"]}
 CONSENT = {"text": f"{CANARY} 仅用于预约"}
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + b"\0" * 64).decode()
+AGENT = {"name": f"{CANARY} agent", "key_id": "key_test"}  # the key of every caller here
+CANNED = {"shortcut": f"/{CANARY}", "text": f"{CANARY} 您好"}
+BY_AGENT = {"agent_id": None}  # the key's own
 BODIES: dict[str, dict[str, Any]] = {
+    "accept_conversation": BY_AGENT,
+    "add_agent": {"name": "x"},
+    "add_canned_reply": {"shortcut": "/x", "text": "x"},
+    "add_note": {"text": f"{CANARY} note"},
     "add_rule": RULE,
     "assign_lead": {"assignee": "小青"},
+    "change_agent": AGENT,
+    "change_canned_reply": CANNED,
     "change_account": {"name": "x"},
     "change_lead_card": CARD,
     "change_rule": RULE,
@@ -42,6 +51,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "create_api_key": {"name": "x", "scopes": ["dm:read"]},
     "create_lead_card": CARD,
     "create_douyin_authorisation_link": {"client_key": KEY},
+    "decline_conversation": BY_AGENT,
+    "finish_conversation": BY_AGENT,
     "import_fans": {"fans": [{"open_id": "somebody"}]},
     "move_lead": {"stage": "contacted"},
     "note_follow_state": {"follows": True},
@@ -53,12 +64,19 @@ BODIES: dict[str, dict[str, Any]] = {
     "restore_rule_set": {"note": "x"},
     "put_douyin_app": {"client_secrets": [SECRET]},
     "put_douyin_binding": {"client_key": KEY, "open_id": "another-open-id"},
+    "return_conversation": BY_AGENT,
     "send_message": {"text": "x"},
+    "set_agent_presence": {"presence": "online"},
     "set_conversation_owner": {"owner": "person"},
     "try_rules": {"text": "x"},
+    "transfer_conversation": BY_AGENT,
     "upload_image": {"data": PNG},
 }
-QUERIES = {"find_media": "message_id=@m1=="}
+QUERIES = {
+    "find_media": "message_id=@m1==",
+    "get_response_times": "since=2026-01-01T00:00:00Z&until=2026-02-01T00:00:00Z",
+    "watch_agent_updates": "seconds=0",
+}
 HEADERS = {"idempotency-key": "a-key-of-this-test", "if-match": "*"}
 POLICY_KEY = "dm.rules.max_per_account"
 # what is no id, and is the same for everybody: a policy key, numbers that count from one
@@ -142,6 +160,9 @@ async def a_tenant(world: World) -> Tenant:
     await connector.bind(account["id"], organization=made.id)
     replay = await _made(tenant, f"{place}/rule-replays", BODIES["replay_rules"])
     tenant.ids["replay_id"] = replay["id"]
+    tenant.ids["agent_id"] = (await _made(tenant, "/v1/agents", AGENT))["id"]
+    canned = await _made(tenant, f"{place}/canned-replies", CANNED)
+    tenant.ids["reply_id"] = canned["id"]
     tenant.ids["rule_id"] = (await _made(tenant, f"{place}/rules", RULE))["id"]
     fans = {"fans": [{"open_id": FAN, "nickname": f"{CANARY} 小雨"}]}
     tenant.ids["fan_id"] = (await _made(tenant, f"{place}/fans", fans))["results"][0]["id"]

@@ -36,6 +36,15 @@ VALUES: dict[str, Any] = {
     "dm.auto_reply.greeting_interval_hours": 24,
     "dm.auto_reply.follow_reply_days": 30,
     "dm.handoff.agent_idle_minutes": 15,
+    "dm.handoff.accept_seconds": 60,
+    "dm.handoff.agent_capacity": 8,
+    "dm.handoff.sticky_days": 30,
+    "dm.handoff.close_hours": 24,
+    "sla.response_seconds": 1800,
+    "sla.warn_seconds": 1200,
+    "sla.owner_seconds": 3600,
+    "sla.pool_hours": 24,
+    "sla.target_rate": 0.95,
     "dm.loop_guard": {"sends": 6, "inbound": 10, "seconds": 60},
 }
 POLICY: Policy = policy_of(1, VALUES)

@@ -1,4 +1,4 @@
-"""Every operation of the public API keeps the conventions, without exception."""
+"""Every operation of the public API keeps the conventions."""
 
 from typing import Any
 
@@ -24,7 +24,8 @@ def takes(operation: dict[str, Any]) -> set[str]:
 def test_an_operation_keeps_the_conventions(name: str) -> None:
     verb, operation = OPERATIONS[name]
     answers = operation["responses"]
-    if verb == "get":
+    # a stream has no version: it is read as it grows
+    if verb == "get" and "text/event-stream" not in answers["200"]["content"]:
         assert "if-none-match" in takes(operation)
         assert "ETag" in answers["200"]["headers"]
         assert "304" in answers

@@ -47,6 +47,7 @@ from services.direct_messages.actions.looking import (
     read_timeline,
     tell_decision,
 )
+from services.direct_messages.actions.menus import menu_tag, put_menu, read_menu
 from services.direct_messages.actions.noting import (
     NewNote,
     Suggestions,
@@ -194,13 +195,16 @@ __all__ = [
     "list_rules",
     "listener_of",
     "measure_people",
+    "menu_tag",
     "note_answers",
     "note_recalls",
     "note_refusals",
     "publish_draft",
     "put_consent",
     "put_draft",
+    "put_menu",
     "read_draft",
+    "read_menu",
     "read_rule_set",
     "read_timeline",
     "release_bursts",

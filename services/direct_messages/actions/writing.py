@@ -11,8 +11,10 @@ from services.direct_messages.actions.handing_over import Change, change_owners
 from services.direct_messages.domain.cases import FanFacts
 from services.direct_messages.domain.conversations import Context, Conversation, Owner, Reason
 from services.direct_messages.domain.decisions import Decision, Outcome
+from services.direct_messages.domain.effects import flow_of
+from services.direct_messages.domain.flows import contact_from
 from services.direct_messages.domain.items import content_of, text_of, wording
-from services.direct_messages.domain.leads import contact_of
+from services.direct_messages.domain.leads import Contact, contact_of
 from services.direct_messages.domain.messages import (
     Actor,
     Message,
@@ -92,7 +94,8 @@ async def write(
             await _write_plans(tx, plans)
         if sent:
             await _request_sends(deps, tx, sent)
-        if captures := [found for plan in plans if (found := _capture(plan))]:
+        left = [(plan, contact) for plan in plans if (contact := await _contact(tx, plan))]
+        if captures := [_capture(plan, contact) for plan, contact in left if plan.conversation_id]:
             await tell_leads(deps, tx, captures)
 
 
@@ -117,15 +120,24 @@ def _message_id(plan: Plan) -> str:
     return plan.decision.case.inbound.message_id
 
 
-def _capture(plan: Plan) -> Capture | None:
+async def _contact(tx: Tx, plan: Plan) -> Contact | None:
+    """What the fan left: in this message, or with the answers to a flow that it ended."""
+    decision = plan.decision
+    flow = flow_of(decision.rule.definition.effects) if decision.rule and decision.learnt else None
+    if flow is None:
+        return contact_of(decision.case.inbound.text, plan.content)
+    tenant = plan.envelope.organization_id, plan.envelope.account_id
+    texts = await store.texts(tx, tenant, [message_id for _, message_id in decision.learnt])
+    said = {name: texts.get(message_id) or "" for name, message_id in decision.learnt}
+    return contact_from(flow, said)
+
+
+def _capture(plan: Plan, contact: Contact) -> Capture:
     inbound = plan.decision.case.inbound
-    contact = contact_of(inbound.text, plan.content)
-    if contact is None or plan.conversation_id is None:
-        return None
     return Capture(
         plan.envelope,
         plan.fan_open_id,
-        plan.conversation_id,
+        plan.conversation_id or "",
         inbound.message_id,
         (plan.content or {}).get("card_id"),
         contact,

@@ -1,4 +1,4 @@
-"""HTTP in: rules, conversations, people's replies, decisions, consent texts."""
+"""HTTP in: rules, menus, conversations, people's replies, decisions, consent texts."""
 
 from services.direct_messages.api import (
     agents,
@@ -7,6 +7,7 @@ from services.direct_messages.api import (
     drafts,
     hand_offs,
     leads,
+    menus,
     notes,
     precedence,
     promises,
@@ -21,6 +22,7 @@ from shared.http.routing import Router
 router = Router()
 router.include_router(rules.router)
 router.include_router(drafts.router)
+router.include_router(menus.router)
 router.include_router(precedence.router)
 router.include_router(trials.router)
 router.include_router(reports.router)

@@ -16,11 +16,10 @@ from services.direct_messages.actions import (
     TooManyRules,
 )
 from services.direct_messages.api.callers import Keeper, MessageCursors, MessageDeps, Reader
+from services.direct_messages.api.grammar import RuleIn, definition_of
 from services.direct_messages.api.rules import (
     DefinitionOut,
-    RuleIn,
     RuleOut,
-    definition_of,
     definition_out,
     rule_out,
 )

@@ -4,7 +4,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from services.direct_messages.domain.items import Item, content_of, load_item, text_of
+from services.direct_messages.domain.items import (
+    Item,
+    MenuReply,
+    Reply,
+    content_of,
+    load_item,
+    text_of,
+)
 from shared.http.models import RequestModel, ResponseModel, ShortText, Text, by_kind
 
 _Id = Annotated[Text, Field(min_length=1, max_length=256)]
@@ -104,6 +111,15 @@ class GrantCardReplyIn(RequestModel):
     app_open_id: _Id | None = None
 
 
+class MenuReplyIn(RequestModel):
+    """A level of the menu, as a card to tap or as numbered lines; 0 is the first level."""
+
+    kind: Literal["menu"]
+    title: Annotated[Text, Field(min_length=1, max_length=1000)]
+    level: Annotated[int, Field(ge=0, le=100)] = 0
+    form: Literal["card", "text"] = "card"
+
+
 CardIn = Annotated[
     Annotated[ImageReplyIn, Tag("kind:image")]
     | Annotated[VideoReplyIn, Tag("kind:video")]
@@ -126,7 +142,8 @@ ItemIn = Annotated[
     | Annotated[QuestionCardReplyIn, Tag("kind:question_card")]
     | Annotated[JumpCardReplyIn, Tag("kind:jump_card")]
     | Annotated[CouponReplyIn, Tag("kind:coupon")]
-    | Annotated[GrantCardReplyIn, Tag("kind:grant_card")],
+    | Annotated[GrantCardReplyIn, Tag("kind:grant_card")]
+    | Annotated[MenuReplyIn, Tag("kind:menu")],
     Discriminator(by_kind),
 ]
 
@@ -145,16 +162,25 @@ class ReplyItemOut(ResponseModel):
         "jump_card",
         "coupon",
         "grant_card",
+        "menu",
     ]
     text: str
     content: dict[str, Any]
 
 
 def item_of(given: RequestModel) -> Item:
-    """The item that somebody wrote."""
+    """The item that a person sends."""
+    found = reply_of(given)
+    if isinstance(found, MenuReply):  # its model is none of those that a person may send
+        raise TypeError(found.kind)
+    return found
+
+
+def reply_of(given: RequestModel) -> Reply:
+    """What a rule shall say."""
     return load_item(given.model_dump(by_alias=True))
 
 
-def item_out(item: Item) -> ReplyItemOut:
+def item_out(item: Reply) -> ReplyItemOut:
     """The item as people see it."""
     return ReplyItemOut(kind=item.kind, text=text_of(item) or "", content=content_of(item))

@@ -1,25 +1,19 @@
 """Auto-reply rules of an account."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Any
 
 from fastapi import Response
-from pydantic import Discriminator, Field, Tag
 
 from services.direct_messages import actions
 from services.direct_messages.actions import TooManyRules
 from services.direct_messages.api.callers import Keeper, MessageDeps, Reader
-from services.direct_messages.api.items import ItemIn, ReplyItemOut, item_of, item_out
+from services.direct_messages.api.grammar import RuleIn, definition_of
+from services.direct_messages.api.items import ReplyItemOut, item_out
 from services.direct_messages.domain.conditions import (
-    Conditions,
-    Hours,
-    OpenWindow,
     dump_conditions,
-    load_conditions,
 )
-from services.direct_messages.domain.conversations import Starter
-from services.direct_messages.domain.effects import dump_effect, load_effect
-from services.direct_messages.domain.patterns import PATTERN_MAX_CHARS
+from services.direct_messages.domain.effects import dump_effect
 from services.direct_messages.domain.rules import (
     Definition,
     Match,
@@ -27,6 +21,7 @@ from services.direct_messages.domain.rules import (
     Mode,
     Rule,
     Trigger,
+    dump_place,
 )
 from shared.errors import Invalid, NotFound, PreconditionFailed, PreconditionRequired
 from shared.http.errors import errors
@@ -36,74 +31,11 @@ from shared.http.idempotency import (
     Once,
     OptionalKey,
 )
-from shared.http.models import FROM_TEXT, Id, RequestModel, ResponseModel, ShortText, Text, by_kind
+from shared.http.models import Id, ResponseModel
 from shared.http.routing import Router
 from shared.http.versions import RequiredVersion, etag
 
 router = Router(tags=["rules"])
-
-
-class ConditionsIn(RequestModel):
-    """What must be so for the rule to fire, all of it; what is left out is not asked.
-
-    `share`: of a hundred fans, so many; a fan is always on the same side of a rule.
-    """
-
-    follows: bool | None = None
-    first_contact: bool | None = None
-    started_by: Annotated[Starter, FROM_TEXT] | None = None
-    window: Annotated[OpenWindow, FROM_TEXT] | None = None
-    hours: Annotated[Hours, FROM_TEXT] | None = None
-    tags_any: list[ShortText] = Field(default_factory=list, max_length=20)
-    tags_none: list[ShortText] = Field(default_factory=list, max_length=20)
-    share: Annotated[int, Field(ge=1, le=99)] | None = None
-
-
-class AddTagIn(RequestModel):
-    """Give the conversation a tag."""
-
-    kind: Literal["add_tag"]
-    tag: ShortText
-
-
-class RemoveTagIn(RequestModel):
-    """Take a tag away."""
-
-    kind: Literal["remove_tag"]
-    tag: ShortText
-
-
-class StopIn(RequestModel):
-    """Send nothing, and ask no later rule."""
-
-    kind: Literal["stop"]
-
-
-EffectIn = Annotated[
-    Annotated[AddTagIn, Tag("kind:add_tag")]
-    | Annotated[RemoveTagIn, Tag("kind:remove_tag")]
-    | Annotated[StopIn, Tag("kind:stop")],
-    Discriminator(by_kind),
-]
-
-
-class RuleIn(RequestModel):
-    """What a rule waits for, sends and does. A higher priority comes first, then the older rule."""
-
-    name: ShortText
-    trigger: Annotated[Trigger, FROM_TEXT]
-    match: Annotated[Match, FROM_TEXT] | None = None
-    keywords: list[ShortText] = Field(default_factory=list, max_length=100)
-    pattern: Annotated[Text, Field(min_length=1, max_length=PATTERN_MAX_CHARS)] | None = None
-    mode: Annotated[Mode, FROM_TEXT] = Mode.ALL
-    replies: Annotated[list[ItemIn], Field(max_length=100)] = Field(default_factory=list)
-    hand_off: bool = False
-    priority: Annotated[int, Field(ge=-1000, le=1000)] = 0
-    enabled: bool = True
-    kinds: list[Annotated[MessageKind, FROM_TEXT]] = Field(default_factory=list, max_length=10)
-    conditions: ConditionsIn = ConditionsIn()
-    effects: list[EffectIn] = Field(default_factory=list, max_length=10)
-    claim_reason: Annotated[Text, Field(max_length=500)] | None = None
 
 
 class DefinitionOut(ResponseModel):
@@ -122,6 +54,7 @@ class DefinitionOut(ResponseModel):
     kinds: list[MessageKind]
     conditions: dict[str, Any]
     effects: list[dict[str, Any]]
+    menu: dict[str, Any] | None
     claim_reason: str | None
 
 
@@ -255,6 +188,7 @@ def _facts(definition: Definition) -> dict[str, Any]:
         "kinds": list(definition.kinds),
         "conditions": dump_conditions(definition.conditions),
         "effects": [dump_effect(effect) for effect in definition.effects],
+        "menu": dump_place(definition.menu),
         "claim_reason": definition.claim_reason,
     }
 
@@ -262,28 +196,3 @@ def _facts(definition: Definition) -> dict[str, Any]:
 def _tagged(rule: Rule, response: Response) -> RuleOut:
     response.headers["ETag"] = etag(rule.version)
     return rule_out(rule)
-
-
-def definition_of(body: RuleIn) -> Definition:
-    """The definition that somebody wrote."""
-    return Definition(
-        name=body.name,
-        trigger=body.trigger,
-        match=body.match,
-        keywords=tuple(body.keywords),
-        pattern=body.pattern,
-        mode=body.mode,
-        replies=tuple(item_of(reply) for reply in body.replies),
-        hand_off=body.hand_off,
-        priority=body.priority,
-        enabled=body.enabled,
-        kinds=tuple(dict.fromkeys(body.kinds)),
-        conditions=_conditions(body.conditions),
-        effects=tuple(load_effect(effect.model_dump()) for effect in body.effects),
-        claim_reason=body.claim_reason,
-    )
-
-
-def _conditions(given: ConditionsIn) -> Conditions:
-    named = given.model_dump(exclude_none=True)
-    return load_conditions({name: value for name, value in named.items() if value != []})

@@ -4,11 +4,21 @@ from collections.abc import Iterable, Iterator
 
 from services.direct_messages.domain.conditions import ALWAYS, OpenWindow
 from services.direct_messages.domain.effects import AddTag, RemoveTag, Stop
+from services.direct_messages.domain.flows import (
+    CHOICES_MAX,
+    EXPIRES_MAX,
+    STEPS_MAX,
+    Expects,
+    StartFlow,
+    Step,
+    asked,
+)
 from services.direct_messages.domain.items import (
     Fault,
-    Item,
     JumpCardReply,
+    MenuReply,
     QuestionCardReply,
+    Reply,
     TextReply,
     item_faults,
     said_by_rule,
@@ -22,6 +32,7 @@ from services.direct_messages.domain.texts import Form, normalise, reading
 def faults(definition: Definition, policy: Policy) -> Iterator[Fault]:
     """Everything that is wrong with a definition under this policy."""
     yield from _trigger_faults(definition)
+    yield from _menu_faults(definition, policy)
     yield from _keyword_faults(definition, policy)
     yield from _reply_faults(definition, policy)
     yield from _condition_faults(definition)
@@ -55,6 +66,29 @@ def _match_faults(definition: Definition) -> Iterator[Fault]:
         yield Fault("#/match", "any needs kinds or conditions; for every message there is default")
 
 
+def _menu_faults(definition: Definition, policy: Policy) -> Iterator[Fault]:
+    place, room = definition.menu, policy.menu
+    if (place is not None) is not (definition.trigger is Trigger.MENU):
+        yield Fault(
+            "#/menu", "the trigger menu needs a place in the menu, and only that one takes it"
+        )
+    if place is None:
+        return
+    if not 1 <= len(place.position) <= room.levels:
+        yield Fault("#/menu/position", f"at most {room.levels} levels", "dm.menu.max_levels")
+        return
+    for level, number in enumerate(place.position):
+        if not 1 <= number <= room.entries[level]:
+            key = f"dm.menu.level{level + 1}_max"
+            yield Fault(f"#/menu/position/{level}", f"1 to {room.entries[level]}", key)
+    level = len(place.position) - 1
+    if not reading(place.label, Form.CHINESE).words.strip():
+        yield Fault("#/menu/label", "must not be blank")
+    elif len(place.label) > room.chars[level]:
+        detail = f"at most {room.chars[level]} characters on level {level + 1}"
+        yield Fault("#/menu/label", detail, f"dm.menu.level{level + 1}_label")
+
+
 def _condition_faults(definition: Definition) -> Iterator[Fault]:
     wanted = definition.conditions
     for name in ("tags_any", "tags_none"):
@@ -74,8 +108,48 @@ def _effect_faults(definition: Definition, policy: Policy) -> Iterator[Fault]:
     for number, effect in enumerate(definition.effects):
         if isinstance(effect, AddTag | RemoveTag) and not effect.tag.strip():
             yield Fault(f"#/effects/{number}/tag", "must not be blank")
+        if isinstance(effect, StartFlow):
+            yield from _flow_faults(effect, policy, f"#/effects/{number}")
         if isinstance(effect, Stop) and definition.replies:
             yield Fault(f"#/effects/{number}", "a rule that stops sends nothing")
+
+
+def _flow_faults(flow: StartFlow, policy: Policy, place: str) -> Iterator[Fault]:
+    if not 1 <= len(flow.steps) <= STEPS_MAX:
+        yield Fault(f"{place}/steps", f"1 to {STEPS_MAX} questions")
+    if not 1 <= flow.expires_minutes <= EXPIRES_MAX:
+        yield Fault(f"{place}/expires_minutes", f"1 to {EXPIRES_MAX} minutes")
+    if not 1 <= flow.tries <= STEPS_MAX:
+        yield Fault(f"{place}/tries", f"1 to {STEPS_MAX}")
+    for fault in item_faults(TextReply(flow.done), policy, "", said_by_rule(policy)):
+        yield Fault(f"{place}/done", fault.detail, fault.policy_key)
+    for number, step in enumerate(flow.steps):
+        yield from _step_faults(step, number, len(flow.steps), policy, f"{place}/steps/{number}")
+
+
+def _step_faults(
+    step: Step, number: int, steps: int, policy: Policy, place: str
+) -> Iterator[Fault]:
+    if not step.field.strip():
+        yield Fault(f"{place}/field", "must not be blank")
+    said = (
+        ("question", asked(step)),
+        ("hint", step.hint if step.hint is not None else step.question),
+    )
+    for name, text in said:
+        for fault in item_faults(TextReply(text), policy, "", said_by_rule(policy)):
+            yield Fault(f"{place}/{name}", fault.detail, fault.policy_key)
+    wanted = 2 if step.expects is Expects.CHOICE else 0
+    most = CHOICES_MAX if wanted else 0
+    if not wanted <= len(step.choices) <= most:
+        detail = f"expects {step.expects} takes {wanted} to {most} choices"
+        yield Fault(f"{place}/choices", detail)
+    for spot, choice in enumerate(step.choices):
+        if not reading(choice.label, Form.CHINESE).words.strip():
+            yield Fault(f"{place}/choices/{spot}/label", "must not be blank")
+        if choice.then is not None and choice.then != -1 and not number < choice.then < steps:
+            detail = "a step that comes later, or -1 for the end"
+            yield Fault(f"{place}/choices/{spot}/then", detail)
 
 
 def _keyword_faults(definition: Definition, policy: Policy) -> Iterator[Fault]:
@@ -97,13 +171,20 @@ def _reply_faults(definition: Definition, policy: Policy) -> Iterator[Fault]:
     fewest = 0 if definition.effects or definition.hand_off else 1
     if not fewest <= len(definition.replies) <= most:
         yield Fault("#/replies", f"{fewest} to {most} replies in mode {definition.mode}", key)
+    flows = [effect for effect in definition.effects if isinstance(effect, StartFlow)]
+    if flows and (len(flows) > 1 or definition.hand_off):
+        yield Fault("#/effects", "a rule starts one flow, or hands over")
+    sent = len(definition.replies) if definition.mode is Mode.ALL else 1
+    if flows and sent >= policy.items_per_firing:
+        key = "dm.auto_reply.items_per_firing"
+        yield Fault("#/replies", "the first question of the flow needs room", key)
     for number, reply in enumerate(definition.replies):
         yield from item_faults(reply, policy, f"#/replies/{number}", said_by_rule(policy))
         if not (definition.claim_reason or "").strip():
             yield from _claim_faults(reply, policy, f"#/replies/{number}")
 
 
-def _claim_faults(reply: Item, policy: Policy, place: str) -> Iterator[Fault]:
+def _claim_faults(reply: Reply, policy: Policy, place: str) -> Iterator[Fault]:
     """Absolute claims (Advertising Law 9) in what a rule says."""
     said: list[tuple[str, str]] = []
     match reply:
@@ -112,7 +193,7 @@ def _claim_faults(reply: Item, policy: Policy, place: str) -> Iterator[Fault]:
         case QuestionCardReply(title=title, questions=questions):
             said = [("title", title)]
             said += [(f"questions/{number}", text) for number, text in enumerate(questions)]
-        case JumpCardReply(title=title):
+        case JumpCardReply(title=title) | MenuReply(title=title):
             said = [("title", title)]
         case _:
             return

@@ -1,4 +1,4 @@
-"""Which of the rules that match may fire: their conditions, in the order of precedence."""
+"""Which of the rules that match may fire, by their conditions, and which of its replies one sends."""
 
 import hashlib
 from collections.abc import Iterable, Iterator
@@ -8,9 +8,10 @@ from typing import Final
 from services.direct_messages.domain.cases import Case
 from services.direct_messages.domain.conditions import ALWAYS, Conditions, Hours, OpenWindow
 from services.direct_messages.domain.conversations import Conversation, Scene, newest_context
+from services.direct_messages.domain.items import Reply
 from services.direct_messages.domain.matching import Candidate
 from services.direct_messages.domain.precedence import Step
-from services.direct_messages.domain.rules import MessageKind, Rule
+from services.direct_messages.domain.rules import MessageKind, Mode, Rule
 
 # what the platform calls a file from the fan's own telephone is the same thing
 _KINDS: Final = {
@@ -61,6 +62,15 @@ def wordless_of(at: Case) -> Iterator[Candidate]:
         kinds = rule.definition.kinds
         if not kinds or kind in kinds:
             yield _judged(Candidate(rule, Step.GREETING, kind, (int(Step.GREETING), 0, place)), at)
+
+
+def chosen(rule: Rule, seed: str, most: int) -> tuple[Reply, ...]:
+    """The replies that `rule` sends under `seed`."""
+    replies = rule.definition.replies
+    if rule.definition.mode is Mode.ALL or not replies:
+        return replies[:most]
+    number = int.from_bytes(hashlib.blake2s(f"{rule.id}|{seed}".encode(), digest_size=8).digest())
+    return (replies[number % len(replies)],)
 
 
 def failing(rule_id: str, wanted: Conditions, at: Case) -> str | None:

@@ -6,6 +6,7 @@ from enum import StrEnum
 from operator import attrgetter
 from typing import Any
 
+from services.direct_messages.domain.flows import Waiting
 from services.direct_messages.domain.policy import Policy
 
 
@@ -100,6 +101,15 @@ class Conversation:
     started_by: Starter = Starter.FAN
     tags: tuple[str, ...] = ()  # given by rules
     misses: int = 0  # texts in a row that no rule knew
+    menu_level: int | None = None  # of the menu, what the fan was shown last: 0, or under an entry
+    menu_shown_at: datetime | None = None
+    flow: Waiting | None = None  # which question of a rule waits for an answer
+
+    def seen_level(self, policy: Policy, now: datetime) -> int | None:
+        """The level that a number is of; None when the last menu is too long ago."""
+        if self.menu_shown_at is None or now - self.menu_shown_at >= policy.reply_context:
+            return None
+        return self.menu_level
 
     def tags_are_apart(self, tags: tuple[str, ...]) -> bool:
         """Whether it has none of `tags`."""

@@ -1,20 +1,27 @@
 """What happens on an inbound message, a page entry or a follow. The same inputs decide the same."""
 
-import hashlib
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from services.direct_messages.domain import conversations, effects
+from services.direct_messages.domain import conversations, effects, flows
 from services.direct_messages.domain.cases import Case
-from services.direct_messages.domain.choosing import candidates_of, firing, judged, wordless_of
+from services.direct_messages.domain.choosing import (
+    candidates_of,
+    chosen,
+    firing,
+    judged,
+    wordless_of,
+)
 from services.direct_messages.domain.conversations import Context, Conversation, Owner, Reason
-from services.direct_messages.domain.items import Item
-from services.direct_messages.domain.matching import Candidate, asks_for_person
+from services.direct_messages.domain.effects import flow_of
+from services.direct_messages.domain.flows import Waiting
+from services.direct_messages.domain.items import Item, MenuReply, Reply, TextReply
+from services.direct_messages.domain.matching import Candidate, asks_for_person, called
 from services.direct_messages.domain.precedence import Step
-from services.direct_messages.domain.rules import Mode, Rule, Trigger
-from services.direct_messages.domain.texts import reading
+from services.direct_messages.domain.rules import Rule, Trigger
+from services.direct_messages.domain.texts import Reading, reading
 
 
 class Outcome(StrEnum):
@@ -36,6 +43,13 @@ class Outcome(StrEnum):
     RELEASED = "released"  # the hold was given up before the send was requested
 
 
+# what a send leaves on the conversation, besides its time
+_MARKS = (
+    *("last_default_at", "last_greeting_at", "last_follow_reply_at", "follow_epoch"),
+    *("menu_level", "menu_shown_at", "flow"),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What was decided on a case; `found` are the rules that matched, in the order of precedence.
@@ -50,6 +64,7 @@ class Decision:
     items: tuple[Item, ...] = ()
     context: Context | None = None
     found: tuple[Candidate, ...] = ()
+    learnt: tuple[tuple[str, str], ...] = ()  # of a flow that came to its end: field → message
 
 
 def decide(case: Case) -> Decision:
@@ -76,7 +91,8 @@ def withdraw(conversation: Conversation, decision: Decision) -> Conversation:
         if time in sent:
             sent.remove(time)
     restored: dict[str, Any] = {"auto_sent_at": tuple(sent)}
-    for name in ("last_default_at", "last_greeting_at", "last_follow_reply_at", "follow_epoch"):
+    # what a flow learnt stays learnt, whether or not there was room to say so
+    for name in _MARKS[:-1] if decision.learnt else _MARKS:
         if getattr(conversation, name) == getattr(decision.after, name):
             restored[name] = getattr(decision.case.conversation, name)
     return conversations.changed(conversation, **restored)
@@ -105,25 +121,69 @@ def _on_message(case: Case, state: Conversation) -> Decision:
     inbound, policy = case.inbound, case.policy
     if len(state.inbound_at) > policy.loop_inbound:
         return _guarded(case, state)
-    found: list[Candidate] = []
-    if inbound.trigger is Trigger.LEAD:
-        found = candidates_of(case.rules.by_trigger.get(Trigger.LEAD, ()), Step.CARD, case)
-    elif inbound.text:
-        said = reading(inbound.text[: policy.text_chars], case.rules.form)
-        found = judged(case.rules.matches_of(said), case)
-        first = firing(found)
-        if asks_for_person(said) and not (first and first.rule.definition.hand_off):
-            over = conversations.hand_over(state, Owner.PERSON, Reason.HAND_OFF_WORD, case.now)
-            return Decision(case, Outcome.HANDED_OVER, over, found=tuple(found))
     context = conversations.reply_context(inbound.platform_id or "", inbound.at, policy)
+    if inbound.trigger is Trigger.LEAD:
+        rules = case.rules.by_trigger.get(Trigger.LEAD, ())
+        return _fired(case, state, context, candidates_of(rules, Step.TAPPED, case))
+    if inbound.text:
+        return _on_words(case, state, context, inbound.text[: policy.text_chars])
+    return _wordless(case, state, context, [])
+
+
+def _on_words(case: Case, state: Conversation, context: Context, text: str) -> Decision:
+    said, level = reading(text, case.rules.form), state.seen_level(case.policy, case.now)
+    found = judged(case.rules.matches_of(said, level), case)
+    first = firing(found)
+    if asks_for_person(said) and not (first and first.rule.definition.hand_off):
+        over = conversations.hand_over(state, Owner.PERSON, Reason.HAND_OFF_WORD, case.now)
+        over = conversations.changed(over, flow=None) if over.flow else over
+        return Decision(case, Outcome.HANDED_OVER, over, found=tuple(found))
+    if state.flow is not None:
+        told = _on_answer(case, state, state.flow, said, first, context)
+        if isinstance(told, Decision):
+            return replace(told, found=tuple(found))
+        state = told
+    if first is None and level is not None and (meant := case.rules.menu.near(said, level)):
+        found += judged([called(meant)], case)
+    return _fired(case, state, context, found)
+
+
+def _on_answer(
+    case: Case,
+    state: Conversation,
+    waiting: Waiting,
+    said: Reading,
+    first: Candidate | None,
+    context: Context,
+) -> Decision | Conversation:
+    """The next question of the flow, or its end; else the conversation that other rules may answer."""
+    rule = case.rules.flows.get(waiting.rule_id)
+    flow = flow_of(rule.definition.effects) if rule else None
+    if rule is None or flow is None or flows.is_over(flow, waiting, case.now):
+        return conversations.changed(state, flow=None)
+    # what starts the flow answers none of its questions
+    is_exact = first is not None and (first.step < Step.CONTAINS or first.rule is rule)
+    if flows.lets_pass(flow, waiting, said, is_rule=first is not None, is_exact=is_exact):
+        return state
+    turn = flows.turn(flow, waiting, said, case.inbound.message_id, case.now)
+    if turn is None:
+        return conversations.changed(state, flow=None)
+    if turn.waiting is None:
+        state = conversations.changed(state, flow=None)
+        decision = _say(case, state, rule, (TextReply(turn.says),), context, misses=0)
+        return replace(decision, learnt=turn.answers)
+    return _say(case, state, rule, (TextReply(turn.says),), context, flow=turn.waiting, misses=0)
+
+
+def _fired(case: Case, state: Conversation, context: Context, found: list[Candidate]) -> Decision:
     if first := firing(found):
         if state.misses:
             state = conversations.changed(state, misses=0)
         return replace(_fire(case, state, first.rule, context), found=tuple(found))
-    return _without_words(case, state, context, found)
+    return _wordless(case, state, context, found)
 
 
-def _without_words(
+def _wordless(
     case: Case, state: Conversation, context: Context, found: list[Candidate]
 ) -> Decision:
     """No words matched: rules for the kind of message or for such a fan, then the default reply."""
@@ -188,12 +248,29 @@ def _on_follow(case: Case, state: Conversation) -> Decision:
 
 
 def _fire(case: Case, state: Conversation, rule: Rule, context: Context, **marks: Any) -> Decision:
-    """The items of `rule` in `context`, unless the window is over or the loop guard stops it.
+    """The items of `rule` in `context`, unless the window is over or the loop guard stops it."""
+    replies = chosen(rule, case.seed, case.policy.items_per_firing)
+    items = tuple(_seen(reply, case) for reply in replies)
+    if menus := [reply for reply in replies if isinstance(reply, MenuReply)]:
+        marks |= {"menu_level": menus[-1].level, "menu_shown_at": case.now}
+    if flow := flow_of(rule.definition.effects):
+        running = state.flow if state.flow and state.flow.rule_id == rule.id else None
+        waiting = running or flows.begun(rule.id, case.now)  # two quick messages start one
+        items = (*items, TextReply(flows.asked(flow.steps[waiting.step])))
+        marks |= {"flow": replace(waiting, asked_at=case.now)}
+    return _say(case, state, rule, items, context, **marks)
 
-    What is sent leaves its `marks` on the conversation.
-    """
+
+def _say(
+    case: Case,
+    state: Conversation,
+    rule: Rule,
+    items: tuple[Item, ...],
+    context: Context,
+    **marks: Any,
+) -> Decision:
+    """These items, for `rule`. What is sent leaves its `marks` on the conversation."""
     now, policy = case.now, case.policy
-    items = chosen(rule, case.seed, policy.items_per_firing)
     if len(state.auto_sent_at) + len(items) > policy.loop_sends:
         return replace(_guarded(case, state), rule=rule)
     if rule.definition.hand_off:
@@ -210,18 +287,13 @@ def _fire(case: Case, state: Conversation, rule: Rule, context: Context, **marks
     return Decision(case, Outcome.REPLIED, state, rule, items, context)
 
 
+def _seen(reply: Reply, case: Case) -> Item:
+    return case.rules.menu.shown(reply, case.policy) if isinstance(reply, MenuReply) else reply
+
+
 def _guarded(case: Case, state: Conversation) -> Decision:
     over = conversations.hand_over(state, Owner.PERSON, Reason.LOOP_GUARD, case.now)
     return Decision(case, Outcome.LOOP_GUARD, over)
-
-
-def chosen(rule: Rule, seed: str, most: int) -> tuple[Item, ...]:
-    """The replies that `rule` sends under `seed`."""
-    replies = rule.definition.replies
-    if rule.definition.mode is Mode.ALL or not replies:
-        return replies[:most]
-    number = int.from_bytes(hashlib.blake2s(f"{rule.id}|{seed}".encode(), digest_size=8).digest())
-    return (replies[number % len(replies)],)
 
 
 def _is_within(last: datetime | None, interval: timedelta, now: datetime) -> bool:

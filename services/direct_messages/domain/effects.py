@@ -1,8 +1,8 @@
 """What a rule does besides sending: the one list of it.
 
-An effect here changes the conversation, so it is kept or lost with the decision. One that needs others
-(a flow, a call to somebody else's system) is told in an event of that transaction; `apply` is where a new kind
-is added, and the API refuses what is not in the list.
+An effect here changes the conversation, so it is kept or lost with the decision. One that needs others (a call
+to somebody else's system) is told in an event of that transaction; `apply` is where a new kind is added, and
+the API refuses what is not in the list. A flow begins with the send that asks its first question.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Final, Literal, get_args
 
 from services.direct_messages.domain.conversations import Conversation, changed
+from services.direct_messages.domain.flows import StartFlow, load_flow
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class Stop:
     kind: Literal["stop"] = "stop"
 
 
-Effect = AddTag | RemoveTag | Stop
+Effect = AddTag | RemoveTag | Stop | StartFlow
 _KINDS: Final[dict[str, type[Any]]] = {
     str(next(field.default for field in fields(kind) if field.name == "kind")): kind
     for kind in get_args(Effect)
@@ -56,6 +57,11 @@ def apply(effects: Iterable[Effect], talk: Conversation, tags_max: int) -> Conve
     return talk if tags == talk.tags else changed(talk, tags=tags)
 
 
+def flow_of(effects: Iterable[Effect]) -> StartFlow | None:
+    """The flow that a rule with these effects starts; it may have one."""
+    return next((effect for effect in effects if isinstance(effect, StartFlow)), None)
+
+
 def dump_effect(effect: Effect) -> dict[str, Any]:
     """One effect as JSON values."""
     return asdict(effect)
@@ -63,5 +69,6 @@ def dump_effect(effect: Effect) -> dict[str, Any]:
 
 def load_effect(record: Mapping[str, Any]) -> Effect:
     """The effect that `dump_effect` wrote."""
-    effect: Effect = _KINDS[record["kind"]](**record)
+    kind = _KINDS[record["kind"]]
+    effect: Effect = load_flow(record) if kind is StartFlow else kind(**record)
     return effect

@@ -110,6 +110,16 @@ class GrantCardReply:
     kind: Literal["grant_card"] = "grant_card"
 
 
+@dataclass(frozen=True, slots=True)
+class MenuReply:
+    """A level of the menu: 0 the first, else what stands under that entry. It travels as what it shows."""
+
+    title: str
+    level: int = 0
+    form: Literal["card", "text"] = "card"
+    kind: Literal["menu"] = "menu"
+
+
 Item = (
     TextReply
     | ImageReply
@@ -122,9 +132,10 @@ Item = (
     | CouponReply
     | GrantCardReply
 )
+Reply = Item | MenuReply  # what a rule says: an item, or a level of the menu as it is then
 _KINDS: Final[dict[str, type[Any]]] = {
     str(next(field.default for field in fields(kind) if field.name == "kind")): kind
-    for kind in get_args(Item)
+    for kind in get_args(Reply)
 }
 _LINK: Final = "a link that leads away, to no host of the allow-list"
 _BLANK: Final = "must not be blank"
@@ -148,7 +159,7 @@ class Room:
     policy_key: str
 
 
-def item_faults(item: Item, policy: Policy, place: str, room: Room) -> Iterator[Fault]:
+def item_faults(item: Reply, policy: Policy, place: str, room: Room) -> Iterator[Fault]:
     """Everything that is wrong with an item under this policy; `place` is where it stands."""
     match item:
         case TextReply(text=text):
@@ -161,6 +172,12 @@ def item_faults(item: Item, policy: Policy, place: str, room: Room) -> Iterator[
             yield from _jump_faults(item, place)
         case AppletCardReply():
             yield from _applet_faults(item, place)
+        case MenuReply(title=title, level=level):
+            card = Room(policy.question_title_chars, "dm.question_card.title_max_chars")
+            yield from _text_faults(title, f"{place}/title", card, policy)
+            if not 0 <= level <= policy.menu.entries[0]:
+                wanted = f"0 (the first level) to {policy.menu.entries[0]}"
+                yield Fault(f"{place}/level", wanted, "dm.menu.level1_max")
         case CouponReply():
             yield from _number_faults(item, place)
         case _:
@@ -225,7 +242,7 @@ def _number_faults(coupon: CouponReply, place: str) -> Iterator[Fault]:
             yield Fault(f"{place}/{name}", "must be a number of the platform, as a string")
 
 
-def _id_faults(item: Item, place: str) -> Iterator[Fault]:
+def _id_faults(item: Reply, place: str) -> Iterator[Fault]:
     for name, value in content_of(item).items():
         if isinstance(value, str) and not value.strip():
             yield Fault(f"{place}/{name}", _BLANK)
@@ -238,11 +255,13 @@ def _is_object(text: str) -> bool:
         return False
 
 
-def text_of(item: Item) -> str | None:
+def text_of(item: Reply) -> str | None:
     """What people read first in it: the text, or the title of a card."""
     match item:
-        case TextReply(text=text) | QuestionCardReply(title=text) | JumpCardReply(title=text):
+        case TextReply(text=text):
             return text
+        case QuestionCardReply(title=title) | JumpCardReply(title=title) | MenuReply(title=title):
+            return title
     return None
 
 
@@ -250,24 +269,24 @@ def _what_is_set(fields: list[tuple[str, Any]]) -> dict[str, Any]:
     return {name: value for name, value in fields if value is not None}
 
 
-def content_of(item: Item) -> dict[str, Any]:
+def content_of(item: Reply) -> dict[str, Any]:
     """What belongs to the kind, as JSON values; what is not set is left out."""
     content = asdict(item, dict_factory=_what_is_set)
     del content["kind"]
     return content
 
 
-def wording(item: Item) -> str:
+def wording(item: Reply) -> str:
     """How the item travels: a text as it is, anything else as a JSON object."""
     return item.text if isinstance(item, TextReply) else json.dumps(content_of(item))
 
 
-def dump_item(item: Item) -> dict[str, Any]:
+def dump_item(item: Reply) -> dict[str, Any]:
     """One item as JSON values, tagged with its kind."""
     return {"kind": item.kind, **content_of(item)}
 
 
-def load_item(record: Mapping[str, Any]) -> Item:
+def load_item(record: Mapping[str, Any]) -> Reply:
     """The item that `dump_item` wrote."""
     given = {
         name: tuple(value) if isinstance(value, list) else value
@@ -277,5 +296,5 @@ def load_item(record: Mapping[str, Any]) -> Item:
     kind = _KINDS[record.get("kind", "text")]
     if kind is JumpCardReply:
         given["questions"] = tuple(JumpQuestion(**question) for question in given["questions"])
-    item: Item = kind(**given)
+    item: Reply = kind(**given)
     return item

@@ -57,6 +57,7 @@ class Source(StrEnum):
 
     LEAD_CARD = "lead_card"
     TEXT = "text"
+    FLOW = "flow"  # answers to the questions of a rule
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@ import re2
 from ahocorasick_rs import AhoCorasick
 
 from services.direct_messages.domain.characters import simplified
+from services.direct_messages.domain.effects import flow_of
+from services.direct_messages.domain.menus import Entry, Menu, menu_of
 from services.direct_messages.domain.patterns import pattern_options
 from services.direct_messages.domain.precedence import HAND_OFF_WORDS, Step, step_of
 from services.direct_messages.domain.rules import Match, Rule, Trigger
@@ -44,14 +46,16 @@ class CompiledRules:
     patterns: Any  # re2.Set; the last member always matches
     pattern_rules: tuple[tuple[int, Rule], ...]
     wordless: tuple[Rule, ...]  # for messages, whatever they say
+    menu: Menu
+    flows: dict[str, Rule]  # rules that ask questions, by id
     by_trigger: dict[Trigger, tuple[Rule, ...]]  # everything but messages, the first one fires
 
     def matches(self, text: str) -> list[Candidate]:
         """Every rule whose words or pattern `text` holds, the one that fires first."""
         return self.matches_of(reading(text, self.form))
 
-    def matches_of(self, said: Reading) -> list[Candidate]:
-        """Every rule that matches what was said."""
+    def matches_of(self, said: Reading, level: int | None = None) -> list[Candidate]:
+        """Every rule that matches what was said; `level` of the menu is what the fan sees of it."""
         words = said.words
         exactly = self.exact.get(words)
         if exactly is None and said.bare is not words:
@@ -60,6 +64,8 @@ class CompiledRules:
         found = [
             _candidate(rule, Step.EXACT, words, len(words), place) for place, rule in exactly or ()
         ]
+        if self.menu.entries and (entry := self.menu.picked(said, level)):
+            found.append(called(entry))
         if self.words is not None or self.marks:
             found += self._contained(said)
         if self.pattern_rules:
@@ -99,6 +105,11 @@ class CompiledRules:
         ]
 
 
+def called(entry: Entry) -> Candidate:
+    """The candidate that an entry of the menu is."""
+    return _candidate(entry.rule, Step.TAPPED, entry.label, 0, entry.place)
+
+
 def _key(candidate: Candidate) -> tuple[int, int, int]:
     return candidate.key
 
@@ -124,7 +135,7 @@ def in_order(rules: Iterable[Rule]) -> list[Rule]:
 
 def compile_rules(version: int, rules: Iterable[Rule], form: Form = Form.CHINESE) -> CompiledRules:
     """Make a rule set ready. Every pattern in it must have passed `pattern_fault`."""
-    placed = enumerate(sorted((r for r in rules if r.fires), key=lambda r: r.place))
+    placed = list(enumerate(sorted((r for r in rules if r.fires), key=lambda r: r.place)))
     exact: dict[str, list[tuple[int, Rule]]] = defaultdict(list)
     by_trigger: dict[Trigger, list[Rule]] = defaultdict(list)
     words: list[tuple[int, int, str, Rule]] = []
@@ -157,6 +168,8 @@ def compile_rules(version: int, rules: Iterable[Rule], form: Form = Form.CHINESE
         patterns=_pattern_set(patterns, form),
         pattern_rules=tuple(patterns),
         wordless=tuple(wordless),
+        menu=menu_of(placed, form),
+        flows={rule.id: rule for _, rule in placed if flow_of(rule.definition.effects)},
         by_trigger={trigger: tuple(found) for trigger, found in by_trigger.items()},
     )
 

@@ -27,6 +27,19 @@ class PeoplePolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class MenuRoom:
+    """How many entries each level of a menu may have, and how long their labels may be."""
+
+    entries: tuple[int, int]
+    chars: tuple[int, int]
+
+    @property
+    def levels(self) -> int:
+        """How deep a menu may be."""
+        return len(self.entries)
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """One version of an account's policy, as far as conversations care."""
 
@@ -51,6 +64,7 @@ class Policy:
     question_title_chars: int
     questions_max: int
     question_chars: int
+    menu: MenuRoom
     calendar: Calendar
     join: (
         timedelta  # how long a fan's words are waited for, to be decided together; none: not at all
@@ -86,6 +100,10 @@ def policy_of(version: int, values: Mapping[str, Any]) -> Policy:
         question_title_chars=values["dm.question_card.title_max_chars"],
         questions_max=values["dm.question_card.questions_max"],
         question_chars=values["dm.question_card.question_max_chars"],
+        menu=MenuRoom(
+            (values["dm.menu.level1_max"], values["dm.menu.level2_max"]),
+            (values["dm.menu.level1_label"], values["dm.menu.level2_label"]),
+        ),
         calendar=calendar_of(values),
         tags_max=values["crm.max_tags_per_contact"],
         # a policy stored before there were these keys has none of them

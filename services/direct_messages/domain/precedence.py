@@ -14,7 +14,7 @@ class Step(IntEnum):
     """The steps at which a rule can fire; a lower one comes first, at most one rule fires."""
 
     HAND_OFF = 3
-    CARD = 4
+    TAPPED = 4
     EXACT = 5
     CONTAINS = 6
     RE2 = 7
@@ -52,10 +52,10 @@ TABLE: Final = (
         "要求人工的词（人工、转人工、投诉、退款），以及带 hand_off 的规则。",
     ),
     Rank(
-        Step.CARD,
-        "card",
-        "The fan filled in a lead card: rules for `lead`.",
-        "粉丝提交了留资卡片：触发条件为 lead 的规则。",
+        Step.TAPPED,
+        "tapped",
+        "An entry of the menu, tapped or named; a lead card that was filled in: rules for `menu` and `lead`.",
+        "点击或说出菜单项、提交留资卡片：触发条件为 menu、lead 的规则。",
     ),
     Rank(Step.EXACT, "exact", "The whole text is a keyword.", "整句等于关键词。"),
     Rank(
@@ -88,7 +88,8 @@ _STEPS: Final = {
     Match.ANY: Step.GREETING,
 }
 _OTHERS: Final = {
-    Trigger.LEAD: Step.CARD,
+    Trigger.MENU: Step.TAPPED,
+    Trigger.LEAD: Step.TAPPED,
     Trigger.ENTER: Step.GREETING,
     Trigger.FOLLOW: Step.GREETING,
     Trigger.DEFAULT: Step.DEFAULT,

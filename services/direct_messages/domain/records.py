@@ -8,6 +8,7 @@ from services.direct_messages.domain.cases import Case, FanFacts, Inbound
 from services.direct_messages.domain.choosing import firing
 from services.direct_messages.domain.conversations import Conversation, Owner, Reason, Starter
 from services.direct_messages.domain.decisions import Decision, decide
+from services.direct_messages.domain.flows import load_waiting
 from services.direct_messages.domain.matching import Candidate, CompiledRules
 from services.direct_messages.domain.policy import Policy
 from services.direct_messages.domain.precedence import Step
@@ -110,6 +111,7 @@ def _conversation(stored: Mapping[str, Any]) -> Conversation:
         "owner_reason": Reason(reason) if reason else None,
         "started_by": Starter(stored.get("started_by", Starter.FAN)),
         "tags": tuple(stored.get("tags", ())),
+        "flow": load_waiting(stored.get("flow")),
     }
     return Conversation(**{**stored, **times, **lists, **kinds})
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from services.direct_messages.domain.conditions import ALWAYS
 from services.direct_messages.domain.matching import asks_for_person
+from services.direct_messages.domain.menus import double, shown_levels
 from services.direct_messages.domain.rules import Match, Rule, Trigger
 from services.direct_messages.domain.texts import Form, Reading, reading
 
@@ -38,9 +39,25 @@ def review(rules: Iterable[Rule]) -> list[Finding]:
     for match in (Match.EXACT, Match.CONTAINS, Match.RE2):
         found += _same_words([rule for rule in firing if rule.definition.match is match])
     for trigger in Trigger:
-        if trigger is not Trigger.MESSAGE:
+        if trigger not in {Trigger.MESSAGE, Trigger.MENU}:
             found += _only_first([r for r in firing if r.definition.trigger is trigger])
-    return found
+    return [*found, *_menu_doubts(firing)]
+
+
+def _menu_doubts(rules: list[Rule]) -> Iterator[Finding]:
+    """Entries of the menu behind another at their position, or on a level that nobody shows."""
+    for position, wanting in double(rules).items():
+        where = ".".join(map(str, position))
+        for rule in wanting[1:]:
+            detail = f"another rule stands at {where} of the menu"
+            yield Finding(rule, Doubt.UNREACHABLE, detail, wanting[0])
+    shown = shown_levels(rules)
+    for rule in rules:
+        place = rule.definition.menu
+        level = place.position[0] if place and len(place.position) > 1 else 0
+        if place and level not in shown:
+            detail = f"no rule shows level {level} of the menu: only who knows the label finds it"
+            yield Finding(rule, Doubt.OVERLAP, detail)
 
 
 def _words(rule: Rule) -> list[str]:

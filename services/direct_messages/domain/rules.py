@@ -13,7 +13,7 @@ from services.direct_messages.domain.conditions import (
     load_conditions,
 )
 from services.direct_messages.domain.effects import Effect, dump_effect, load_effect
-from services.direct_messages.domain.items import Item, dump_item, load_item
+from services.direct_messages.domain.items import Reply, dump_item, load_item
 
 
 class Trigger(StrEnum):
@@ -22,6 +22,7 @@ class Trigger(StrEnum):
     MESSAGE = "message"
     ENTER = "enter"
     FOLLOW = "follow"
+    MENU = "menu"  # the fan called an entry of the menu
     LEAD = "lead"  # the fan filled in a lead card
     DEFAULT = "default"
 
@@ -53,6 +54,14 @@ class Mode(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class MenuPlace:
+    """Where an entry stands in the menu, counted from 1: (2,), or (2, 1) under it."""
+
+    position: tuple[int, ...]
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
 class Definition:
     """What a shop decides about a rule."""
 
@@ -62,13 +71,14 @@ class Definition:
     keywords: tuple[str, ...]  # for exact and contains
     pattern: str | None  # for re2
     mode: Mode
-    replies: tuple[Item, ...]
+    replies: tuple[Reply, ...]
     hand_off: bool  # after the replies a person owns the conversation
     priority: int  # a higher one comes first
     enabled: bool
     kinds: tuple[MessageKind, ...] = ()  # for `any`; none: every kind
     conditions: Conditions = ALWAYS
     effects: tuple[Effect, ...] = ()
+    menu: MenuPlace | None = None  # for the trigger `menu` only
     claim_reason: str | None = None  # why words of absolute claims in its texts are true
 
 
@@ -112,6 +122,7 @@ def dump_definition(definition: Definition) -> dict[str, Any]:
         "kinds": [kind.value for kind in definition.kinds],
         "conditions": dump_conditions(definition.conditions),
         "effects": [dump_effect(effect) for effect in definition.effects],
+        "menu": dump_place(definition.menu),
         "claim_reason": definition.claim_reason,
     }
 
@@ -133,5 +144,15 @@ def load_definition(record: Mapping[str, Any]) -> Definition:
         kinds=tuple(MessageKind(kind) for kind in record.get("kinds") or ()),
         conditions=load_conditions(record.get("conditions")),
         effects=tuple(load_effect(effect) for effect in record.get("effects") or ()),
+        menu=_load_place(record.get("menu")),
         claim_reason=record.get("claim_reason"),
     )
+
+
+def dump_place(place: MenuPlace | None) -> dict[str, Any] | None:
+    """A place in the menu as JSON values."""
+    return {"position": list(place.position), "label": place.label} if place else None
+
+
+def _load_place(record: Mapping[str, Any] | None) -> MenuPlace | None:
+    return MenuPlace(tuple(record["position"]), record["label"]) if record else None

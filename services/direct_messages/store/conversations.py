@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from services.direct_messages.domain.conversations import Conversation, Owner, Reason, Starter
+from services.direct_messages.domain.flows import load_waiting
 from services.direct_messages.domain.messages import (
     Actor,
     Message,
@@ -148,6 +149,7 @@ def conversation_from(row: Row) -> Conversation:
     found["auto_sent_at"] = tuple(found["auto_sent_at"])
     found["started_by"] = Starter(found["started_by"])
     found["tags"] = tuple(found["tags"])
+    found["flow"] = load_waiting(found["flow"])
     return Conversation(**{f.name: found[f.name] for f in fields(Conversation)})
 
 

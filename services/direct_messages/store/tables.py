@@ -152,6 +152,9 @@ conversations = sa.Table(
     sa.Column("started_by", sa.Text, nullable=False, server_default="fan"),
     sa.Column("tags", ARRAY(sa.Text), nullable=False, server_default="{}"),
     sa.Column("misses", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("menu_level", sa.Integer),
+    sa.Column("menu_shown_at", _TIME),
+    sa.Column("flow", JSONB),  # which question waits for an answer, and which messages answered
     sa.UniqueConstraint("organization_id", "account_id", "fan_open_id", name="uq_conversation_fan"),
     sa.CheckConstraint("owner IN ('bot', 'person')", name="owner"),
 )

@@ -119,7 +119,7 @@ class LeadCaptured(Event):
     open_id: str  # the fan
     conversation_id: str  # ours
     message_id: str  # ours
-    source: Literal["lead_card", "text"]
+    source: Literal["lead_card", "text", "flow"]
     card_id: str | None  # the platform's, of a lead card
     contact: str
     consent_version: int | None  # of the account's consent text that held then; None: it had none

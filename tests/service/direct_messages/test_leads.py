@@ -83,3 +83,54 @@ async def test_consent_texts_are_versions_that_stay(shop: Shop) -> None:
     assert (
         await shop.call("PUT", PLACE, {"text": "三"}, organization=OTHER_ORG)
     ).status_code == 404
+
+
+DRIVE: dict[str, Any] = {
+    "name": "试驾",
+    "trigger": "message",
+    "match": "contains",
+    "keywords": ["试驾"],
+    "replies": [{"kind": "text", "text": "欢迎试驾"}],
+    "effects": [
+        {
+            "kind": "start_flow",
+            "steps": [
+                {"field": "name", "question": "怎么称呼您？"},
+                {"field": "phone", "question": "留个手机号吧", "expects": "phone"},
+            ],
+            "done": "已登记",
+        }
+    ],
+}
+
+
+async def test_a_flow_ends_in_a_lead_with_all_that_was_answered(shop: Shop) -> None:
+    made = await shop.call("POST", f"/v1/accounts/{ACC}/rules", DRIVE)
+    assert made.status_code == 201, made.text
+    for text in ("我要试驾", "王女士👗", "138 0013 8000"):
+        await shop.says(text)
+    assert await shop.texts() == ["欢迎试驾", "怎么称呼您？", "留个手机号吧", "已登记"]
+    (lead,) = await captured(shop)
+    assert lead["source"] == "flow"
+    assert (lead["contact"]["name"], lead["contact"]["phone"]) == ("王女士👗", "+8613800138000")
+
+
+async def test_two_quick_messages_start_one_flow(shop: Shop) -> None:
+    await shop.call("POST", f"/v1/accounts/{ACC}/rules", DRIVE)
+    told = [await shop.a_message("我要试驾"), await shop.a_message("试驾")]
+    await shop.handle_at_once(*told)
+    row = (await shop.world.sql("SELECT flow->>'step' AS step FROM direct_messages.conversation"))[
+        0
+    ]
+    assert row["step"] == "0"
+    await shop.says("王女士")
+    await shop.says("13800138000")
+    assert [lead["contact"]["name"] for lead in await captured(shop)] == ["王女士"]
+
+
+async def test_no_decision_record_repeats_what_a_flow_was_told(shop: Shop) -> None:
+    await shop.call("POST", f"/v1/accounts/{ACC}/rules", DRIVE)
+    for text in ("我要试驾", "王女士", "13800138000"):
+        await shop.says(text)
+    rows = await shop.world.sql("SELECT record::text AS r FROM direct_messages.decision")
+    assert not [row for row in rows if "王女士" in row["r"] or "13800138000" in row["r"]]

@@ -45,6 +45,10 @@ VALUES: dict[str, Any] = {
     "sla.owner_seconds": 3600,
     "sla.pool_hours": 24,
     "sla.target_rate": 0.95,
+    "dm.menu.level1_max": 3,
+    "dm.menu.level1_label": 4,
+    "dm.menu.level2_max": 5,
+    "dm.menu.level2_label": 8,
     "dm.loop_guard": {"sends": 6, "inbound": 10, "seconds": 60},
 }
 POLICY: Policy = policy_of(1, VALUES)

@@ -1,5 +1,6 @@
 """Asks the platform what may be asked again, and makes one clear refusal of whatever goes wrong."""
 
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -44,11 +45,14 @@ class AskDeps:
 
 async def usable_account(deps: AskDeps, organization_id: str, account_id: str) -> Account:
     """The account, if it may ask now. Raises NotFound, AccountNotAuthorised."""
+    began = time.monotonic()
     account = await deps.directory.account(organization_id, account_id)
-    if account is None:
-        raise NotFound("no Douyin account is bound to it")
     async with deps.database.transaction(ALL_TENANTS) as tx:
         now = tx.now
+    if account is None or not account.is_usable(now):
+        account = await deps.directory.account_since(organization_id, account_id, began)
+    if account is None:
+        raise NotFound("no Douyin account is bound to it")
     if not account.is_usable(now):
         raise AccountNotAuthorised
     return account

@@ -154,6 +154,16 @@ async def need(
     return True
 
 
+async def settled(tx: Tx, place: store.Place, reason: str) -> None:
+    """Say that it goes on after all, if the owner was asked for this reason."""
+    told = await store.unneed(tx, place, reason)
+    if told is None:
+        return
+    row = await store.find_binding(tx, place.organization_id, place.account_id)
+    if row is not None:
+        tell_authorised(tx, row, told=told)
+
+
 def tell_authorised(
     tx: Tx, row: store.BindingRow, origin: Origin | None = None, told: int | None = None
 ) -> None:

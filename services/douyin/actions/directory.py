@@ -22,6 +22,7 @@ Opened = TypeVar("Opened")
 
 FRESH_SECONDS = 5.0
 _MISS_SECONDS = 1.0  # unknown keys cannot make us ask more often
+_DOUBT_SECONDS = 0.25  # nor can accounts that may not send
 _READ_SECONDS = 0.4  # the door's answer must not wait longer
 
 
@@ -116,6 +117,18 @@ class Directory:
         await self._refresh(FRESH_SECONDS)
         if (organization_id, account_id) not in self._by_id:
             await self._refresh(_MISS_SECONDS)
+        return self._by_id.get((organization_id, account_id))
+
+    async def account_since(
+        self, organization_id: str, account_id: str, at: float
+    ) -> Account | None:
+        """The account of that id, as it was read after `at`, a time of this process's own clock.
+
+        Before a refusal that is for good: another process may have bound or restored the account.
+        """
+        if self._read_at < at:
+            await asyncio.sleep(self._read_at + _DOUBT_SECONDS - time.monotonic())
+            await self._refresh(time.monotonic() - at)
         return self._by_id.get((organization_id, account_id))
 
     def forget(self) -> None:

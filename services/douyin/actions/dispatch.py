@@ -157,8 +157,11 @@ class Dispatcher:
         now = load.now()
         if claimed.expires_at <= now:
             return store.Settlement(claimed, State.FAILED, "window_expired")
+        tenant = (claimed.organization_id, claimed.account_id)
         try:
-            account = await self._directory.account(claimed.organization_id, claimed.account_id)
+            account = await self._directory.account(*tenant)
+            if account is None or not account.is_usable(now):
+                account = await self._directory.account_since(*tenant, load.claim.at)
         except NeighbourAway:
             return untried(claimed, _TOKEN_SECONDS, claimed.reason)
         if account is None or not account.is_usable(now):

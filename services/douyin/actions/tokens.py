@@ -14,7 +14,7 @@ import structlog
 
 from services.douyin import store
 from services.douyin.actions import authorisations
-from services.douyin.actions.authorisations import need
+from services.douyin.actions.authorisations import need, settled
 from services.douyin.actions.configuration import Tokens, ends_at, seal_tokens
 from services.douyin.actions.directory import Account, Directory, token_owner
 from services.douyin.actions.limits import PATIENCE_SECONDS
@@ -36,6 +36,7 @@ _MARGIN_SECONDS = 2.0
 _AT_ONCE = 20
 _CLIENT_TOKEN_AHEAD = timedelta(minutes=10)
 _CLIENT_TOKEN_LEASE = timedelta(seconds=20)
+_CLIENT_TOKEN_PAUSE = timedelta(seconds=2)  # after a call that failed and may work another time
 _CLIENT_TOKEN_LOOKS = 20
 _CLIENT_TOKEN_LOOK_SECONDS = 0.25
 
@@ -127,6 +128,10 @@ class TokenKeeper:
                         tx, _place(due), Need.REFRESH_TOKEN_EXPIRED, turn.usable_until or tx.now
                     )
             return None
+        if end is not None and end.remedy is Remedy.PERMANENT:
+            # the console may mend it, so it is tried again; but somebody must know before the end
+            async with self.database.transaction(ALL_TENANTS) as tx:
+                await need(tx, _place(due), Need.REFRESH_REFUSED, turn.usable_until or tx.now)
         await self._pause(turn)
         return None
 
@@ -136,6 +141,8 @@ class TokenKeeper:
             tokens = Tokens.granted(new, tx.now)
             sealed = seal_tokens(self.sealer, due.organization_id, due.account_id, tokens)
             stored = await store.save_refreshed(tx, due, sealed, goes_on=goes_on)
+            if stored is not None:
+                await settled(tx, _place(due), Need.REFRESH_REFUSED)
         log.info("token_refreshed", account=due.account_id, stored=stored is not None)
         if stored is None:
             return None
@@ -208,22 +215,37 @@ class TokenKeeper:
 
         A conclusion: the platform refused one just now. None: there is none yet. Raises NotSent, MaybeSent.
         """
-        async with self.database.transaction(ALL_TENANTS) as tx:
-            organization_id = await store.claim_client_token(
-                tx, client_key, _CLIENT_TOKEN_AHEAD, _CLIENT_TOKEN_LEASE
-            )
-        app = await self.directory.app(client_key)
-        if organization_id is not None and app is not None:
-            answer = await self.oauth.client_token(client_key, app.secrets[0].decode())
-            refused = await self._keep_client_token(organization_id, client_key, answer)
-            if refused is not None:
-                return refused
         for _ in range(_CLIENT_TOKEN_LOOKS):
+            async with self.database.transaction(ALL_TENANTS) as tx:
+                organization_id = await store.claim_client_token(
+                    tx, client_key, _CLIENT_TOKEN_AHEAD, _CLIENT_TOKEN_LEASE
+                )
+            if organization_id is not None:
+                refused = await self._fetch_client_token(organization_id, client_key)
+                if refused is not None:
+                    return refused
             token = await self._stored_client_token(client_key)
             if token is not None or organization_id is not None:
                 return token
-            await asyncio.sleep(_CLIENT_TOKEN_LOOK_SECONDS)  # another process is fetching it
+            # another process is fetching it; if that fails, it is our turn after a pause
+            await asyncio.sleep(_CLIENT_TOKEN_LOOK_SECONDS)
         return None
+
+    async def _fetch_client_token(self, organization_id: str, client_key: str) -> Conclusion | None:
+        """Fetch and keep a new one; what the platform said if it refused."""
+        app = await self.directory.app(client_key)
+        if app is None:
+            return None
+        try:
+            answer = await self.oauth.client_token(client_key, app.secrets[0].decode())
+        except (NotSent, MaybeSent):  # one that was issued unheard is no harm: it just ends
+            await self._leave_client_token(client_key, _CLIENT_TOKEN_PAUSE)
+            raise
+        return await self._keep_client_token(organization_id, client_key, answer)
+
+    async def _leave_client_token(self, client_key: str, pause: timedelta) -> None:
+        async with self.database.transaction(ALL_TENANTS) as tx:
+            await store.release_client_token(tx, client_key, pause)
 
     async def app_refused(self, client_key: str, token: str) -> None:
         """The platform refused the app's token: the next who needs one fetches another."""
@@ -238,9 +260,10 @@ class TokenKeeper:
         new = granted(end.fields)
         if new is None:
             log.warning("client_token_refused", reason=end.reason, code=end.code)
-            if end.remedy is Remedy.PERMANENT:  # who mends it at the console need not wait
-                async with self.database.transaction(ALL_TENANTS) as tx:
-                    await store.release_client_token(tx, client_key)
+            is_final = end.remedy is Remedy.PERMANENT  # who mends it at the console need not wait
+            await self._leave_client_token(
+                client_key, timedelta(0) if is_final else _CLIENT_TOKEN_PAUSE
+            )
             return end if end.remedy else None
         owner = token_owner(organization_id, "client_token", client_key)
         async with self.database.transaction(ALL_TENANTS) as tx:

@@ -70,6 +70,7 @@ class Need(StrEnum):
     RENEWALS_USED_UP = "renewals_used_up"
     RENEWAL_REFUSED = "renewal_refused"
     REFRESH_TOKEN_EXPIRED = "refresh_token_expired"
+    REFRESH_REFUSED = "refresh_refused"  # for good as it stands, until a refresh works again
     NO_REFRESH_TOKEN = "no_refresh_token"
     TOKEN_REFUSED = "token_refused"
 

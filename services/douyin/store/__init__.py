@@ -38,6 +38,7 @@ from services.douyin.store.authorisations import (
     reopen_link,
     restore,
     revoke,
+    unneed,
     use_link,
 )
 from services.douyin.store.business import (
@@ -286,6 +287,7 @@ __all__ = [
     "settle",
     "settle_untold",
     "take",
+    "unneed",
     "use_link",
     "waiting_conversations",
     "want_business_token",

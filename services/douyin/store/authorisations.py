@@ -47,6 +47,10 @@ _NEED = sa.text(
     "UPDATE binding SET needed_reason = :reason, needed_since = :now, usable_until = :until,"
     f" told = told + 1, updated_at = now(){_MINE} AND needed_reason IS NULL RETURNING told"
 )
+_UNNEED = sa.text(
+    "UPDATE binding SET needed_reason = NULL, needed_since = NULL, usable_until = NULL,"
+    f" told = told + 1, updated_at = now(){_MINE} AND needed_reason = :reason RETURNING told"
+)
 # no refresh token can help any more, and the access token ends soon or was refused
 _LAPSING = sa.text(
     "SELECT organization_id, account_id, client_key, open_id, refresh_token IS NOT NULL,"
@@ -156,6 +160,13 @@ async def need(tx: Tx, place: Place, reason: str, until: datetime) -> int | None
     values = _mine(place.organization_id, place.account_id)
     values |= {"reason": reason, "until": until, "now": tx.now}
     told: int | None = (await tx.execute(_NEED, values)).scalar()
+    return told
+
+
+async def unneed(tx: Tx, place: Place, reason: str) -> int | None:
+    """What the owner was asked for is settled; the number of this fact. None: nobody asked for that."""
+    values = {**_mine(place.organization_id, place.account_id), "reason": reason}
+    told: int | None = (await tx.execute(_UNNEED, values)).scalar()
     return told
 
 

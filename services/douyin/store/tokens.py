@@ -67,7 +67,7 @@ _CLIENT_TOKEN = sa.text(
     " refreshing_until = NULL WHERE client_key = :client_key"
 )
 _RELEASE_CLIENT_TOKEN = sa.text(
-    "UPDATE app SET refreshing_until = NULL WHERE client_key = :client_key"
+    "UPDATE app SET refreshing_until = now() + :pause WHERE client_key = :client_key"
 )
 _DROP_CLIENT_TOKEN = sa.text(
     "UPDATE app SET client_token = NULL, client_token_expires_at = NULL"
@@ -182,9 +182,9 @@ async def save_client_token(tx: Tx, client_key: str, sealed: str, expires_at: da
     )
 
 
-async def release_client_token(tx: Tx, client_key: str) -> None:
-    """There is none: whoever needs one may ask for it."""
-    await tx.execute(_RELEASE_CLIENT_TOKEN, {"client_key": client_key})
+async def release_client_token(tx: Tx, client_key: str, pause: timedelta) -> None:
+    """There is none: whoever needs one may ask for it after the pause."""
+    await tx.execute(_RELEASE_CLIENT_TOKEN, {"client_key": client_key, "pause": pause})
 
 
 async def drop_client_token(tx: Tx, client_key: str) -> None:

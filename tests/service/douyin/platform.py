@@ -61,6 +61,7 @@ class ScriptedPlatform:
     always: Answer | None = None
     refreshes: list[dict[str, str]] = field(default_factory=list)
     client_tokens: int = 0
+    client_token_answers: deque[dict[str, Any]] = field(default_factory=deque)
     good_tokens: set[str] | None = None
     refresh_answer: dict[str, Any] | None = None
     renewals: list[dict[str, str]] = field(default_factory=list)
@@ -162,6 +163,8 @@ class ScriptedPlatform:
 
     async def client_token(self, request: web.Request) -> web.Response:
         await request.read()
+        if self.client_token_answers:
+            return _json(self.client_token_answers.popleft())
         self.client_tokens += 1
         data = {"error_code": 0, "access_token": f"clt.{self.client_tokens}", "expires_in": 7200}
         return _json({"data": data, "message": "success"})

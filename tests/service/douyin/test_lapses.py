@@ -242,6 +242,25 @@ async def test_a_platform_that_cannot_answer_is_left_alone_for_longer_and_longer
     assert (await quiet.binding())["state"] == "active"
 
 
+async def test_a_refresh_that_is_refused_for_good_is_told_once_while_the_account_still_sends(
+    quiet: Connector,
+) -> None:
+    quiet.platform.refresh_answer = {"data": {"error_code": 10003}, "message": "error"}
+    await quiet.bind(refresh_token="rft.1", **await ends_in(quiet, access=0.5, refresh=20))
+    ends = (await quiet.binding())["access_token_expires_at"]
+    async with OneTry() as http:
+        for _ in range(3):
+            assert await a_keeper(quiet, http).refresh_due() == 1, "the console may mend it"
+            await quiet.world.sql("UPDATE douyin.binding SET refreshing_until = now()")
+        assert await needs(quiet) == [("refresh_refused", ends)]
+        assert (await quiet.binding())["state"] == "active"
+        quiet.platform.refresh_answer = None
+        await quiet.world.sql("DELETE FROM douyin.outbox")
+        await a_keeper(quiet, http).refresh_due()
+    assert [e["type"] for e in await quiet.events()] == ["douyin.account_authorised"]
+    assert await quiet.world.sql("SELECT 1 FROM douyin.binding WHERE needed_reason > ''") == []
+
+
 def granted_for(refresh_days: float) -> dict[str, Any]:
     """An answer to a refresh whose refresh token ends so soon."""
     data = {"error_code": 0, "access_token": "act.new", "expires_in": 1296000}

@@ -225,6 +225,31 @@ async def test_an_account_without_a_token_sends_nothing(connector: Connector) ->
     assert connector.platform.calls == []
 
 
+async def test_a_send_for_an_account_that_another_process_bound_just_now_leaves(
+    connector: Connector,
+) -> None:
+    await connector.request("op_1", "hi", account="acc_2", conversation_id="@conv002==")
+    await connector.until_states(
+        "failed"
+    )  # the sender has read just now that there is no such account
+    await connector.bind(account="acc_2", open_id="biz-open-id-0002")
+    await connector.request("op_2", "hi", account="acc_2", conversation_id="@conv002==")
+    await connector.until_states("failed", "sent")
+
+
+async def test_a_send_for_an_account_that_was_authorised_again_just_now_leaves(
+    quiet: Connector,
+) -> None:
+    revoke = "UPDATE douyin.binding SET revoked_at = {}, revoked_reason = {}"
+    await quiet.world.sql(revoke.format("now()", "'contract_withdrawn'"))
+    async with dispatching(quiet.world.parts[0]):
+        await quiet.request("op_1", "hi")
+        await quiet.until_states("failed")
+        await quiet.world.sql(revoke.format("NULL", "NULL"))
+        await quiet.request("op_2", "hi")
+        await quiet.until_states("failed", "sent")
+
+
 async def test_a_lease_that_ran_out_leaves_an_unknown(quiet: Connector) -> None:
     await quiet.request("op_1", "a", "b")  # claimed by a process that then does nothing
     assert await quiet.states() == ["sending", "queued"]

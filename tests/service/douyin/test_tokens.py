@@ -1,6 +1,7 @@
 """Tokens: refreshed once, by one process, before they end or when the platform refuses them."""
 
 import asyncio
+import time
 from datetime import timedelta
 
 from services.douyin.actions.directory import Directory
@@ -105,6 +106,20 @@ async def test_many_who_need_the_first_client_token_get_the_same_one(quiet: Conn
         found = await asyncio.gather(*(keeper.client_token(KEY) for keeper in keepers))
     assert found == ["clt.1"] * 6
     assert quiet.platform.client_tokens == 1
+
+
+async def test_those_who_wait_for_a_client_token_fetch_it_after_a_call_that_failed(
+    quiet: Connector,
+) -> None:
+    busy = {"data": {"error_code": 2100004}, "message": "error"}
+    quiet.platform.client_token_answers.append(busy)
+    began = time.monotonic()
+    async with OneTry() as http:
+        keepers = [a_keeper(quiet, http) for _ in range(4)]
+        found = await asyncio.gather(*(keeper.client_token(KEY) for keeper in keepers))
+    assert [f for f in found if isinstance(f, str)] == ["clt.1"] * 3, "one alone heard the refusal"
+    assert quiet.platform.client_tokens == 1
+    assert time.monotonic() - began > 1.9, "the platform is not pressed upon"
 
 
 async def test_a_client_token_that_is_refused_is_fetched_anew(quiet: Connector) -> None:

@@ -50,6 +50,17 @@ _PURGE = sa.text(
 )
 
 
+class Postponed(Exception):
+    """The rest is handled, but these wait for news that has not come: their sender tells them again.
+
+    Nothing is counted, nobody waits behind them.
+    """
+
+    def __init__(self, envelopes: Sequence[Envelope]) -> None:
+        super().__init__(f"{len(envelopes)} envelopes")
+        self.ids = frozenset(envelope.id for envelope in envelopes)
+
+
 async def take(tx: Tx, envelopes: Sequence[Envelope]) -> set[str]:
     """Mark the envelopes as heard, in the transaction of their effect; the ids not heard before."""
     return {row[0] for row in await tx.execute(_TAKE, {"ids": sorted({e.id for e in envelopes})})}

@@ -23,23 +23,27 @@ _TOKEN_SECONDS = 600  # of the 900 that a token lives
 
 
 class Quota:
-    """Asks the quota service. Raises NeighbourAway when there is no answer."""
+    """Asks the quota service. Raises NeighbourAway without an answer, NeighbourRefuses if it is refused."""
 
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
         self._token, self._until = "", 0.0
 
-    async def reserve(self, requests: Sequence[ReserveRequest]) -> list[ReserveAnswer]:
-        """One answer a request, in their order; asked again, it answers the same."""
+    async def reserve(self, requests: Sequence[ReserveRequest]) -> list[ReserveAnswer | None]:
+        """One answer a request, in their order; asked again, it answers the same.
+
+        None: quota has not heard of the account yet.
+        """
         if not requests:
             return []
         raw = await self._ask("reserve", ReserveBatch(requests=list(requests)))
         return ReserveAnswers.model_validate_json(raw).answers
 
     async def peek(self, request: PeekRequest) -> list[LimitState]:
-        """How the limits stand; nothing is held."""
+        """How the limits stand, as far as quota knows the account; nothing is held."""
         raw = await self._ask("peek", PeekBatch(requests=[request]))
-        return PeekAnswers.model_validate_json(raw).answers[0].limits
+        answer = PeekAnswers.model_validate_json(raw).answers[0]
+        return answer.limits if answer else []
 
     async def release(self, organization_id: str, account_id: str, reservation_id: str) -> None:
         """Give back a hold whose send is certainly not asked for."""

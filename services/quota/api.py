@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Query, Request
 
 from services.quota import actions
-from services.quota.actions import Deps, PolicyUnknown, Settlement
+from services.quota.actions import Deps, Settlement
 from services.quota.actions.reserving import Granted as Held
 from services.quota.actions.reserving import Question
 from services.quota.domain import Bucket, Claim, Entry, Reason, Refusal, Resets
@@ -41,7 +41,7 @@ _SEES_ALL = contract.Window(opened_by="-", opened_at=datetime.fromtimestamp(0, U
 @router.post(
     "/internal/quota/reserve",
     operation_id="quota_reserve",
-    responses=errors(PolicyUnknown),
+    responses=errors(),
     tags=["internal"],
     dependencies=[INTERNAL],
 )
@@ -82,7 +82,7 @@ async def release(body: contract.SettleBatch, deps: QuotaDeps) -> contract.Settl
 @router.post(
     "/internal/quota/peek",
     operation_id="quota_peek",
-    responses=errors(PolicyUnknown),
+    responses=errors(),
     tags=["internal"],
     dependencies=[INTERNAL],
 )
@@ -91,7 +91,10 @@ async def peek(body: contract.PeekBatch, deps: QuotaDeps) -> contract.PeekAnswer
     wanted = [_looked_at(r) for r in body.requests]
     found = await actions.peek(deps, "*", wanted)
     return contract.PeekAnswers(
-        answers=[contract.PeekAnswer(limits=[_state(*s) for s in states]) for states in found]
+        answers=[
+            None if states is None else contract.PeekAnswer(limits=[_state(*s) for s in states])
+            for states in found
+        ]
     )
 
 
@@ -122,7 +125,9 @@ async def list_quotas(
         for purpose in purposes
     ]
     found = await actions.peek(deps, caller.organization_id, requests)
-    return contract.PeekAnswer(limits=[_state(*state) for states in found for state in states])
+    if None in found:  # foreign, or not yet there
+        raise NotFound("no such account")
+    return contract.PeekAnswer(limits=[_state(*s) for states in found if states for s in states])
 
 
 class EntryOut(ResponseModel):
@@ -207,7 +212,9 @@ def _looked_at(r: contract.PeekRequest) -> Wanted:
     )
 
 
-def _answer(operation_id: str, answer: Held | Refusal) -> contract.ReserveAnswer:
+def _answer(operation_id: str, answer: Held | Refusal | None) -> contract.ReserveAnswer | None:
+    if answer is None:
+        return None
     if isinstance(answer, Held):
         window = answer.window and contract.HeldIn(
             opened_by=answer.window[0], opened_at=answer.window[1]

@@ -23,10 +23,17 @@ _POSTED = {semantics.HTTP_METHOD: "POST"}
 _LARGE = 256 * 1024  # bytes of a request that are written at once
 MOST_BYTES = 1024 * 1024  # of an answer; whoever says more is not listened to
 _OUR_OWN = aiohttp.ClientTimeout(total=5, connect=2)
+# What one of our services answers to a request that it takes for wrong, or breaks over. Any other
+# status holds for all requests: it has no room, takes no key of ours, or is somebody else.
+_OF_THIS_REQUEST = {400, 409, 413, 415, 422, 500}
+
+
+class NeighbourRefuses(Exception):
+    """One of our own services will not answer this request, while others may well be answered."""
 
 
 class JsonClient:
-    """Asks one of our own services; a call without an answer raises NeighbourAway.
+    """Asks one of our own services. No answer is NeighbourAway; a refused request is NeighbourRefuses.
 
     In the same process (`app`) no socket is touched. Over sockets aiohttp does it for a fifth of the CPU
     that httpx2 takes, and a batch of messages is asked about many times a second.
@@ -42,11 +49,13 @@ class JsonClient:
             self._local = httpx2.AsyncClient(transport=transport, base_url=base_url)
 
     async def post(self, path: str, body: bytes, *, token: str) -> bytes:
-        """The answer's body. Raises NeighbourAway for anything but a 200."""
+        """The answer's body. Raises NeighbourRefuses, or NeighbourAway, for anything but a 200."""
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         with tracing.span(f"POST {path}", SpanKind.CLIENT, _POSTED):
             headers |= tracing.headers()
             status, content = await self.ask("POST", path, headers, body)
+        if status in _OF_THIS_REQUEST:
+            raise NeighbourRefuses(path, status)
         if status != HTTPStatus.OK:
             raise NeighbourAway("a service could not answer", neighbour=path, status=status)
         return content

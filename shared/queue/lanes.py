@@ -1,6 +1,7 @@
 """One lane of one service: reads batches, runs handlers, acknowledges; a poisoned envelope ends in quarantine.
 
-A neighbour being away pauses the lane and counts nothing. A batch that fails is taken again one by
+A neighbour being away pauses the lane and counts nothing. What waits for news leaves the stream, and
+its sender's net brings it again. A batch that fails is taken again one by
 one, and so is what two processes in a row had in their hands when they died: only then do attempts count.
 """
 
@@ -18,7 +19,7 @@ from opentelemetry.trace import Span, SpanKind
 from shared.contracts.envelope import Envelope
 from shared.contracts.routing import pace_of
 from shared.errors import NeighbourAway
-from shared.inbox import MAX_ATTEMPTS, Quarantine
+from shared.inbox import MAX_ATTEMPTS, Postponed, Quarantine
 from shared.observability import metrics, semantics, tracing
 from shared.queue.streams import BATCH, CarrierAway, Entry, Streams, stream_key
 
@@ -95,15 +96,20 @@ class Lane:
         """Go on with what is new."""
 
     async def _after_pause(self) -> None:
-        """A neighbour was away: what is in our hands comes first, and nothing is counted."""
-        self._later.clear()
-        await self._batch(await self._read(await self._reader.own_pending()))
+        """A neighbour was away: what is in our hands comes first, and nothing is counted.
+
+        What failed by itself before keeps its pause, or pauses of a neighbour would use up its attempts.
+        """
+        held, last = {taken.entry.place for _, taken in self._later}, b"0"
+        while entries := await self._reader.own_pending(after=last):
+            last = entries[-1].place
+            await self._batch(await self._read([e for e in entries if e.place not in held]))
 
     async def _after_death(self) -> None:
         """A process died with these in its hands: once may be an accident, twice is suspicious."""
-        first, again = await self._reader.left_behind()
-        await self._batch(await self._read(first))
-        await self._one_by_one(await self._read(again))
+        async for first, again in self._reader.left_behind():
+            await self._batch(await self._read(first))
+            await self._one_by_one(await self._read(again))
 
     async def step(self, *, block_ms: int) -> int:
         """One batch; how many entries were taken."""
@@ -158,6 +164,9 @@ class Lane:
                 await self._handle(kind, list(once.values()))
             except NeighbourAway:
                 raise
+            except Postponed as put_off:
+                await self._let_go([t for t in group if t.envelope.id in put_off.ids])
+                await self._finish([t for t in group if t.envelope.id not in put_off.ids])
             except Exception as error:  # noqa: BLE001  whatever it is, its neighbours must go on
                 log.warning(
                     "batch_failed",
@@ -185,6 +194,10 @@ class Lane:
             except NeighbourAway:
                 await self._quarantine.uncount(envelope.id)
                 raise
+            except Postponed:
+                await self._quarantine.uncount(envelope.id)
+                await self._let_go([taken])
+                continue
             except Exception as error:  # noqa: BLE001  counted, then quarantined
                 log.warning(
                     "envelope_failed",
@@ -228,6 +241,12 @@ class Lane:
             await self._streams.finish(self.service, self.lane, [t.entry for t in group], heard)
         except CarrierAway:
             log.info("acknowledgement_lost", service=self.service, lane=self.lane, count=len(group))
+
+    async def _let_go(self, group: Sequence[Taken]) -> None:
+        """Off the stream, but not acknowledged: they come again after growing pauses."""
+        account = group[0].envelope.account_id
+        log.info("envelopes_postponed", lane=self.lane, count=len(group), account=account)
+        await self._streams.finish(self.service, self.lane, [t.entry for t in group], {})
 
     async def _give_up(self, taken: Taken, reason: str) -> None:
         envelope = taken.envelope

@@ -5,7 +5,7 @@ again on the spot, and `when_lost` tells the relays of this process to send agai
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -175,23 +175,28 @@ class Reader:
         """The next entries, waiting up to `block_ms` (0: not at all); [] when there are none."""
         return await self._guard(self._read(">", block_ms, forget=forget))
 
-    async def own_pending(self) -> list[Entry]:
-        """What this consumer read and has not finished."""
-        return await self._guard(self._read("0", 0))
+    async def own_pending(self, *, after: bytes = b"0") -> list[Entry]:
+        """What this consumer read and has not finished, behind that place; a batch at most."""
+        return await self._guard(self._read(after, 0))
 
-    async def left_behind(self) -> tuple[list[Entry], list[Entry]]:
+    async def left_behind(self) -> AsyncIterator[tuple[list[Entry], list[Entry]]]:
         """What this consumer had in its hands when its process died: for the first time, and again."""
-        try:
-            pending = await self._redis.xpending_range(
-                self._key, self._group, "-", "+", BATCH, consumername=self._consumer
-            )
-        except ResponseError:  # the stream is gone, and whatever was in it is sent again
-            return [], []
-        except (RedisError, OSError) as error:
-            raise CarrierAway("Redis is away", neighbour="redis") from error
-        again = {p["message_id"] for p in pending if p["times_delivered"] > 1}
-        first = [p["message_id"] for p in pending if p["message_id"] not in again]
-        return await self._claim(first), await self._claim(sorted(again))
+        start = b"-"
+        while True:
+            try:
+                pending = await self._redis.xpending_range(
+                    self._key, self._group, start, "+", BATCH, consumername=self._consumer
+                )
+            except ResponseError:  # the stream is gone, and whatever was in it is sent again
+                return
+            except (RedisError, OSError) as error:
+                raise CarrierAway("Redis is away", neighbour="redis") from error
+            if not pending:
+                return
+            again = {p["message_id"] for p in pending if p["times_delivered"] > 1}
+            first = [p["message_id"] for p in pending if p["message_id"] not in again]
+            yield await self._claim(first), await self._claim(sorted(again))
+            start = b"(" + pending[-1]["message_id"]
 
     async def _claim(self, places: Sequence[bytes]) -> list[Entry]:
         """Take entries once more; Redis counts how often."""
@@ -214,7 +219,9 @@ class Reader:
 
         return await self._guard(claim())
 
-    async def _read(self, start: str, block_ms: int, *, forget: bool = False) -> list[Entry]:
+    async def _read(
+        self, start: str | bytes, block_ms: int, *, forget: bool = False
+    ) -> list[Entry]:
         answer = await self._redis.xreadgroup(
             self._group,
             self._consumer,

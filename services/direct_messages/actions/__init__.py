@@ -10,7 +10,7 @@ from services.direct_messages.actions.agents import (
     find_agent,
     list_agents,
 )
-from services.direct_messages.actions.answering import Heard, answer, suffix
+from services.direct_messages.actions.answering import answer, suffix
 from services.direct_messages.actions.assigning import assign, seat, turn_hand_offs
 from services.direct_messages.actions.bursts import release_bursts, seconds_to_next_burst
 from services.direct_messages.actions.capturing import find_consent, put_consent
@@ -94,6 +94,7 @@ from services.direct_messages.actions.taking import (
     transfer,
 )
 from services.direct_messages.actions.trying import Trial, try_rules
+from services.direct_messages.actions.viewing import Heard
 from services.direct_messages.actions.watching import (
     Listener,
     forget_updates,

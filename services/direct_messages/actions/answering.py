@@ -6,21 +6,21 @@ then everything is read and decided again; quota answers the same operation the 
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 import structlog
 
 from services.direct_messages import store
-from services.direct_messages.actions.deps import Deps, Setting
+from services.direct_messages.actions.deps import Deps
 from services.direct_messages.actions.requesting import PURPOSES, is_for_people
+from services.direct_messages.actions.viewing import Heard, View, read
 from services.direct_messages.actions.writing import Lost, Plan, write
 from services.direct_messages.domain.bursts import joined
-from services.direct_messages.domain.cases import Case, FanFacts, Inbound
+from services.direct_messages.domain.cases import Case, FanFacts
 from services.direct_messages.domain.conversations import Conversation, Owner, Reason, hand_over
 from services.direct_messages.domain.decisions import Decision, Outcome, decide, withdraw
-from services.direct_messages.store import Account, Fan
+from services.direct_messages.store import Fan
 from shared import inbox
 from shared.contracts.api.quota import ReserveAnswer, ReserveRequest, Window
 from shared.contracts.envelope import Envelope
@@ -32,49 +32,8 @@ log = structlog.get_logger()
 TRIES = 4  # the first and three more
 
 
-class PolicyNotHeard(Exception):
-    """The account is not known here (yet): its envelope is tried again, and put aside at last."""
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """What a fan did, as an envelope told it."""
-
-    envelope: Envelope
-    inbound: Inbound
-    fan_open_id: str
-    platform_conversation_id: str | None  # a follow names none
-    kind: str  # the platform's word
-    created_at: datetime  # by the platform's clock
-    learnt: FanFacts | None = None  # of a follow
-    content: dict[str, Any] | None = None  # what came with a message that is no text
-
-    @property
-    def fan(self) -> Fan:
-        """Whose conversation it belongs to."""
-        return self.envelope.organization_id, self.envelope.account_id, self.fan_open_id
-
-    @property
-    def platform_key(self) -> Fan:
-        """The platform's message, within its account."""
-        return *self.fan[:2], self.inbound.platform_id or ""
-
-    @property
-    def order(self) -> tuple[datetime, str]:
-        """Its place among the fan's events."""
-        return self.created_at, self.inbound.platform_id or ""
-
-
-@dataclass(frozen=True, slots=True)
-class _View:
-    """What was read before deciding."""
-
-    now: datetime
-    new: list[Heard]
-    repeated: list[Heard]  # told before under another event id
-    conversations: dict[Fan, Conversation]
-    facts: dict[Fan, FanFacts]
-    settings: dict[Account, Setting]
+class PolicyNotHeard(inbox.Postponed):
+    """The accounts of these are not known (yet), here or to quota. No other account waits for them."""
 
 
 def suffix(envelope: Envelope) -> str:
@@ -87,17 +46,19 @@ async def answer(deps: Deps, heard: Sequence[Heard], *, are_whole: bool = False)
 
     Pieces of what a fan says are held, where the policy wants to wait for the rest; `are_whole`: it is over.
     """
-    waiting: list[Heard] = []
     for _ in range(TRIES):
-        view = await _read(deps, heard)
-        waiting = [h for h in view.new if h.fan[:2] not in view.settings]
-        ready = [h for h in view.new if h.fan[:2] in view.settings]
-        ready = _as_said(ready) if are_whole else await _without_pieces(deps, view, ready)
+        view = await read(deps, heard)
+        ready = _as_said(view.ready) if are_whole else await _without_pieces(deps, view)
         plans, conversations = _decide_all(view, ready)
         asked = [plan for plan in plans if plan.operation_id]
         answers = await deps.quota.reserve([_question(plan) for plan in asked])
-        plans, conversations = _with_answers(plans, conversations, asked, answers)
+        view.forget({p.account for p, a in zip(asked, answers, strict=True) if a is None})
+        plans = [plan for plan in plans if plan.account in view.settings]
+        conversations = {fan: c for fan, c in conversations.items() if fan[:2] in view.settings}
+        answered = {p.envelope.id: a for p, a in zip(asked, answers, strict=True) if a}
+        plans, conversations = _with_answers(plans, conversations, answered)
         try:
+            ready = [h for h in ready if h.fan[:2] in view.settings]
             done = [h.envelope for h in (*ready, *view.repeated)]
             await write(deps, plans, conversations, view.facts, done)
         except Lost as lost:
@@ -108,10 +69,8 @@ async def answer(deps: Deps, heard: Sequence[Heard], *, are_whole: bool = False)
         break
     else:
         raise NeighbourAway("conversations kept changing", neighbour="direct_messages")
-    if waiting:
-        # no NeighbourAway: it would stop the lane, and with it every other tenant, for as long
-        # as this one account is unknown
-        raise PolicyNotHeard(waiting[0].envelope.account_id)
+    if view.waiting:
+        raise PolicyNotHeard(view.waiting)
 
 
 def _log(plan: Plan) -> None:
@@ -125,37 +84,18 @@ def _log(plan: Plan) -> None:
     )
 
 
-async def _read(deps: Deps, heard: Sequence[Heard]) -> _View:
-    async with deps.database.transaction(ALL_TENANTS) as tx:
-        unseen = {e.id for e in await inbox.unseen(tx, [h.envelope for h in heard])}
-        left = [h for h in heard if h.envelope.id in unseen]
-        if not left:
-            return _View(tx.now, [], [], {}, {}, {})
-        stored = await store.heard_before(tx, {h.platform_key for h in left})
-        new, repeated = _told_apart(left, stored)
-        fans = {h.fan for h in new}
-        return _View(
-            now=tx.now,
-            new=new,
-            repeated=repeated,
-            conversations=await store.conversations_of(tx, fans),
-            facts=await store.fan_facts(tx, fans),
-            settings=await deps.catalogue.settings(tx, {fan[:2] for fan in fans}),
-        )
-
-
-async def _without_pieces(deps: Deps, view: _View, ready: list[Heard]) -> list[Heard]:
+async def _without_pieces(deps: Deps, view: View) -> list[Heard]:
     """Those to decide at once; what may go on in a moment is held."""
-    pieces = [h for h in ready if _may_go_on(h, view)]
+    pieces = [h for h in view.ready if _may_go_on(h, view)]
     if not pieces:
-        return ready
+        return view.ready
     async with deps.database.transaction(ALL_TENANTS) as tx:
         waits = ((h.fan, h.envelope, view.settings[h.fan[:2]].policy.join) for h in pieces)
         await store.hold(tx, waits)
-    return [h for h in ready if h not in pieces]
+    return [h for h in view.ready if h not in pieces]
 
 
-def _may_go_on(heard: Heard, view: _View) -> bool:
+def _may_go_on(heard: Heard, view: View) -> bool:
     if not view.settings[heard.fan[:2]].policy.join or heard.inbound.text is None:
         return False
     known = view.conversations.get(heard.fan)
@@ -174,19 +114,7 @@ def _as_said(ready: list[Heard]) -> list[Heard]:
     ]
 
 
-def _told_apart(heard: list[Heard], stored: set[Fan]) -> tuple[list[Heard], list[Heard]]:
-    """Those to decide, and those whose message is known by the platform's id already."""
-    new, repeated, seen = [], [], set(stored)
-    for one in heard:
-        if one.inbound.platform_id is not None and one.platform_key in seen:
-            repeated.append(one)
-        else:
-            seen.add(one.platform_key)
-            new.append(one)
-    return new, repeated
-
-
-def _decide_all(view: _View, ready: list[Heard]) -> tuple[list[Plan], dict[Fan, Conversation]]:
+def _decide_all(view: View, ready: list[Heard]) -> tuple[list[Plan], dict[Fan, Conversation]]:
     """One plan an event, in the order of each fan's events; and the conversations after them."""
     plans: list[Plan] = []
     after: dict[Fan, Conversation] = {}
@@ -213,7 +141,7 @@ def _decide_all(view: _View, ready: list[Heard]) -> tuple[list[Plan], dict[Fan, 
     return plans, after
 
 
-def _learn(view: _View, fan: Fan, learnt: FanFacts) -> bool:
+def _learn(view: View, fan: Fan, learnt: FanFacts) -> bool:
     """Keep the newer fact. Whether it is one, and asks for the follow reply."""
     known = view.facts.get(fan)
     if (
@@ -276,14 +204,12 @@ def _question(plan: Plan) -> ReserveRequest:
 def _with_answers(
     plans: list[Plan],
     conversations: dict[Fan, Conversation],
-    asked: list[Plan],
-    answers: list[ReserveAnswer],
+    answers: dict[str, ReserveAnswer],
 ) -> tuple[list[Plan], dict[Fan, Conversation]]:
     """The plans with quota's answers; what it refused is as if it had not been sent."""
-    by_event = {p.envelope.id: a for p, a in zip(asked, answers, strict=True)}
     settled = []
     for plan in plans:
-        reply = by_event.get(plan.envelope.id)
+        reply = answers.get(plan.envelope.id)
         if reply is None:
             settled.append(plan)
             continue

@@ -7,13 +7,14 @@ from services.direct_messages.actions.deps import Deps
 from services.direct_messages.domain.conversations import Conversation
 from shared.contracts.api.quota import Denied, PeekRequest, Purpose, Resets
 from shared.errors import NeighbourAway
+from shared.http.client import NeighbourRefuses
 from shared.http.limits import Fact, partition
 
 
 async def budget_of(
     deps: Deps, found: Conversation, purpose: Purpose, now: datetime
 ) -> tuple[Fact, ...]:
-    """The limits that hold for the fan now; nothing when quota is away: the send is asked for."""
+    """The limits that hold for the fan now; nothing when quota says nothing: the send is asked for."""
     asked = PeekRequest(
         organization_id=found.organization_id,
         account_id=found.account_id,
@@ -23,7 +24,7 @@ async def budget_of(
     )
     try:
         limits = await deps.quota.peek(asked)
-    except NeighbourAway:
+    except (NeighbourAway, NeighbourRefuses):
         return ()
     return tuple(
         _fact(

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterable
 
 from services.direct_messages import store
-from services.direct_messages.actions.answering import Heard, answer
+from services.direct_messages.actions.answering import PolicyNotHeard, answer
 from services.direct_messages.actions.deps import Deps
+from services.direct_messages.actions.viewing import Heard
 from shared.contracts.envelope import Envelope
 from shared.db import ALL_TENANTS
 
@@ -22,9 +23,14 @@ async def release_bursts(deps: Deps, read: Callable[[Envelope], Heard]) -> None:
             due = [read(envelope) for envelope in await store.due_pieces(tx)]
         if not due:
             return
-        await answer(deps, due, are_whole=True)
+        waiting: frozenset[str] = frozenset()
+        try:
+            await answer(deps, due, are_whole=True)
+        except PolicyNotHeard as put_off:
+            waiting = put_off.ids
         async with deps.database.transaction(ALL_TENANTS) as tx:
-            await store.drop_pieces(tx, list(_keys(due)))
+            await store.drop_pieces(tx, [key for key in _keys(due) if key[1] not in waiting])
+            await store.put_off_pieces(tx, [key for key in _keys(due) if key[1] in waiting])
 
 
 def _keys(due: Iterable[Heard]) -> Iterable[tuple[store.Fan, str]]:

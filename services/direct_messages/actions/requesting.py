@@ -57,7 +57,10 @@ async def ask_quota(deps: Deps, out: Outgoing) -> ReserveAnswer:
         planned_at=None,
         cause=out.operation_id,
     )
-    return (await deps.quota.reserve([request]))[0]
+    answer = (await deps.quota.reserve([request]))[0]
+    if answer is None:
+        raise NeighbourAway("the account is not known to quota yet", neighbour="quota")
+    return answer
 
 
 def is_for_people(answer: ReserveAnswer) -> bool:

@@ -27,7 +27,7 @@ from services.direct_messages.domain.promises import Start
 from services.direct_messages.domain.records import record_of
 from services.direct_messages.domain.rules import Trigger
 from services.direct_messages.domain.texts import clean
-from services.direct_messages.store import HOLDER, Fan, News
+from services.direct_messages.store import HOLDER, Account, Fan, News
 from shared import inbox
 from shared.contracts.api.quota import ReserveAnswer
 from shared.contracts.envelope import Envelope
@@ -54,6 +54,11 @@ class Plan:
     operation_id: str | None
     answer: ReserveAnswer | None  # of quota, where it was asked
     handed_over: Reason | None = None  # after the decision: quota left nothing but people's reserve
+
+    @property
+    def account(self) -> Account:
+        """Whose fan it is about."""
+        return self.envelope.organization_id, self.envelope.account_id
 
     @property
     def context(self) -> Context:

@@ -20,7 +20,13 @@ from services.direct_messages.store.agents import (
     put_agent,
     renew_presence,
 )
-from services.direct_messages.store.bursts import drop_pieces, due_pieces, hold, seconds_to_next
+from services.direct_messages.store.bursts import (
+    drop_pieces,
+    due_pieces,
+    hold,
+    put_off_pieces,
+    seconds_to_next,
+)
 from services.direct_messages.store.clocks import (
     Line,
     Stopped,
@@ -236,6 +242,7 @@ __all__ = [
     "put_canned_reply",
     "put_draft",
     "put_fan_facts",
+    "put_off_pieces",
     "queued_hand_offs",
     "records",
     "renew_presence",

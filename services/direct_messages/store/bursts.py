@@ -1,7 +1,10 @@
 """Pieces of bursts that wait for the rest. Their due times are PostgreSQL's: a fan waits in real time."""
 
+# ruff: noqa: S608  statements are put together from constants only
+
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -28,11 +31,13 @@ _DUE = sa.text(
     " (SELECT organization_id, account_id, fan_open_id FROM held_message WHERE due_at <= now()"
     "  ORDER BY due_at LIMIT 200) ORDER BY held_at, event_id"
 )
-_DROP = sa.text(
-    "DELETE FROM held_message h USING unnest(CAST(:org AS text[]), CAST(:acc AS text[]),"
+_THESE = (
+    " unnest(CAST(:org AS text[]), CAST(:acc AS text[]),"
     " CAST(:fan AS text[]), CAST(:id AS text[])) k(o, a, f, i) WHERE h.organization_id = k.o"
     " AND h.account_id = k.a AND h.fan_open_id = k.f AND h.event_id = k.i"
 )
+_DROP = sa.text(f"DELETE FROM held_message h USING{_THESE}")
+_PUT_OFF = sa.text(f"UPDATE held_message h SET due_at = now() + interval '15 seconds' FROM{_THESE}")
 
 
 async def hold(tx: Tx, pieces: Iterable[tuple[Fan, Envelope, timedelta]]) -> None:
@@ -56,5 +61,14 @@ async def due_pieces(tx: Tx) -> list[Envelope]:
 
 async def drop_pieces(tx: Tx, pieces: Sequence[tuple[Fan, str]]) -> None:
     """Forget these pieces (fan, event id): they are decided."""
+    await tx.execute(_DROP, _these(pieces))
+
+
+async def put_off_pieces(tx: Tx, pieces: Sequence[tuple[Fan, str]]) -> None:
+    """These pieces (fan, event id) cannot be decided yet: they are due again in 15 seconds."""
+    await tx.execute(_PUT_OFF, _these(pieces))
+
+
+def _these(pieces: Sequence[tuple[Fan, str]]) -> dict[str, list[Any]]:
     rows = [(*fan, event_id) for fan, event_id in pieces]
-    await tx.execute(_DROP, columns(rows, "org acc fan id"))
+    return columns(rows, "org acc fan id")

@@ -1,6 +1,6 @@
 """What can be done with quota: reserve, settle, peek, report, learn."""
 
-from services.quota.actions.deps import Deps, PolicyUnknown
+from services.quota.actions.deps import Deps
 from services.quota.actions.learning import learn_follow_states, learn_policies
 from services.quota.actions.reporting import (
     check_drift,
@@ -13,7 +13,6 @@ from services.quota.actions.settling import Settlement, settle
 
 __all__ = [
     "Deps",
-    "PolicyUnknown",
     "Settlement",
     "check_drift",
     "lapse_old_windows",

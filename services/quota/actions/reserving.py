@@ -7,19 +7,21 @@ from datetime import datetime, timedelta
 import structlog
 
 from services.quota import domain, store
-from services.quota.actions.deps import Deps, PolicyUnknown
+from services.quota.actions.deps import Deps
 from services.quota.domain import Bucket, BucketKey, Claim, Entry, Line, Refusal, Request
 from shared import ids
 from shared.contracts.envelope import Envelope, Origin
 from shared.contracts.events.quota import ThresholdReached
 from shared.db import ALL_TENANTS, Tx
-from shared.errors import NotFound
 from shared.observability import metrics
 
 log = structlog.get_logger()
 
 _LEASE = timedelta(minutes=2)  # a reply that was not settled by then is asked about
 _PUSH_LEASE = timedelta(hours=2)  # push.release_after_hours, from the planned start (D7)
+
+Plan = tuple[Claim, ...] | Refusal
+Standing = tuple[Claim | None, Bucket | Refusal]  # of one limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +45,14 @@ class Granted:
     window: tuple[str, datetime] | None
 
 
-async def reserve(deps: Deps, questions: Sequence[Question]) -> list[Granted | Refusal]:
-    """Answer every question, in order, in one transaction. Raises PolicyUnknown, NeighbourAway.
+async def reserve(deps: Deps, questions: Sequence[Question]) -> list[Granted | Refusal | None]:
+    """Answer every question, in order, in one transaction. Raises NeighbourAway.
 
-    An operation that asks again gets the reservation it has.
+    An operation that asks again gets the reservation it has. None: the account is not known here yet.
     """
     async with deps.database.transaction(ALL_TENANTS) as tx:
         plans = await _plans(tx, questions)
-        keys = {claim.key for plan in plans if not isinstance(plan, Refusal) for claim in plan}
-        before = await store.lock_buckets(tx, keys)
+        before = await store.lock_buckets(tx, _keys(plans))
         known = await store.reserved(tx, [_operation(q) for q in questions])
         batch = _Batch(dict(before), known)
         answers = [
@@ -63,7 +64,7 @@ async def reserve(deps: Deps, questions: Sequence[Question]) -> list[Granted | R
         await store.record(tx, batch.entries)
         _tell_thresholds(tx, before, batch)
     for question, answer in zip(questions, answers, strict=True):
-        word = "granted" if isinstance(answer, Granted) else answer.reason.value
+        word = _word(answer)
         metrics.child(metrics.quota_answers, question.request.purpose, word).inc()
         held = answer.reservation_id if isinstance(answer, Granted) else None
         log.info(
@@ -76,28 +77,30 @@ async def reserve(deps: Deps, questions: Sequence[Question]) -> list[Granted | R
     return answers
 
 
-async def peek(
-    deps: Deps, tenant: str, requests: Sequence[Request]
-) -> list[list[tuple[Claim | None, Bucket | Refusal]]]:
-    """How each limit of each request stands now, nothing held."""
+async def peek(deps: Deps, tenant: str, requests: Sequence[Request]) -> list[list[Standing] | None]:
+    """How each limit of each request stands now, nothing held. None: the account is not known here."""
     async with deps.database.transaction(tenant) as tx:
-        try:
-            plans = await _plans(tx, [Question("", "", r) for r in requests])
-        except PolicyUnknown:
-            if tenant == ALL_TENANTS:
-                raise
-            raise NotFound("no such account") from None  # for a person: foreign, or not yet there
-        keys = {claim.key for plan in plans if not isinstance(plan, Refusal) for claim in plan}
-        found = await store.peek_buckets(tx, keys)
-    return [
-        [(None, plan)]
-        if isinstance(plan, Refusal)
-        else [
-            (claim, domain.in_window(found.get(claim.key) or _fresh(claim), claim))
-            for claim in plan
-        ]
-        for plan in plans
-    ]
+        plans = await _plans(tx, [Question("", "", r) for r in requests])
+        found = await store.peek_buckets(tx, _keys(plans))
+    return [_standing(plan, found) for plan in plans]
+
+
+def _standing(plan: Plan | None, found: dict[BucketKey, Bucket]) -> list[Standing] | None:
+    if plan is None:
+        return None
+    if isinstance(plan, Refusal):
+        return [(None, plan)]
+    return [(c, domain.in_window(found.get(c.key) or _fresh(c), c)) for c in plan]
+
+
+def _keys(plans: Sequence[Plan | None]) -> set[BucketKey]:
+    return {claim.key for plan in plans if isinstance(plan, tuple) for claim in plan}
+
+
+def _word(answer: Granted | Refusal | None) -> str:
+    if answer is None:
+        return "unknown_account"
+    return "granted" if isinstance(answer, Granted) else answer.reason.value
 
 
 def _fresh(claim: Claim) -> Bucket:
@@ -110,7 +113,7 @@ def _operation(question: Question) -> tuple[str, str, str]:
     return question.request.organization_id, question.request.account_id, question.operation_id
 
 
-async def _plans(tx: Tx, questions: Sequence[Question]) -> list[tuple[Claim, ...] | Refusal]:
+async def _plans(tx: Tx, questions: Sequence[Question]) -> list[Plan | None]:
     policies = await store.policies_of(
         tx, {(q.request.organization_id, q.request.account_id) for q in questions}
     )
@@ -118,11 +121,12 @@ async def _plans(tx: Tx, questions: Sequence[Question]) -> list[tuple[Claim, ...
     following = await store.followers(
         tx, [f for f, q in zip(fans, questions, strict=True) if q.request.opened_by]
     )
-    plans = []
+    plans: list[Plan | None] = []
     for question, fan in zip(questions, fans, strict=True):
         policy = policies.get(fan[:2])
-        if policy is None:
-            raise PolicyUnknown(f"account {fan[1]} is not known here yet")
+        if policy is None:  # no error: who asks for others as well must not wait for this one
+            plans.append(None)
+            continue
         request = question.request if fan not in following else _as_follower(question.request)
         plans.append(domain.plan(request, policy, tx.now))
     return plans
@@ -156,9 +160,11 @@ class _Batch:
         self.origins: dict[BucketKey, Origin] = {}
 
     def answer(
-        self, question: Question, plan: tuple[Claim, ...] | Refusal, now: datetime
-    ) -> Granted | Refusal:
+        self, question: Question, plan: Plan | None, now: datetime
+    ) -> Granted | Refusal | None:
         """Hold every claim of the plan, or none."""
+        if plan is None:
+            return None
         if earlier := self._known.get(_operation(question)):
             limits = () if isinstance(plan, Refusal) else tuple(c.key.limit for c in plan)
             return Granted(
@@ -210,9 +216,7 @@ class _Batch:
         return Granted(reservation_id, tuple(claim.key.limit for claim in plan), window)
 
 
-def _window(
-    buckets: dict[BucketKey, Bucket], plan: tuple[Claim, ...] | Refusal
-) -> tuple[str, datetime] | None:
+def _window(buckets: dict[BucketKey, Bucket], plan: Plan) -> tuple[str, datetime] | None:
     """What opened the window of the plan that an event opens, and when."""
     claims = () if isinstance(plan, Refusal) else plan
     opened = (buckets[claim.key] for claim in claims if not claim.key.slot)
@@ -222,7 +226,7 @@ def _window(
 def _earlier_window(
     earlier: store.Reserved,
     request: Request,
-    plan: tuple[Claim, ...] | Refusal,
+    plan: Plan,
     buckets: dict[BucketKey, Bucket],
 ) -> tuple[str, datetime] | None:
     """The same of what was held before; what is past both windows known is taken for the older one."""

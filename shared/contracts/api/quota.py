@@ -1,4 +1,7 @@
-"""The batch API of `quota`. Every answer stands at the place of its question."""
+"""The batch API of `quota`. Every answer stands at the place of its question.
+
+None stands there while the account's policy has not been heard: nothing is granted, ask again.
+"""
 
 from datetime import datetime
 from enum import StrEnum
@@ -99,7 +102,7 @@ class ReserveBatch(_Asked):
 
 
 class ReserveAnswers(_Model):
-    answers: list[ReserveAnswer]
+    answers: list[ReserveAnswer | None]
 
 
 class SettleRequest(_Asked):
@@ -155,4 +158,4 @@ class PeekAnswer(_Model):
 
 
 class PeekAnswers(_Model):
-    answers: list[PeekAnswer]
+    answers: list[PeekAnswer | None]

@@ -137,7 +137,13 @@ class Shop:
         await self.world.deliver("direct_messages", *envelopes)
 
     async def policy(
-        self, *, account: str = ACC, organization: str = ORG, drained: bool = True, **changed: Any
+        self,
+        *,
+        account: str = ACC,
+        organization: str = ORG,
+        drained: bool = True,
+        only: str | None = None,
+        **changed: Any,
     ) -> None:
         """Publish a policy: seed_2021 with changes (dots written as __)."""
         self.policy_version += 1
@@ -146,7 +152,7 @@ class Shop:
             profile="seed_2021", policy_version=self.policy_version, values=values
         )
         envelope = self.envelope(event, account=account, organization=organization)
-        for service in ("quota", "direct_messages"):
+        for service in ("quota", "direct_messages") if only is None else (only,):
             if drained:
                 await self.world.deliver(service, envelope)
             else:
@@ -235,7 +241,8 @@ class Shop:
             planned_at=None,
         )
         (answer,) = await self.deps.quota.reserve([request])
-        assert answer.granted is not None
+        assert answer
+        assert answer.granted
         return operation, answer.granted.reservation_id
 
     async def story(self, number: int = -1) -> dict[str, Any]:
@@ -267,7 +274,9 @@ class Shop:
         account = changed.pop("account", ACC)
         return self.envelope(MessageReceived(**(fields | changed)), account=account)
 
-    async def an_entry(self, *, fan: str = FAN, at: datetime | None = None) -> Envelope:
+    async def an_entry(
+        self, *, fan: str = FAN, at: datetime | None = None, account: str = ACC
+    ) -> Envelope:
         """A fan opens the chat page."""
         self._sent += 1
         now = at or await self.world.now()
@@ -278,13 +287,16 @@ class Shop:
                 open_id=fan,
                 created_at=now,
                 window_opened_at=now,
-            )
+            ),
+            account=account,
         )
 
-    def a_follow(self, epoch: int, at: datetime, *, follows: bool = True) -> Envelope:
+    def a_follow(
+        self, epoch: int, at: datetime, *, follows: bool = True, account: str = ACC
+    ) -> Envelope:
         """A fan follows, or no longer does."""
         event = FollowChanged(open_id=FAN, follows=follows, observed_at=at, epoch=epoch)
-        return self.envelope(event)
+        return self.envelope(event, account=account)
 
     def an_answer_in_the_app(self, text: str, at: datetime) -> Envelope:
         """Somebody answers by hand."""

@@ -107,9 +107,54 @@ async def test_a_message_before_the_policy_waits_for_it(shop: Shop) -> None:
     await shop.tell(message)
     assert await shop.texts() == []
     await shop.policy(account="acc_new", drained=False)
-    await shop.take_again()
+    await shop.tell(message)  # nobody acknowledged it, so it comes again
 
     assert await shop.texts() == ["99 元"]
+
+
+async def test_a_message_before_quota_has_the_policy_waits_and_holds_up_nobody(shop: Shop) -> None:
+    await shop.rules(PRICE)
+    await shop.rules(PRICE, account="acc_new")
+    await shop.policy(account="acc_new", only="direct_messages")
+    early = await shop.a_message("多少钱", account="acc_new", fan="early")
+
+    await shop.tell(early, await shop.a_message("多少钱"))
+    assert [r["open_id"] for r in await shop.requests()] == [FAN]
+    assert await shop.attempts() == 0
+
+    await shop.policy(account="acc_new")
+    await shop.tell(early)
+    assert [r["open_id"] for r in await shop.requests()] == [FAN, "early"]
+
+
+async def test_a_follow_before_quota_has_the_policy_is_thanked_for_afterwards(shop: Shop) -> None:
+    await shop.rules(THANKS, account="acc_new")
+    await shop.policy(account="acc_new", only="direct_messages")
+    await shop.tell(await shop.an_entry(account="acc_new"))
+    follow = shop.a_follow(1, await shop.world.now(), account="acc_new")
+
+    await shop.tell(follow)
+    assert await shop.texts() == []
+    await shop.policy(account="acc_new")
+    await shop.tell(follow)
+
+    assert await shop.texts() == ["感谢关注"]
+
+
+async def test_what_quota_breaks_over_is_tried_alone_and_holds_up_no_other_account(
+    shop: Shop,
+) -> None:
+    await shop.rules(PRICE)
+    await shop.rules(PRICE, account="acc_odd")
+    await shop.policy(account="acc_odd")
+    spoil = "UPDATE quota.policy SET \"values\" = '{}' WHERE account_id = 'acc_odd'"
+    await shop.world.sql(spoil)
+    odd = await shop.a_message("多少钱", account="acc_odd", fan="odd")
+
+    await shop.tell(await shop.a_message("多少钱"), odd, await shop.a_message("多少钱", fan="two"))
+
+    assert sorted(r["open_id"] for r in await shop.requests()) == sorted([FAN, "two"])
+    assert await shop.attempts() == 1, "the one that quota breaks over, alone"
 
 
 async def test_an_account_that_nobody_knows_holds_up_no_other(shop: Shop) -> None:
@@ -120,7 +165,7 @@ async def test_an_account_that_nobody_knows_holds_up_no_other(shop: Shop) -> Non
     await shop.says("多少钱", fan="another")
 
     assert await shop.texts() == ["99 元", "99 元"]
-    assert await shop.attempts() == 1  # the stranger alone is counted, and put aside at last
+    assert await shop.attempts() == 0, "the stranger waits, however long"
 
 
 async def test_what_quota_refuses_is_decided_and_not_sent(shop: Shop) -> None:

@@ -119,3 +119,22 @@ async def test_an_account_that_does_not_wait_holds_nothing(shop: Shop) -> None:
     for piece in ("多少", "多少钱"):
         await shop.says(piece)
     assert await shop.outcomes() == ["no_match", "replied"]
+
+
+async def test_pieces_whose_account_quota_has_not_heard_of_wait_and_hold_up_no_other(
+    patient: Shop,
+) -> None:
+    await patient.rules(PRICE, account="acc_new")
+    await patient.policy(account="acc_new", only="direct_messages", dm__auto_reply__join_seconds=3)
+    await patient.says("多少钱", account="acc_new", fan="early")
+    await patient.says("多少钱")
+    await release(patient)
+    assert [r["open_id"] for r in await patient.requests()] == [FAN]
+    left = await seconds_to_next_burst(patient.deps)
+    assert left is not None
+    assert 10 < left <= 15
+
+    await patient.policy(account="acc_new")
+    await release(patient)
+    assert [r["open_id"] for r in await patient.requests()] == [FAN, "early"]
+    assert await seconds_to_next_burst(patient.deps) is None

@@ -24,7 +24,8 @@ async def another_worker_answers(shop: Shop, opened_by: str) -> datetime:
         planned_at=None,
     )
     (answer,) = await shop.deps.quota.reserve([request])
-    assert answer.granted is not None
+    assert answer
+    assert answer.granted
     return at
 
 
@@ -73,7 +74,7 @@ async def test_who_asks_again_hears_in_which_window_it_was_held(shop: Shop) -> N
     (late,) = await shop.deps.quota.reserve([request])
 
     windows = [
-        a.granted and a.granted.held_in and a.granted.held_in.opened_by
+        a and a.granted and a.granted.held_in and a.granted.held_in.opened_by
         for a in (first, again, late)
     ]
     assert windows == [NEWER] * 3

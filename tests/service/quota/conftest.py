@@ -54,18 +54,19 @@ class QuotaWorld:
         """The fan follows, or no longer does."""
         await self.hear(FollowChanged(open_id=FAN, follows=follows, observed_at=at, epoch=1))
 
-    async def ask(self, *requests: dict[str, Any]) -> list[dict[str, Any]]:
+    async def ask(self, *requests: dict[str, Any]) -> list[Any]:
         """Reserve in one batch."""
         body = {"requests": list(requests)}
         answer = await self.world.http.post(
             "/internal/quota/reserve", json=body, headers=self.world.internal()
         )
         assert answer.status_code == 200, answer.text
-        found: list[dict[str, Any]] = answer.json()["answers"]
+        found: list[Any] = answer.json()["answers"]
         return found
 
     async def reserve(self, operation: str, **changed: Any) -> dict[str, Any]:
         """Reserve one operation."""
+        answer: dict[str, Any]
         (answer,) = await self.ask(a_reply(operation, **changed))
         return answer
 

@@ -107,16 +107,28 @@ async def test_a_hold_of_an_old_window_lapses_without_touching_the_new_one(
     assert await actions.check_drift(_deps(quota)) == 0
 
 
-async def test_an_account_without_a_policy_is_answered_503_and_nothing_is_held(
+async def test_an_account_without_a_policy_is_told_so_and_the_others_are_answered(
     quota: QuotaWorld,
 ) -> None:
-    body = {"requests": [a_reply("op", account_id="acc_unknown")]}
-    answer = await quota.world.http.post(
-        "/internal/quota/reserve", json=body, headers=quota.world.internal()
+    before, unknown, after = await quota.ask(
+        a_reply("op1"), a_reply("op2", account_id="acc_unknown"), a_reply("op3")
     )
 
-    assert (answer.status_code, answer.json()["code"]) == (503, "quota.policy_unknown")
-    assert await quota.world.sql("SELECT * FROM quota.reservation") == []
+    assert unknown is None
+    assert before["granted"]["reservation_id"] != after["granted"]["reservation_id"]
+    held = await quota.world.sql("SELECT operation_id FROM quota.reservation ORDER BY 1")
+    assert [row[0] for row in held] == ["op1", "op3"]
+
+
+async def test_a_look_at_an_account_without_a_policy_shows_nothing(quota: QuotaWorld) -> None:
+    common = {"organization_id": ORG, "purpose": "dm.reply", "subject": FAN, "actor": "bot"}
+    looks = [{**common, "account_id": account} for account in ("acc_unknown", ACC)]
+    answer = await quota.world.http.post(
+        "/internal/quota/peek", json={"requests": looks}, headers=quota.world.internal()
+    )
+
+    unknown, known = answer.json()["answers"]
+    assert (unknown, known["limits"][0]["limit"]) == (None, "dm.reply")
 
 
 async def test_a_person_sees_what_is_left_and_when_there_is_more(quota: QuotaWorld) -> None:

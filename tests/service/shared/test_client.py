@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from shared.errors import NeighbourAway
-from shared.http.client import AnswerTooLarge, JsonClient, OneTry
+from shared.http.client import AnswerTooLarge, JsonClient, NeighbourRefuses, OneTry
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 
@@ -45,16 +45,27 @@ async def ask(client: JsonClient) -> bytes:
         b"",
         b"nonsense\r\n\r\n",
         ANSWER.replace(b"2\r", b"200\r") + b"\r\n",
-        ANSWER.replace(b"200 OK", b"500 No"),
+        ANSWER.replace(b"200 OK", b"503 No"),
         ANSWER.replace(b"200 OK", b"307 Go"),
+        ANSWER.replace(b"200 OK", b"401 No"),
+        ANSWER.replace(b"200 OK", b"404 No"),
     ],
-    ids=["hangs up", "no HTTP", "another service", "broken", "elsewhere"],
+    ids=["hangs up", "no HTTP", "cut short", "no room", "elsewhere", "no key", "another service"],
 )
 async def test_what_is_no_answer_is_a_neighbour_that_is_away(answer: bytes) -> None:
     answers = [answer, b""]
     async with answering(lambda: answers.pop(0)) as client, asyncio.timeout(6):
         with pytest.raises(NeighbourAway):
             await ask(client)
+
+
+@pytest.mark.parametrize("status", [b"400", b"413", b"422", b"500"])
+async def test_a_request_that_is_refused_is_no_neighbour_that_is_away(status: bytes) -> None:
+    answers = [ANSWER.replace(b"200", status), ANSWER]
+    async with answering(lambda: answers.pop(0)) as client:
+        with pytest.raises(NeighbourRefuses):
+            await ask(client)
+        assert await ask(client) == b"{}", "the next request is answered"
 
 
 async def test_a_connection_that_was_hung_up_costs_one_try_at_most() -> None:

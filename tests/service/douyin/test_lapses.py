@@ -1,12 +1,13 @@
 """Authorisations that end: withdrawn, refused, not renewable. The owner is asked once, and sending stops."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from shared.http.client import OneTry
 from shared.observability import metrics
+from shared.times import written
 from tests.service.douyin.conftest import ACCOUNT, KEY, OPEN_ID, ORGANIZATION, Connector
 from tests.service.douyin.platform import reply
 from tests.service.douyin.test_tokens import a_keeper
@@ -27,9 +28,9 @@ async def told(quiet: Connector, *kinds: str) -> list[dict[str, Any]]:
 
 
 async def needs(quiet: Connector) -> list[tuple[str, str]]:
-    """(reason, until) of every time the owner was asked for."""
-    asked = await told(quiet, "authorisation_needed")
-    return [(e["data"]["reason"], e["data"]["usable_until"]) for e in asked]
+    """(reason, until) of every time the owner was asked for; times as the API shows them."""
+    asked = [e["data"] for e in await told(quiet, "authorisation_needed")]
+    return [(a["reason"], written(datetime.fromisoformat(a["usable_until"]))) for a in asked]
 
 
 @pytest.mark.parametrize(

@@ -147,7 +147,7 @@ async def test_a_person_sees_what_is_left_and_when_there_is_more(quota: QuotaWor
     ) == (1, 1, 4)
     assert limits["dm.reply"]["window_id"] == "@msg001=="
     assert limits["push.monthly"]["available"] == 8
-    assert limits["push.monthly"]["window_end"] == "2024-02-29T16:00:00Z"
+    assert limits["push.monthly"]["window_end"] == "2024-02-29T16:00:00.000Z"
 
 
 async def test_history_tells_every_entry_newest_first_in_pages(quota: QuotaWorld) -> None:

@@ -26,8 +26,8 @@ SELECT i.dedupe_key AS message_id, i.id AS cause, i.state AS taken, d.outcome, d
 FROM douyin.inbound i
 LEFT JOIN direct_messages.message m ON m.platform_message_id = i.dedupe_key AND m.direction = 'in'
 LEFT JOIN direct_messages.decision d ON d.message_id = m.id
-LEFT JOIN LATERAL (SELECT max(state) AS state, max(reason) AS reason, max(msg_id) AS msg_id,
-  count(*) AS attempts FROM douyin.attempt a WHERE a.cause = i.id) a ON true
+LEFT JOIN (SELECT cause, max(state) AS state, max(reason) AS reason, max(msg_id) AS msg_id,
+  count(*) AS attempts FROM douyin.attempt GROUP BY cause) a ON a.cause = i.id
 WHERE i.event = 'im_receive_msg' AND i.dedupe_key LIKE $1
 """
 # Written anew on purpose: the product's own drift check may have the same mistake as its counters.

@@ -148,7 +148,7 @@ def separate_processes(folder: Path, layout: Layout) -> Iterator[System]:
         simulator, *free = _free_ports(1 + len(EVERY_ROLE))
         ports = dict(zip(EVERY_ROLE, free, strict=True))
         system = System(ports, simulator, postgres.url(), valkey.url())
-        environment = _environment(system, folder)
+        environment = environment_of(system, folder)
         start = _Starter(stack, system, folder, environment)
         system.start = lambda more: start_roles(start, more)
         _once(environment, folder)
@@ -215,7 +215,8 @@ class _Starter:
         self.system.processes[name] = command.pid or 0
 
 
-def _environment(system: System, folder: Path) -> dict[str, str]:
+def environment_of(system: System, folder: Path) -> dict[str, str]:
+    """What each program of the system is started with."""
     door, platform = f"http://127.0.0.1:{system.door}", f"http://127.0.0.1:{system.simulator}"
     ports = system.ports
     return {

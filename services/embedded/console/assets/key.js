@@ -35,8 +35,10 @@ function showKey() {
   const forget = document.createElement("button");
   forget.type = "button";
   forget.className = "quiet";
-  forget.textContent = "忘记";
-  forget.title = "Forget the key";
+  const english = document.createElement("small");
+  english.lang = "en";
+  english.textContent = "Forget";
+  forget.append("忘记 ", english);
   forget.addEventListener("click", forgetKey);
   shown.append(name, forget);
 }

@@ -88,7 +88,7 @@ function showServices(services) {
     const outbox = rows_ ? `${rows_}，${age(service.outbox_oldest_seconds)}` : rows_ === null ? "–" : "0";
     return node("tr", "",
       cell("", "", node("code", "", service.name)),
-      cell("数据库", "", node("span", ok ? "dot good" : "dot wrong"), ok ? "正常" : "离线"),
+      cell("数据库", "", node("span", ok ? "dot good" : "dot wrong"), ok ? both("正常", "ok") : both("离线", "down")),
       cell("待确认", "", outbox),
       cell("队列", "", ...(lanes.length ? lanes : [node("span", "muted", "–")])),
       cell("隔离", "number", service.dead_letters ?? "–"));
@@ -121,10 +121,12 @@ function letterRow(letter) {
     link.addEventListener("click", () => tell(letter.decision));
     why.push(node("br"), link);
   }
+  const [sender, fact] = (letter.type ?? "？").split(".");
+  const type = fact ? [`${sender}.`, node("wbr"), fact] : [sender]; // the only place to break it
   const since = new Date(letter.since).toLocaleString("zh-CN", { hour12: false });
   return node("tr", letter.state === "retrying" ? "retrying" : "",
     cell("", "", box),
-    cell("事件", "", node("b", "", letter.type ?? "？"), node("br"), node("code", "id muted", letter.id)),
+    cell("事件", "", node("b", "", ...type), node("br"), node("code", "id muted", letter.id)),
     cell("服务", "", node("code", "", letter.service), " ", node("small", "", letter.lane)),
     reasonOf(letter), cell("起因", "", ...why), cell("时间", "time", since), cell("", "", again));
 }

@@ -14,8 +14,8 @@ TABLES = [table for name in NAMES for table in service(name).metadata.sorted_tab
 CARRYING = {"outbox", "inbox", "quarantine"}
 # The same for all tenants: a copy on every node.
 FOR_ALL = {"open_platform.platform_policy"}
-# One person over all accounts of an organization: the account is only where it began.
-OF_ORGANIZATIONS = {"fans.lead", "fans.lead_event"}
+# Over all accounts of an organization: one person, and what its agents are shown.
+OF_ORGANIZATIONS = {"fans.lead", "fans.lead_event", "direct_messages.live_update"}
 # Found before it is known whose they are. A row for each key, app and binding: they are not cut.
 FOUND_FROM_OUTSIDE = {
     ("open_platform.api_key", ("digest",)),

@@ -187,8 +187,10 @@ BUGS = {
             [
                 Edit(
                     "services.douyin.actions.directory",
-                    "return self._by_id.get((organization_id, account_id))",
-                    "return next(iter(self._by_id.values()), None)",
+                    "await self._refresh(_MISS_SECONDS)\n"
+                    "        return self._by_id.get((organization_id, account_id))",
+                    "await self._refresh(_MISS_SECONDS)\n"
+                    "        return next(iter(self._by_id.values()), None)",
                 )
             ],
             "I9",

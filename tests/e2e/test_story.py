@@ -185,7 +185,7 @@ def test_a_month_later_there_are_pushes_again_and_no_old_conversation(house: Hou
     denied = reserve_push(house, 9)["denied"]
     assert (denied["limit"], denied["cap"]) == ("push.monthly", 8)
     assert denied["resets"]["on"] == "time"
-    assert denied["resets"]["at"].endswith(":00:00Z")
+    assert denied["resets"]["at"].endswith(":00:00.000Z")
     assert monthly(house)["available"] == 0
 
     moved = house.siyu("clock", "advance", "31d")

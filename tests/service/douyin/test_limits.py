@@ -69,7 +69,7 @@ async def test_a_day_is_not_exceeded_and_the_next_one_begins_in_shanghai(
     assert len(connector.platform.calls) == 3, "nothing was asked in vain"
     limits = await shown(connector)
     assert of_messages(limits) == (3, 3, False)
-    assert limits["window_end"] == "2025-03-01T16:00:00Z"
+    assert limits["window_end"] == "2025-03-01T16:00:00.000Z"
 
     await connector.world.advance(timedelta(hours=2))
     await send(connector, 1, begin=5)

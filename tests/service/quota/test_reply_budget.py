@@ -211,4 +211,4 @@ async def test_the_fourth_entry_of_a_day_is_not_answered(quota: QuotaWorld) -> N
     assert [bool(a["granted"]) for a in answers] == [True] * 3 + [False]
     denied = answers[3]["denied"]
     assert (denied["limit"], denied["resets"]["on"]) == ("dm.enter.events", "time")
-    assert denied["resets"]["at"] == "2024-02-10T16:00:00Z"
+    assert denied["resets"]["at"] == "2024-02-10T16:00:00.000Z"

@@ -25,6 +25,7 @@ from shared.db import ALL_TENANTS, Database
 from shared.errors import AppError, NotFound
 from shared.http.client import Answer, MaybeSent, NotSent
 from shared.sealing import Sealer
+from shared.times import written
 
 log = structlog.get_logger()
 
@@ -111,7 +112,7 @@ async def _turn(deps: AskDeps, app: tuple[str, str], question: Question) -> date
             raise PlatformBusy(
                 "the app's calls a second are used up", reason="throttled"
             ) from refused
-        resets = {"on": "time", "at": f"{refused.until:%Y-%m-%dT%H:%M:%SZ}"}
+        resets = {"on": "time", "at": written(refused.until)}
         raise PlatformQuotaUsed(
             "the app's calls of today are used up", reason=refused.reason, resets=resets
         ) from refused

@@ -102,4 +102,5 @@ async def test_the_standing_names_every_service_and_its_lanes(console: Console) 
     assert set(services) == {"open_platform", "fans", "quota", "douyin", "direct_messages"}
     assert {service["database"] for service in services.values()} == {"ok"}
     assert services["quota"]["dead_letters"] == 1
-    assert [lane["lane"] for lane in services["direct_messages"]["lanes"]] == ["live", "settled"]
+    lanes = [lane["lane"] for lane in services["direct_messages"]["lanes"]]
+    assert lanes == ["live", "people", "settled"]

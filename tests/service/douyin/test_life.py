@@ -20,6 +20,7 @@ from services.douyin.clients import OAuth
 from services.douyin_simulator.settings import Settings
 from shared.http.client import OneTry
 from shared.runtime.apis import ByRoute
+from shared.times import written
 from tests.service.douyin.conftest import (
     ACCOUNT,
     FAN,
@@ -181,7 +182,7 @@ async def test_an_authorisation_lives_through_five_renewals_and_its_owner_is_ask
     assert await life.facts() == ["account_authorised", "authorisation_needed"]
     assert (await life.asked())[0]["reason"] == "renewals_used_up"
     assert ends_at - asked_at > (access_days - 1) * DAY
-    assert datetime.fromisoformat(shown["access_token_expires_at"]) == ends_at
+    assert shown["access_token_expires_at"] == written(ends_at)
     assert shown["state"] == "expired"
     # the platform's record: five renewals, and never a second refresh for the same need
     assert [token["renewals"] for token in life.issued("rft")] == [0, 1, 2, 3, 4, 5]

@@ -16,7 +16,7 @@ async def test_the_ninth_push_of_a_month_is_refused_until_the_first(quota: Quota
     answers = await quota.ask(*(a_push(f"push{n}", START) for n in range(9)))
 
     assert [bool(a["granted"]) for a in answers] == [True] * 8 + [False]
-    assert answers[8]["denied"]["resets"] == {"on": "time", "at": "2024-02-29T16:00:00Z"}
+    assert answers[8]["denied"]["resets"] == {"on": "time", "at": "2024-02-29T16:00:00.000Z"}
 
 
 async def test_a_cancelled_push_makes_room(quota: QuotaWorld) -> None:

@@ -33,6 +33,7 @@ PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + b"\0" * 64).decode()
 AGENT = {"name": f"{CANARY} agent", "key_id": "key_test"}  # the key of every caller here
 CANNED = {"shortcut": f"/{CANARY}", "text": f"{CANARY} 您好"}
 BY_AGENT = {"agent_id": None}  # the key's own
+MENU = {"entries": [{"label": "门店", "replies": [{"text": CANARY}]}]}
 BODIES: dict[str, dict[str, Any]] = {
     "accept_conversation": BY_AGENT,
     "add_agent": {"name": "x"},
@@ -59,6 +60,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "override_policy": {"value": 100},
     "publish_rule_draft": {"note": "x"},
     "put_lead_consent": CONSENT,
+    "put_menu": MENU,
     "put_rule_draft": {"changes": [{"rule": RULE}]},
     "replay_rules": {"days": 7},
     "restore_rule_set": {"note": "x"},
@@ -175,10 +177,9 @@ async def a_tenant(world: World) -> Tenant:
         *(made.id, account["id"], tenant.ids["card_id"], f"{CANARY} card"),
     )
     await world.drain()
-    consent = await world.http.put(
-        f"{place}/lead-consent", json=CONSENT, headers=world.caller(made.id)
-    )
-    assert consent.is_success, consent.text
+    for path, body in (("lead-consent", CONSENT), ("menu", MENU)):
+        put = await world.http.put(f"{place}/{path}", json=body, headers=world.caller(made.id))
+        assert put.is_success, put.text
     await _say(connector, f"{CANARY} 多少钱，微信 {CANARY.replace('-', '_')}，电话 13800138000")
     tenant.ids["lead_id"] = (await _read(tenant, "/v1/leads"))["data"][0]["id"]
     conversations = await _read(tenant, f"{place}/conversations")

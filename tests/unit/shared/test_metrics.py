@@ -11,6 +11,7 @@ from shared.observability import metrics
 LABELS = {
     *("service", "lane", "type", "stream", "process", "neighbour", "pool", "status", "method"),
     *("operation", "route", "rank", "result", "outcome", "how", "purpose", "answer"),
+    *("measure", "stage", "step"),
 }
 PROMISED = {
     "inbox_oldest_unprocessed_seconds",

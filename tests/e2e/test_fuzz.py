@@ -27,6 +27,8 @@ CASES = int(os.environ.get("FUZZ_CASES", "3000"))
 DOCUMENT = json.loads((ROOT / "openapi/siyu.json").read_text("utf-8"))
 # Aimed at what exists, these cut the demo account off from Douyin: asking Douyin is then rightly a 503.
 BREAKS_THE_HOUSE = frozenset({"put_douyin_app", "put_douyin_binding"})
+# Its answer has no end while somebody listens; tests/service/direct_messages has tests of it.
+STREAMS = frozenset({"watch_agent_updates"})
 PROMISES = (
     "not_a_server_error",
     "status_code_conformance",
@@ -47,6 +49,7 @@ def requests_of_everything() -> st.SearchStrategy[Any]:
     schema = schemathesis.openapi.from_dict(DOCUMENT)
     operations = [found.ok() for found in schema.get_all_operations() if isinstance(found, Ok)]
     assert len(operations) > 30
+    operations = [o for o in operations if o.definition.raw["operationId"] not in STREAMS]
     return st.one_of(
         [
             operation.as_strategy(generation_mode=mode)

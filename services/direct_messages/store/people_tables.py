@@ -111,6 +111,11 @@ response_clocks = sa.Table(
         unique=True,
         postgresql_where=sa.text("answered_at IS NULL AND cancelled_at IS NULL"),
     ),
+    sa.Index(  # a greeting counts as an answer once a day
+        "ix_response_clock_greeted",
+        *("organization_id", "account_id", "conversation_id", "answered_at"),
+        postgresql_where=sa.text("answered_by = 'greeting'"),
+    ),
     sa.Index("ix_response_clock_started_at", *("organization_id", "account_id", "started_at")),
     # not led by the tenant: the clock asks what is due for all of them
     sa.Index("ix_response_clock_due_at", "due_at", postgresql_where=sa.text("due_at IS NOT NULL")),

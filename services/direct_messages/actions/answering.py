@@ -17,9 +17,9 @@ from services.direct_messages.actions.requesting import PURPOSES, is_for_people
 from services.direct_messages.actions.viewing import Heard, View, read
 from services.direct_messages.actions.writing import Lost, Plan, write
 from services.direct_messages.domain.bursts import joined
-from services.direct_messages.domain.cases import Case, FanFacts
+from services.direct_messages.domain.cases import Case, Decision, FanFacts, Outcome
 from services.direct_messages.domain.conversations import Conversation, Owner, Reason, hand_over
-from services.direct_messages.domain.decisions import Decision, Outcome, decide, withdraw
+from services.direct_messages.domain.decisions import decide, withdraw
 from services.direct_messages.store import Fan
 from shared import inbox
 from shared.contracts.api.quota import ReserveAnswer, ReserveRequest, Window

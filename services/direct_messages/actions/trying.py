@@ -4,10 +4,10 @@ from dataclasses import dataclass, replace
 
 from services.direct_messages import store
 from services.direct_messages.actions.deps import Deps
-from services.direct_messages.domain.cases import Case, FanFacts, Inbound
+from services.direct_messages.domain.cases import Case, Decision, FanFacts, Inbound
 from services.direct_messages.domain.changes import applied
 from services.direct_messages.domain.conversations import Conversation
-from services.direct_messages.domain.decisions import Decision, decide
+from services.direct_messages.domain.decisions import decide
 from services.direct_messages.domain.matching import compile_rules
 from services.direct_messages.domain.rules import Trigger
 from services.direct_messages.store import Account

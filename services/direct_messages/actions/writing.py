@@ -8,9 +8,8 @@ from services.direct_messages.actions import promising
 from services.direct_messages.actions.capturing import Capture, tell_leads
 from services.direct_messages.actions.deps import Deps
 from services.direct_messages.actions.handing_over import Change, change_owners
-from services.direct_messages.domain.cases import FanFacts
+from services.direct_messages.domain.cases import Decision, FanFacts, Outcome
 from services.direct_messages.domain.conversations import Context, Conversation, Owner, Reason
-from services.direct_messages.domain.decisions import Decision, Outcome
 from services.direct_messages.domain.effects import flow_of
 from services.direct_messages.domain.flows import contact_from
 from services.direct_messages.domain.items import content_of, text_of, wording

@@ -12,8 +12,8 @@ from services.direct_messages.api.callers import Keeper, MessageDeps, Reader
 from services.direct_messages.api.decisions import CandidateOut
 from services.direct_messages.api.items import ReplyItemOut, item_out
 from services.direct_messages.api.rules import RuleOut, rule_out
+from services.direct_messages.domain.cases import Decision, Outcome
 from services.direct_messages.domain.conversations import Owner
-from services.direct_messages.domain.decisions import Decision, Outcome
 from services.direct_messages.domain.records import trace_of
 from services.direct_messages.domain.rules import Trigger
 from shared.errors import NotFound

@@ -1,12 +1,14 @@
-"""What one decision is made of: what the fan did, and everything that was known then."""
+"""What one decision is made of: what the fan did, everything that was known then, and what came of it."""
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
-from services.direct_messages.domain.conversations import Conversation
-from services.direct_messages.domain.matching import CompiledRules
+from services.direct_messages.domain.conversations import Context, Conversation
+from services.direct_messages.domain.items import Item
+from services.direct_messages.domain.matching import Candidate, CompiledRules
 from services.direct_messages.domain.policy import Policy
-from services.direct_messages.domain.rules import Trigger
+from services.direct_messages.domain.rules import Rule, Trigger
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +57,39 @@ class Case:
     policy: Policy
     now: datetime
     seed: str
+
+
+class Outcome(StrEnum):
+    """One word for what was decided. `quota_refused` comes when quota says no."""
+
+    REPLIED = "replied"
+    SILENT = "silent"  # a rule fired that sends nothing
+    HANDED_OVER = "handed_over"  # to a person, without a notice
+    JOINED = "joined"  # decided with a message that came right after
+    PERSON_OWNS = "person_owns"
+    LOOP_GUARD = "loop_guard"
+    DEFAULT_WAITS = "default_waits"  # the default reply was sent within its interval
+    GREETING_WAITS = "greeting_waits"
+    FOLLOW_ANSWERED = "follow_answered"  # this follow epoch, or one too short ago
+    NO_MATCH = "no_match"
+    NO_REPLY_CONTEXT = "no_reply_context"
+    WINDOW_EXPIRED = "window_expired"
+    QUOTA_REFUSED = "refused"
+    RELEASED = "released"  # the hold was given up before the send was requested
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What was decided on a case; `found` are the rules that matched, in the order of precedence.
+
+    The first of them whose conditions hold fires, unless something above all rules does not let it.
+    """
+
+    case: Case
+    outcome: Outcome
+    after: Conversation
+    rule: Rule | None = None
+    items: tuple[Item, ...] = ()
+    context: Context | None = None
+    found: tuple[Candidate, ...] = ()
+    learnt: tuple[tuple[str, str], ...] = ()  # of a flow that came to its end: field → message

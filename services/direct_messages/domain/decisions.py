@@ -1,70 +1,30 @@
 """What happens on an inbound message, a page entry or a follow. The same inputs decide the same."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any
 
-from services.direct_messages.domain import conversations, effects, flows
-from services.direct_messages.domain.cases import Case
+from services.direct_messages.domain import conversations
+from services.direct_messages.domain.asking import on_answer
+from services.direct_messages.domain.cases import Case, Decision, Outcome
 from services.direct_messages.domain.choosing import (
     candidates_of,
-    chosen,
     firing,
     judged,
     wordless_of,
 )
 from services.direct_messages.domain.conversations import Context, Conversation, Owner, Reason
-from services.direct_messages.domain.effects import flow_of
-from services.direct_messages.domain.flows import Waiting
-from services.direct_messages.domain.items import Item, MenuReply, Reply, TextReply
 from services.direct_messages.domain.matching import Candidate, asks_for_person, called
 from services.direct_messages.domain.precedence import Step
 from services.direct_messages.domain.rules import Rule, Trigger
-from services.direct_messages.domain.texts import Reading, reading
-
-
-class Outcome(StrEnum):
-    """One word for what was decided. `quota_refused` comes when quota says no."""
-
-    REPLIED = "replied"
-    SILENT = "silent"  # a rule fired that sends nothing
-    HANDED_OVER = "handed_over"  # to a person, without a notice
-    JOINED = "joined"  # decided with a message that came right after
-    PERSON_OWNS = "person_owns"
-    LOOP_GUARD = "loop_guard"
-    DEFAULT_WAITS = "default_waits"  # the default reply was sent within its interval
-    GREETING_WAITS = "greeting_waits"
-    FOLLOW_ANSWERED = "follow_answered"  # this follow epoch, or one too short ago
-    NO_MATCH = "no_match"
-    NO_REPLY_CONTEXT = "no_reply_context"
-    WINDOW_EXPIRED = "window_expired"
-    QUOTA_REFUSED = "refused"
-    RELEASED = "released"  # the hold was given up before the send was requested
-
+from services.direct_messages.domain.saying import fire, guarded
+from services.direct_messages.domain.texts import reading
 
 # what a send leaves on the conversation, besides its time
 _MARKS = (
     *("last_default_at", "last_greeting_at", "last_follow_reply_at", "follow_epoch"),
     *("menu_level", "menu_shown_at", "flow"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What was decided on a case; `found` are the rules that matched, in the order of precedence.
-
-    The first of them whose conditions hold fires, unless something above all rules does not let it.
-    """
-
-    case: Case
-    outcome: Outcome
-    after: Conversation
-    rule: Rule | None = None
-    items: tuple[Item, ...] = ()
-    context: Context | None = None
-    found: tuple[Candidate, ...] = ()
-    learnt: tuple[tuple[str, str], ...] = ()  # of a flow that came to its end: field → message
 
 
 def decide(case: Case) -> Decision:
@@ -120,7 +80,7 @@ def _heard(case: Case) -> Conversation:
 def _on_message(case: Case, state: Conversation) -> Decision:
     inbound, policy = case.inbound, case.policy
     if len(state.inbound_at) > policy.loop_inbound:
-        return _guarded(case, state)
+        return guarded(case, state)
     context = conversations.reply_context(inbound.platform_id or "", inbound.at, policy)
     if inbound.trigger is Trigger.LEAD:
         rules = case.rules.by_trigger.get(Trigger.LEAD, ())
@@ -139,7 +99,7 @@ def _on_words(case: Case, state: Conversation, context: Context, text: str) -> D
         over = conversations.changed(over, flow=None) if over.flow else over
         return Decision(case, Outcome.HANDED_OVER, over, found=tuple(found))
     if state.flow is not None:
-        told = _on_answer(case, state, state.flow, said, first, context)
+        told = on_answer(case, state, state.flow, said, first, context)
         if isinstance(told, Decision):
             return replace(told, found=tuple(found))
         state = told
@@ -148,38 +108,11 @@ def _on_words(case: Case, state: Conversation, context: Context, text: str) -> D
     return _fired(case, state, context, found)
 
 
-def _on_answer(
-    case: Case,
-    state: Conversation,
-    waiting: Waiting,
-    said: Reading,
-    first: Candidate | None,
-    context: Context,
-) -> Decision | Conversation:
-    """The next question of the flow, or its end; else the conversation that other rules may answer."""
-    rule = case.rules.flows.get(waiting.rule_id)
-    flow = flow_of(rule.definition.effects) if rule else None
-    if rule is None or flow is None or flows.is_over(flow, waiting, case.now):
-        return conversations.changed(state, flow=None)
-    # what starts the flow answers none of its questions
-    is_exact = first is not None and (first.step < Step.CONTAINS or first.rule is rule)
-    if flows.lets_pass(flow, waiting, said, is_rule=first is not None, is_exact=is_exact):
-        return state
-    turn = flows.turn(flow, waiting, said, case.inbound.message_id, case.now)
-    if turn is None:
-        return conversations.changed(state, flow=None)
-    if turn.waiting is None:
-        state = conversations.changed(state, flow=None)
-        decision = _say(case, state, rule, (TextReply(turn.says),), context, misses=0)
-        return replace(decision, learnt=turn.answers)
-    return _say(case, state, rule, (TextReply(turn.says),), context, flow=turn.waiting, misses=0)
-
-
 def _fired(case: Case, state: Conversation, context: Context, found: list[Candidate]) -> Decision:
     if first := firing(found):
         if state.misses:
             state = conversations.changed(state, misses=0)
-        return replace(_fire(case, state, first.rule, context), found=tuple(found))
+        return replace(fire(case, state, first.rule, context), found=tuple(found))
     return _wordless(case, state, context, found)
 
 
@@ -197,7 +130,7 @@ def _wordless(
         found.append(replace(candidate, fails=fails))
         if fails is None:
             marks = {"last_greeting_at": case.now} if is_greeting else {}
-            fired = _fire(case, state, candidate.rule, context, **marks)
+            fired = fire(case, state, candidate.rule, context, **marks)
             return replace(fired, found=tuple(found))
     state = conversations.changed(state, misses=state.misses + 1)
     if 0 < case.policy.people.misses <= state.misses:
@@ -209,7 +142,7 @@ def _wordless(
         return Decision(case, Outcome.NO_MATCH, state, found=tuple(found))
     if _is_within(state.last_default_at, case.policy.default_interval, case.now):
         return Decision(case, Outcome.DEFAULT_WAITS, state, found=tuple(found))
-    fired = _fire(case, state, rule, context, last_default_at=case.now)
+    fired = fire(case, state, rule, context, last_default_at=case.now)
     return replace(fired, found=tuple(found))
 
 
@@ -228,7 +161,7 @@ def _on_enter(case: Case, state: Conversation) -> Decision:
         return Decision(case, Outcome.GREETING_WAITS, state, found=tuple(skipped))
     inbound = case.inbound
     context = conversations.enter_context(inbound.platform_id or "", inbound.at, case.policy)
-    fired = _fire(case, state, rule, context, last_greeting_at=case.now)
+    fired = fire(case, state, rule, context, last_greeting_at=case.now)
     return replace(fired, found=tuple(skipped))
 
 
@@ -244,56 +177,7 @@ def _on_follow(case: Case, state: Conversation) -> Decision:
     if context is None:
         return Decision(case, Outcome.NO_REPLY_CONTEXT, state, rule)
     marks = {"follow_epoch": inbound.epoch, "last_follow_reply_at": now}
-    return replace(_fire(case, state, rule, context, **marks), found=tuple(skipped))
-
-
-def _fire(case: Case, state: Conversation, rule: Rule, context: Context, **marks: Any) -> Decision:
-    """The items of `rule` in `context`, unless the window is over or the loop guard stops it."""
-    replies = chosen(rule, case.seed, case.policy.items_per_firing)
-    items = tuple(_seen(reply, case) for reply in replies)
-    if menus := [reply for reply in replies if isinstance(reply, MenuReply)]:
-        marks |= {"menu_level": menus[-1].level, "menu_shown_at": case.now}
-    if flow := flow_of(rule.definition.effects):
-        running = state.flow if state.flow and state.flow.rule_id == rule.id else None
-        waiting = running or flows.begun(rule.id, case.now)  # two quick messages start one
-        items = (*items, TextReply(flows.asked(flow.steps[waiting.step])))
-        marks |= {"flow": replace(waiting, asked_at=case.now)}
-    return _say(case, state, rule, items, context, **marks)
-
-
-def _say(
-    case: Case,
-    state: Conversation,
-    rule: Rule,
-    items: tuple[Item, ...],
-    context: Context,
-    **marks: Any,
-) -> Decision:
-    """These items, for `rule`. What is sent leaves its `marks` on the conversation."""
-    now, policy = case.now, case.policy
-    if len(state.auto_sent_at) + len(items) > policy.loop_sends:
-        return replace(_guarded(case, state), rule=rule)
-    if rule.definition.hand_off:
-        state = conversations.hand_over(state, Owner.PERSON, Reason.HAND_OFF_RULE, now)
-    if rule.definition.effects:
-        state = effects.apply(rule.definition.effects, state, policy.tags_max)
-    if not items:
-        handed = rule.definition.hand_off
-        return Decision(case, Outcome.HANDED_OVER if handed else Outcome.SILENT, state, rule)
-    if not context.is_live(now):
-        return Decision(case, Outcome.WINDOW_EXPIRED, state, rule)
-    sent_at = state.auto_sent_at + (now,) * len(items)
-    state = conversations.changed(state, auto_sent_at=sent_at, **marks)
-    return Decision(case, Outcome.REPLIED, state, rule, items, context)
-
-
-def _seen(reply: Reply, case: Case) -> Item:
-    return case.rules.menu.shown(reply, case.policy) if isinstance(reply, MenuReply) else reply
-
-
-def _guarded(case: Case, state: Conversation) -> Decision:
-    over = conversations.hand_over(state, Owner.PERSON, Reason.LOOP_GUARD, case.now)
-    return Decision(case, Outcome.LOOP_GUARD, over)
+    return replace(fire(case, state, rule, context, **marks), found=tuple(skipped))
 
 
 def _is_within(last: datetime | None, interval: timedelta, now: datetime) -> bool:

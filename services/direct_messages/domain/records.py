@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from services.direct_messages.domain.cases import Case, FanFacts, Inbound
+from services.direct_messages.domain.cases import Case, Decision, FanFacts, Inbound
 from services.direct_messages.domain.choosing import firing
 from services.direct_messages.domain.conversations import Conversation, Owner, Reason, Starter
-from services.direct_messages.domain.decisions import Decision, decide
+from services.direct_messages.domain.decisions import decide
 from services.direct_messages.domain.flows import load_waiting
 from services.direct_messages.domain.matching import Candidate, CompiledRules
 from services.direct_messages.domain.policy import Policy

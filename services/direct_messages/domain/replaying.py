@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
+from services.direct_messages.domain.cases import Decision
 from services.direct_messages.domain.conditions import ALWAYS
-from services.direct_messages.domain.decisions import Decision
 from services.direct_messages.domain.matching import compile_rules
 from services.direct_messages.domain.records import record_of
 from services.direct_messages.domain.rules import Match, Rule, Trigger

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from services.direct_messages.domain.cases import Inbound
+from services.direct_messages.domain.cases import Decision, Inbound, Outcome
 from services.direct_messages.domain.conversations import Conversation, Owner, Reason
-from services.direct_messages.domain.decisions import Decision, Outcome, decide, withdraw
+from services.direct_messages.domain.decisions import decide, withdraw
 from services.direct_messages.domain.items import TextReply, wording
 from services.direct_messages.domain.records import record_of
 from services.direct_messages.domain.rules import Mode, Rule, Trigger

@@ -7,10 +7,10 @@ from typing import Any
 import orjson
 import pytest
 
-from services.direct_messages.domain.cases import Inbound
+from services.direct_messages.domain.cases import Decision, Inbound, Outcome
 from services.direct_messages.domain.checking import faults
 from services.direct_messages.domain.conversations import Conversation
-from services.direct_messages.domain.decisions import Decision, Outcome, decide, withdraw
+from services.direct_messages.domain.decisions import decide, withdraw
 from services.direct_messages.domain.flows import (
     Choice,
     Expects,

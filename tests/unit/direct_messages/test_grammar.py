@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.direct_messages.domain.cases import FanFacts
+from services.direct_messages.domain.cases import Decision, FanFacts, Outcome
 from services.direct_messages.domain.checking import faults
 from services.direct_messages.domain.conditions import (
     Conditions,
@@ -16,7 +16,7 @@ from services.direct_messages.domain.conditions import (
     load_conditions,
 )
 from services.direct_messages.domain.conversations import Conversation, Starter
-from services.direct_messages.domain.decisions import Decision, Outcome, decide
+from services.direct_messages.domain.decisions import decide
 from services.direct_messages.domain.effects import AddTag, RemoveTag, Stop
 from services.direct_messages.domain.items import TextReply
 from services.direct_messages.domain.policy import policy_of

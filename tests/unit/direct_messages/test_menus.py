@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from services.direct_messages.domain.cases import Decision, Outcome
 from services.direct_messages.domain.checking import faults
 from services.direct_messages.domain.conversations import Conversation
-from services.direct_messages.domain.decisions import Decision, Outcome, decide, withdraw
+from services.direct_messages.domain.decisions import decide, withdraw
 from services.direct_messages.domain.items import MenuReply, QuestionCardReply, TextReply
 from services.direct_messages.domain.records import record_of
 from services.direct_messages.domain.reviewing import Doubt, review

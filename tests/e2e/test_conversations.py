@@ -9,7 +9,7 @@ import pytest
 
 from services.direct_messages.api.grammar import RuleIn, definition_of
 from services.direct_messages.domain.conditions import Conditions, Hours, OpenWindow
-from services.direct_messages.domain.conversations import Starter
+from services.direct_messages.domain.conversations import Reason, Starter
 from services.direct_messages.domain.effects import Effect
 from services.direct_messages.domain.flows import Expects, StartFlow
 from services.direct_messages.domain.items import MenuReply, Reply
@@ -35,6 +35,10 @@ UNMET = {
     for condition in step.unmet.values()
 }
 FLOWS = [e for rule in FIRING for e in rule.effects if isinstance(e, StartFlow)]
+CALLS = {  # a person, on what a fan says
+    *(Reason.HAND_OFF_RULE, Reason.HAND_OFF_WORD, Reason.NEGATIVE, Reason.MISSES),
+    *(Reason.LOOP_GUARD, Reason.VIP, Reason.LEAD, Reason.MENU),
+}
 ASKED = [step for flow in FLOWS for step in flow.steps]
 
 
@@ -98,6 +102,11 @@ def test_menus_are_shown_in_every_form_and_flows_skip_and_end() -> None:
     assert shown == {"card", "text"}
     assert {choice.then for step in ASKED for choice in step.choices} >= {None, -1, 2}
     assert any(step.hint for step in ASKED)
+
+
+def test_everything_that_calls_a_person_is_played() -> None:
+    steps = [step for shop in SHOPS.values() for talk in shop.conversations for step in talk.steps]
+    assert CALLS - {step.reason for step in steps if step.is_decided} == set()
 
 
 def test_sends_of_one_two_and_three_items_are_played() -> None:

@@ -29,9 +29,10 @@ class Reason(StrEnum):
     PERSON_IDLE = "person_idle"
     MISSES = "misses"  # no rule knew what the fan wanted, several times in a row
     HUMAN_RESERVE = "human_reserve"  # what is left of the quota is for people
-    VIP = "vip"
+    VIP = "vip"  # a fan with a tag of those who matter wrote
     LEAD = "lead"  # a lead card came back
-    MENU = "menu"
+    MENU = "menu"  # an entry of the menu hands over
+    NEGATIVE = "negative"  # the fan said words of an angry one
     SLA_BREACHED = "sla_breached"  # nobody answered in time
     ACCEPTED = "accepted"  # an agent took it
     RETURNED = "returned"  # an agent gave it to the bot

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from services.direct_messages.domain import conversations
+from services.direct_messages.domain import calling, conversations
 from services.direct_messages.domain.asking import on_answer
 from services.direct_messages.domain.cases import Case, Decision, Outcome
 from services.direct_messages.domain.choosing import (
@@ -14,7 +14,7 @@ from services.direct_messages.domain.choosing import (
     wordless_of,
 )
 from services.direct_messages.domain.conversations import Context, Conversation, Owner, Reason
-from services.direct_messages.domain.matching import Candidate, asks_for_person, called
+from services.direct_messages.domain.matching import Candidate, called
 from services.direct_messages.domain.precedence import Step
 from services.direct_messages.domain.rules import Rule, Trigger
 from services.direct_messages.domain.saying import fire, guarded
@@ -35,7 +35,7 @@ def decide(case: Case) -> Decision:
     if case.inbound.is_part:
         return Decision(case, Outcome.JOINED, state)
     if case.inbound.is_message:
-        return _on_message(case, state)
+        return calling.beside(_on_message(case, state))
     if case.inbound.trigger is Trigger.ENTER:
         return _on_enter(case, state)
     return _on_follow(case, state)
@@ -94,8 +94,9 @@ def _on_words(case: Case, state: Conversation, context: Context, text: str) -> D
     said, level = reading(text, case.rules.form), state.seen_level(case.policy, case.now)
     found = judged(case.rules.matches_of(said, level), case)
     first = firing(found)
-    if asks_for_person(said) and not (first and first.rule.definition.hand_off):
-        over = conversations.hand_over(state, Owner.PERSON, Reason.HAND_OFF_WORD, case.now)
+    reason = calling.by_words(said, case.policy.people)
+    if reason is not None and not (first and first.rule.definition.hand_off):
+        over = conversations.hand_over(state, Owner.PERSON, reason, case.now)
         over = conversations.changed(over, flow=None) if over.flow else over
         return Decision(case, Outcome.HANDED_OVER, over, found=tuple(found))
     if state.flow is not None:

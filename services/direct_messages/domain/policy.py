@@ -1,11 +1,12 @@
 """The numbers of the platform that this service needs, read from the account's policy by key."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from services.direct_messages.domain.calendar import Calendar, calendar_of
+from services.direct_messages.domain.texts import Form, reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,10 @@ class PeoplePolicy:
     pool_after: timedelta
     target_rate: float
     human_escalates: bool  # whether a person's lateness escalates, though the bot was in time
+    vip_tags: frozenset[str]  # whose messages call a person
+    lead_card: bool  # whether a filled-in lead card does
+    from_menu: bool  # whether entries that hand over do so as such, and not as any rule
+    negative_words: tuple[str, ...]  # that call a person before any rule, as readings have them
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +129,19 @@ def _people_of(values: Mapping[str, Any]) -> PeoplePolicy:
         misses=values.get("dm.handoff.misses", 0),
         queue_notice=values.get("dm.handoff.queue_notice"),
         human_escalates=values.get("sla.human_escalates", False),
+        vip_tags=frozenset(values.get("dm.handoff.vip_tags", ())),
+        lead_card=values.get("dm.handoff.lead_card", False),
+        from_menu=values.get("dm.handoff.from_menu", False),
+        negative_words=_read(values.get("dm.handoff.negative_words", ())),
         respond_within=timedelta(seconds=values["sla.response_seconds"]),
         warn_after=timedelta(seconds=values["sla.warn_seconds"]),
         owner_after=timedelta(seconds=values["sla.owner_seconds"]),
         pool_after=timedelta(hours=values["sla.pool_hours"]),
         target_rate=values["sla.target_rate"],
     )
+
+
+def _read(words: Iterable[str]) -> tuple[str, ...]:
+    """As texts are compared with them; what would be in every text is none."""
+    readings = (reading(word, Form.CHINESE).words for word in words)
+    return tuple(dict.fromkeys(word for word in readings if word))

@@ -48,8 +48,9 @@ TABLE: Final = (
     Rank(
         Step.HAND_OFF,
         "hand_off",
-        "Words that ask for a person (人工, 转人工, 投诉, 退款), and rules with hand_off.",
-        "要求人工的词（人工、转人工、投诉、退款），以及带 hand_off 的规则。",
+        "Words that ask for a person (人工, 转人工, 投诉, 退款) or are angry (dm.handoff.negative_words), and rules"
+        " with hand_off.",
+        "要求人工的词（人工、转人工、投诉、退款）、负面词（dm.handoff.negative_words），以及带 hand_off 的规则。",
     ),
     Rank(
         Step.TAPPED,

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from services.direct_messages.domain import conversations, effects, flows
+from services.direct_messages.domain import calling, conversations, effects, flows
 from services.direct_messages.domain.cases import Case, Decision, Outcome
 from services.direct_messages.domain.choosing import chosen
 from services.direct_messages.domain.conversations import Context, Conversation, Owner, Reason
@@ -39,7 +39,8 @@ def say(
     if len(state.auto_sent_at) + len(items) > policy.loop_sends:
         return replace(guarded(case, state), rule=rule)
     if rule.definition.hand_off:
-        state = conversations.hand_over(state, Owner.PERSON, Reason.HAND_OFF_RULE, now)
+        reason = calling.by_rule(rule, policy.people)
+        state = conversations.hand_over(state, Owner.PERSON, reason, now)
     if rule.definition.effects:
         state = effects.apply(rule.definition.effects, state, policy.tags_max)
     if not items:

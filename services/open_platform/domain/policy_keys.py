@@ -123,6 +123,10 @@ OPERATING: Final[dict[str, Kind]] = {
     "dm.handoff.agent_capacity": Whole(1, 1_000),
     "dm.handoff.sticky_days": _DAYS,
     "dm.handoff.misses": Whole(0, 100),  # 0: however often nothing matched, nobody is called
+    "dm.handoff.vip_tags": Texts(50, 30),  # a fan with one of them is for people
+    "dm.handoff.lead_card": Switch(),  # whether a filled-in lead card calls a person
+    "dm.handoff.from_menu": Switch(),  # whether an entry's hand-off is `menu` or as any rule's
+    "dm.handoff.negative_words": Texts(200, 30),  # that call a person before any rule
     "dm.handoff.queue_notice": Words(200),  # {ahead}: how many wait in front
     "sla.response_seconds": _SECONDS,
     "sla.warn_seconds": _SECONDS,

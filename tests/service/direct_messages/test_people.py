@@ -64,6 +64,25 @@ async def test_what_is_left_for_people_calls_one(shop: Shop) -> None:
     assert (await shop.conversation())["owner_reason"] == "human_reserve"
 
 
+async def test_whoever_matters_comes_before_others_and_both_reasons_are_told(shop: Shop) -> None:
+    await shop.policy(dm__handoff__vip_tags=["VIP"], dm__handoff__negative_words=["骗子"])
+    tag = {"kind": "add_tag", "tag": "VIP"}
+    await shop.rules(PRICE, {**PRICE, "name": "big", "keywords": ["一万箱"], "effects": [tag]})
+
+    await shop.says("你们是骗子", fan="fan-open-id-0002")
+    await shop.says("要一万箱")
+
+    asked = "SELECT id FROM direct_messages.message WHERE direction = 'in' ORDER BY created_at, id"
+    told = [
+        (await shop.get(f"/v1/messages/{row[0]}/decision")).json()
+        for row in await shop.world.sql(asked)
+    ]
+    reasons = {(one["outcome"], one["owner_after"], one["owner_reason"]) for one in told}
+    assert reasons == {("handed_over", "person", "negative"), ("replied", "person", "vip")}
+    waiting = {one["reason"]: one["urgent"] for one in await hand_offs(shop)}
+    assert waiting == {"negative": False, "vip": True}
+
+
 async def test_of_two_who_accept_at_once_one_has_it_and_the_other_is_told_who(shop: Shop) -> None:
     await shop.rules(PERSON)
     names = {await an_agent(shop, "qing"): "qing", await an_agent(shop, "lan"): "lan"}

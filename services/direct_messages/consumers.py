@@ -6,12 +6,12 @@ from typing import Any
 
 from services.direct_messages import actions
 from services.direct_messages.actions import Answered, Deps, Heard, Recalled, RefusedRecall
-from services.direct_messages.domain.cases import FanFacts, Inbound
+from services.direct_messages.domain.cases import FanFacts, Inbound, Wait
 from services.direct_messages.domain.messages import Settlement, State
 from services.direct_messages.domain.rules import Trigger
 from services.direct_messages.domain.texts import clean
 from shared.contracts.envelope import Envelope
-from shared.contracts.events.direct_messages import HandOffChanged, SlaBreached
+from shared.contracts.events.direct_messages import FanWaited, HandOffChanged, SlaBreached
 from shared.contracts.events.douyin import (
     AttemptSettled,
     MessageRecalled,
@@ -40,6 +40,7 @@ def handlers(deps: Deps) -> dict[str, Handler]:
         ReservationOverdue.type: partial(on_reservation_overdue, deps),
         HandOffChanged.type: partial(on_hand_off_changed, deps),
         SlaBreached.type: partial(on_sla_breached, deps),
+        FanWaited.type: partial(on_fan_waited, deps),
     }
 
 
@@ -121,6 +122,11 @@ async def on_sla_breached(deps: Deps, envelopes: list[Envelope]) -> None:
             await actions.ask_others(deps, envelope, breach)
 
 
+async def on_fan_waited(deps: Deps, envelopes: list[Envelope]) -> None:
+    """A fan had no answer for a while: ask the rules for that, if it is still so."""
+    await actions.answer_waits(deps, [_waited(e) for e in envelopes])
+
+
 def _opened(deps: Deps, envelope: Envelope, sealed: str | None) -> str | None:
     if sealed is None:
         return None
@@ -187,6 +193,20 @@ def _follow(envelope: Envelope) -> Heard:
     )
     facts = FanFacts(event.follows, event.observed_at, event.epoch)
     return Heard(envelope, inbound, event.open_id, None, "followed", event.observed_at, facts)
+
+
+def _waited(envelope: Envelope) -> tuple[str, Heard]:
+    event = FanWaited.model_validate(envelope.data)
+    inbound = Inbound(
+        trigger=Trigger.NO_ANSWER,
+        message_id=f"dm_{actions.suffix(envelope)}",
+        platform_id=None,
+        text=None,
+        at=envelope.occurred_at,
+        wait=Wait(event.since, event.asked, event.minutes),
+    )
+    at = envelope.occurred_at
+    return event.clock_id, Heard(envelope, inbound, event.open_id, None, "no_answer", at)
 
 
 def _answer(deps: Deps, envelope: Envelope) -> Answered:

@@ -1,4 +1,4 @@
-"""Time in: recalls that came early, replays, bursts that are over, hand-offs, broken promises."""
+"""Time in: recalls that came early, replays, bursts that are over, hand-offs, broken promises, fans who wait."""
 
 from collections.abc import Callable
 from functools import partial
@@ -17,6 +17,7 @@ def ticks(deps: Deps) -> list[Tick]:
         Tick("direct_messages.apply_recalls", 60, partial(actions.apply_recalls, deps)),
         Tick("direct_messages.turn_hand_offs", 5, partial(actions.turn_hand_offs, deps)),
         Tick("direct_messages.watch_promises", 5, partial(actions.watch_promises, deps)),
+        Tick("direct_messages.watch_waits", 5, partial(actions.watch_waits, deps)),
         Tick(
             "direct_messages.forget_updates", 3600, partial(actions.forget_updates, deps.database)
         ),

@@ -51,6 +51,8 @@ ROUTES: dict[str, tuple[Hearer, ...]] = {
     "direct_messages.hand_off_changed": (Hearer("direct_messages", "people"),),
     "direct_messages.sla_warned": (),
     "direct_messages.sla_breached": (Hearer("direct_messages", "people"),),
+    # to itself too: decided in the order of what the fan does, on the lane that waits for quota
+    "direct_messages.fan_waited": (Hearer("direct_messages", "live"),),
     "direct_messages.send_not_requested": (Hearer("quota", "settled"),),
     "direct_messages.lead_captured": (Hearer("fans", "facts"),),
     "fans.follow_changed": (Hearer("quota", "settled"), Hearer("direct_messages", "live")),

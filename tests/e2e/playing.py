@@ -26,6 +26,13 @@ _FOLLOWS_DECIDED = (
     " AND record #>> '{conversation,fan_open_id}' = $2 AND record #>> '{inbound,trigger}' = 'follow'"
     " ORDER BY decided_at OFFSET $3"
 )
+_WAITS_DECIDED = (
+    "SELECT d.message_id FROM direct_messages.decision d"
+    " JOIN direct_messages.message m ON m.account_id = d.account_id AND m.id = d.message_id"
+    " JOIN direct_messages.conversation c ON c.account_id = m.account_id AND c.id = m.conversation_id"
+    " WHERE m.account_id = $1 AND c.fan_open_id = $2 AND m.kind = 'no_answer'"
+    " ORDER BY d.decided_at OFFSET $3"
+)
 _KNOWN = (
     "SELECT (SELECT follows FROM quota.fan_fact WHERE account_id = $1 AND open_id = $2) = $3"
     " AND (SELECT follows FROM direct_messages.fan_fact WHERE account_id = $1 AND fan_open_id = $2) = $3"
@@ -79,6 +86,7 @@ class Talk:
     at_ms: int = 0  # of the newest message
     got: int = 0  # messages that were checked
     follows: int = 0
+    waited: int = 0
     typed: int = 0
     answered: int = 0
 
@@ -119,8 +127,11 @@ class Talk:
     async def _decision(self, step: Step) -> dict[str, Any]:
         """Let the fan do it; the story of what was decided."""
         stage, who = self.stage, {"from": self.fan, "to": self.shop.open_id}
-        told, account = await self._told(step, who), self.shop.account
-        if step.follows:
+        account = self.shop.account
+        told = await self._told(step, who)
+        if step.waits:
+            found = await stage.until(_WAITS_DECIDED, account, self.fan, self.waited - 1)
+        elif step.follows:
             await stage.until(_KNOWN, account, self.fan, True)
             found = await stage.until(_FOLLOWS_DECIDED, account, self.fan, self.follows - 1)
         else:
@@ -130,8 +141,12 @@ class Talk:
         return decision
 
     async def _told(self, step: Step, who: dict[str, str]) -> str:
-        """The platform's id of what the fan did; a follow has none."""
+        """The platform's id of what the fan did; a follow has none, nor has a wait."""
         control = self.stage.control
+        if step.waits:
+            self.waited += 1
+            await self.stage.advance(span_of(step.waits))
+            return ""
         if step.follows:
             self.follows += 1
             change = {"open_id": self.fan, "account": self.shop.open_id, "follows": True}

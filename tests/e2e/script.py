@@ -15,10 +15,10 @@ FOLDER: Final = Path(__file__).parent / "conversations"
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _SPAN: Final = re.compile(r"([0-9]+)([smhd])")
 _ACTS: Final = (
-    *("says", "taps", "shows", "enters", "follows", "fills"),
+    *("says", "taps", "shows", "enters", "follows", "fills", "waits"),
     *("answers", "types", "hands_to", "later", "until"),
 )
-_DECIDED: Final = frozenset({"says", "taps", "shows", "enters", "follows", "fills"})
+_DECIDED: Final = frozenset({"says", "taps", "shows", "enters", "follows", "fills", "waits"})
 
 
 def _spelt(text: str) -> str:
@@ -51,6 +51,7 @@ class Step(Part):
     enters: bool | None = None
     follows: bool | None = None
     fills: dict[str, str] | None = None  # the fan, the shop's lead card
+    waits: Span | None = None  # the fan, so long that a rule is asked about it
     answers: str | None = None  # a person, through the API
     types: str | None = None  # a person, in Douyin's app
     hands_to: str | None = None  # a person takes the conversation, or gives it back
@@ -108,7 +109,7 @@ class Conversation(Part):
     @property
     def moves_time(self) -> bool:
         """Whether it has to be alone with the clock."""
-        return any(step.later or step.until for step in self.steps)
+        return any(step.later or step.until or step.waits for step in self.steps)
 
 
 class Shop(Part):

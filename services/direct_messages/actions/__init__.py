@@ -95,6 +95,7 @@ from services.direct_messages.actions.taking import (
 )
 from services.direct_messages.actions.trying import Trial, try_rules
 from services.direct_messages.actions.viewing import Heard
+from services.direct_messages.actions.waiting import answer_waits, watch_waits
 from services.direct_messages.actions.watching import (
     Listener,
     forget_updates,
@@ -162,6 +163,7 @@ __all__ = [
     "add_rule",
     "answer",
     "answer_overdue",
+    "answer_waits",
     "apply_recalls",
     "ask_back",
     "ask_others",
@@ -227,4 +229,5 @@ __all__ = [
     "turn_hand_offs",
     "watch",
     "watch_promises",
+    "watch_waits",
 ]

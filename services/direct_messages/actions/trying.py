@@ -1,10 +1,11 @@
 """Dry run: what the published rules and the draft would make of one thing that a fan does."""
 
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from services.direct_messages import store
 from services.direct_messages.actions.deps import Deps
-from services.direct_messages.domain.cases import Case, Decision, FanFacts, Inbound
+from services.direct_messages.domain.cases import Case, Decision, FanFacts, Inbound, Wait
 from services.direct_messages.domain.changes import applied
 from services.direct_messages.domain.conversations import Conversation
 from services.direct_messages.domain.decisions import decide
@@ -22,11 +23,12 @@ _NOBODY = "somebody-new"
 class Trial:
     """What a fan would do. Without a conversation it is somebody new."""
 
-    trigger: Trigger  # message, enter, follow or lead
+    trigger: Trigger  # message, enter, follow, lead or no_answer
     text: str | None
     kind: str  # of a message, the platform's word
     conversation_id: str | None
     follows: bool | None  # none: as it is known
+    waited_minutes: int  # of no_answer
 
 
 async def try_rules(
@@ -66,11 +68,18 @@ async def try_rules(
 
 async def _conversation(tx: Tx, account: Account, trial: Trial) -> Conversation:
     if trial.conversation_id is None:
-        return Conversation(*account, "conv_trial", _NOBODY, "trial", 0, tx.now)
+        talk = Conversation(*account, "conv_trial", _NOBODY, "trial", 0, tx.now)
+        if trial.trigger is not Trigger.NO_ANSWER:
+            return talk
+        return replace(talk, last_inbound_id="trial", last_inbound_at=_since(trial, tx))
     found = await store.conversation(tx, account[0], trial.conversation_id)
     if found is None or found.account_id != account[1]:
         raise NotFound("no such conversation")
     return found
+
+
+def _since(trial: Trial, tx: Tx) -> datetime:
+    return tx.now - timedelta(minutes=trial.waited_minutes)
 
 
 def _inbound(trial: Trial, talk: Conversation, tx: Tx) -> Inbound:
@@ -82,4 +91,11 @@ def _inbound(trial: Trial, talk: Conversation, tx: Tx) -> Inbound:
         at=tx.now,
         epoch=(talk.follow_epoch or 0) + 1 if trial.trigger is Trigger.FOLLOW else None,
         kind=trial.kind,
+        wait=_wait(trial, tx),
     )
+
+
+def _wait(trial: Trial, tx: Tx) -> Wait | None:
+    if trial.trigger is not Trigger.NO_ANSWER:
+        return None
+    return Wait(_since(trial, tx), 0, trial.waited_minutes)

@@ -8,6 +8,7 @@ from services.direct_messages.actions import promising
 from services.direct_messages.actions.capturing import Capture, tell_leads
 from services.direct_messages.actions.deps import Deps
 from services.direct_messages.actions.handing_over import Change, change_owners
+from services.direct_messages.domain import waits
 from services.direct_messages.domain.cases import Decision, FanFacts, Outcome
 from services.direct_messages.domain.conversations import Context, Conversation, Owner, Reason
 from services.direct_messages.domain.effects import flow_of
@@ -248,8 +249,10 @@ def _start(plan: Plan) -> tuple[Start, Policy] | None:
     if inbound.trigger is not Trigger.MESSAGE or plan.conversation_id is None:
         return None
     tenant = (envelope.organization_id, envelope.account_id)
-    started = Start(*tenant, inbound.message_id, plan.conversation_id, inbound.at)
-    return started, plan.decision.case.policy
+    case = plan.decision.case
+    ask_at = waits.ask_at(case.rules.by_trigger.get(Trigger.NO_ANSWER, ()), inbound.at, 0)
+    started = Start(*tenant, inbound.message_id, plan.conversation_id, inbound.at, ask_at)
+    return started, case.policy
 
 
 def _news(plan: Plan) -> News | None:

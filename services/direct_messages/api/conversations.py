@@ -64,7 +64,7 @@ class MomentOut(ResponseModel):
     """A message, with what was decided on it if a fan sent it; or a change of owner.
 
     `kind` is what the fan sent in the platform's word, what was sent in ours, or page_entered,
-    followed, owner_changed. `content` holds what belongs to a kind other than text.
+    followed, no_answer, owner_changed. `content` holds what belongs to a kind other than text.
     """
 
     id: str

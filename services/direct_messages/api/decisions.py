@@ -21,13 +21,14 @@ _AT = re.compile(r"_(at|since)$")  # how fields that hold times are named
 
 
 class InboundOut(ResponseModel):
-    """What the fan did."""
+    """What the fan did. `waited_minutes`: how long nobody had answered, where that was it."""
 
     id: str
     kind: str
     text: str | None
     platform_message_id: str | None
     at: datetime
+    waited_minutes: int | None
 
 
 class CandidateOut(ResponseModel):
@@ -140,6 +141,7 @@ def _story_out(story: Story) -> DecisionOut:
             text=message.text,
             platform_message_id=message.platform_message_id,
             at=message.created_at,
+            waited_minutes=(record["inbound"].get("wait") or {}).get("minutes"),
         ),
         outcome=decision.outcome,
         decided_at=decision.decided_at,

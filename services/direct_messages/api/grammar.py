@@ -109,7 +109,10 @@ class MenuPlaceIn(RequestModel):
 
 
 class RuleIn(RequestModel):
-    """What a rule waits for, sends and does. A higher priority comes first, then the older rule."""
+    """What a rule waits for, sends and does. A higher priority comes first, then the older rule.
+
+    `after_minutes`: for `no_answer`, how long nobody answered the fan.
+    """
 
     name: ShortText
     trigger: Annotated[Trigger, FROM_TEXT]
@@ -125,6 +128,7 @@ class RuleIn(RequestModel):
     conditions: ConditionsIn = ConditionsIn()
     effects: list[EffectIn] = Field(default_factory=list, max_length=10)
     menu: MenuPlaceIn | None = None
+    after_minutes: Annotated[int, Field(ge=1, le=10_000)] | None = None
     claim_reason: Annotated[Text, Field(max_length=500)] | None = None
 
 
@@ -145,6 +149,7 @@ def definition_of(body: RuleIn) -> Definition:
         conditions=_conditions(body.conditions),
         effects=tuple(load_effect(effect.model_dump()) for effect in body.effects),
         menu=MenuPlace(tuple(body.menu.position), body.menu.label) if body.menu else None,
+        after_minutes=body.after_minutes,
         claim_reason=body.claim_reason,
     )
 

@@ -55,6 +55,7 @@ class DefinitionOut(ResponseModel):
     conditions: dict[str, Any]
     effects: list[dict[str, Any]]
     menu: dict[str, Any] | None
+    after_minutes: int | None
     claim_reason: str | None
 
 
@@ -189,6 +190,7 @@ def _facts(definition: Definition) -> dict[str, Any]:
         "conditions": dump_conditions(definition.conditions),
         "effects": [dump_effect(effect) for effect in definition.effects],
         "menu": dump_place(definition.menu),
+        "after_minutes": definition.after_minutes,
         "claim_reason": definition.claim_reason,
     }
 

@@ -26,13 +26,17 @@ router = Router(tags=["rules"])
 
 
 class TrialIn(RequestModel):
-    """What a fan would do. Without `conversation_id` it is somebody new, who follows if `follows` says so."""
+    """What a fan would do. Without `conversation_id` it is somebody new, who follows if `follows` says so.
 
-    does: Literal["message", "enter", "follow", "lead"] = "message"
+    `waited_minutes`: for `no_answer`, how long nobody answered her.
+    """
+
+    does: Literal["message", "enter", "follow", "lead", "no_answer"] = "message"
     text: Annotated[Text, Field(max_length=10_000)] | None = None
     kind: ShortText = "text"
     conversation_id: ShortText | None = None
     follows: bool | None = None
+    waited_minutes: Annotated[int, Field(ge=1, le=10_000)] = 30
 
 
 class TrialDecision(ResponseModel):
@@ -116,7 +120,14 @@ async def try_rules(
     account_id: Id, body: TrialIn, key: OptionalKey, caller: Reader, deps: MessageDeps
 ) -> TrialOut:
     """Decide one message by the published rules and by the draft. Nothing is sent or kept."""
-    trial = Trial(Trigger(body.does), body.text, body.kind, body.conversation_id, body.follows)
+    trial = Trial(
+        Trigger(body.does),
+        body.text,
+        body.kind,
+        body.conversation_id,
+        body.follows,
+        body.waited_minutes,
+    )
     account = (caller.organization_id, account_id)
     once = Once(key, _trial_out, status=200)
     return _trial_out(await actions.try_rules(deps, account, trial, once))

@@ -12,10 +12,20 @@ from services.direct_messages.domain.rules import Rule, Trigger
 
 
 @dataclass(frozen=True, slots=True)
+class Wait:
+    """How long a fan had no answer; `asked` minutes of it were asked about before."""
+
+    since: datetime
+    asked: int
+    minutes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Inbound:
     """What happened. `at` is when its window opened."""
 
-    trigger: Trigger  # message, enter, follow, or a lead: a message that is a filled-in card
+    # message, enter, follow, no_answer, or a lead: a message that is a filled-in card
+    trigger: Trigger
     message_id: str  # ours
     platform_id: str | None
     text: str | None
@@ -24,6 +34,7 @@ class Inbound:
     kind: str = "text"  # of a message, the platform's word
     joins: tuple[str, ...] = ()  # messages just before, whose words are in `text` too
     said: str | None = None  # what this message itself said, where it joins others
+    wait: Wait | None = None  # of no_answer
     is_part: bool = False  # it is decided with the message that joins it
 
     @property
@@ -70,6 +81,7 @@ class Outcome(StrEnum):
     LOOP_GUARD = "loop_guard"
     DEFAULT_WAITS = "default_waits"  # the default reply was sent within its interval
     GREETING_WAITS = "greeting_waits"
+    ANSWERED = "answered"  # the fan no longer waits
     FOLLOW_ANSWERED = "follow_answered"  # this follow epoch, or one too short ago
     NO_MATCH = "no_match"
     NO_REPLY_CONTEXT = "no_reply_context"

@@ -1,6 +1,7 @@
 """Which rules may be saved, alone and together."""
 
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
 
 from services.direct_messages.domain.conditions import ALWAYS, OpenWindow
 from services.direct_messages.domain.effects import AddTag, RemoveTag, Stop
@@ -33,6 +34,7 @@ def faults(definition: Definition, policy: Policy) -> Iterator[Fault]:
     """Everything that is wrong with a definition under this policy."""
     yield from _trigger_faults(definition)
     yield from _menu_faults(definition, policy)
+    yield from _wait_faults(definition, policy)
     yield from _keyword_faults(definition, policy)
     yield from _reply_faults(definition, policy)
     yield from _condition_faults(definition)
@@ -150,6 +152,22 @@ def _step_faults(
         if choice.then is not None and choice.then != -1 and not number < choice.then < steps:
             detail = "a step that comes later, or -1 for the end"
             yield Fault(f"{place}/choices/{spot}/then", detail)
+
+
+def _wait_faults(definition: Definition, policy: Policy) -> Iterator[Fault]:
+    after = definition.after_minutes
+    if (after is not None) is not (definition.trigger is Trigger.NO_ANSWER):
+        detail = "the trigger no_answer needs the minutes of waiting, and only that one takes them"
+        yield Fault("#/after_minutes", detail)
+        return
+    bounds = (
+        (policy.reply_context, "dm.reply.msg_id_valid_hours"),
+        (policy.people.pool_after, "sla.pool_hours"),
+    )
+    longest, key = min(bounds)
+    if after is not None and not timedelta(0) < timedelta(minutes=after) < longest:
+        most = int(longest / timedelta(minutes=1)) - 1
+        yield Fault("#/after_minutes", f"1 to {most}: later nobody waits or may be answered", key)
 
 
 def _keyword_faults(definition: Definition, policy: Policy) -> Iterator[Fault]:

@@ -1,12 +1,12 @@
-"""What happens on an inbound message, a page entry or a follow. The same inputs decide the same."""
+"""What happens on an inbound message, a page entry, a follow or a wait. The same inputs decide the same."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from services.direct_messages.domain import calling, conversations
+from services.direct_messages.domain import calling, conversations, waits
 from services.direct_messages.domain.asking import on_answer
-from services.direct_messages.domain.cases import Case, Decision, Outcome
+from services.direct_messages.domain.cases import Case, Decision, Outcome, Wait
 from services.direct_messages.domain.choosing import (
     candidates_of,
     firing,
@@ -38,6 +38,8 @@ def decide(case: Case) -> Decision:
         return calling.beside(_on_message(case, state))
     if case.inbound.trigger is Trigger.ENTER:
         return _on_enter(case, state)
+    if case.inbound.wait is not None:
+        return _on_wait(case, state, case.inbound.wait)
     return _on_follow(case, state)
 
 
@@ -179,6 +181,20 @@ def _on_follow(case: Case, state: Conversation) -> Decision:
         return Decision(case, Outcome.NO_REPLY_CONTEXT, state, rule)
     marks = {"follow_epoch": inbound.epoch, "last_follow_reply_at": now}
     return replace(fire(case, state, rule, context, **marks), found=tuple(skipped))
+
+
+def _on_wait(case: Case, state: Conversation, wait: Wait) -> Decision:
+    if any(at >= wait.since for at in state.auto_sent_at):  # it overtook this
+        return Decision(case, Outcome.ANSWERED, state)
+    rules = waits.due(case.rules.by_trigger.get(Trigger.NO_ANSWER, ()), wait)
+    found = candidates_of(rules, Step.GREETING, case)
+    first = firing(found)
+    if first is None:
+        return Decision(case, Outcome.NO_MATCH, state, found=tuple(found))
+    context = conversations.newest_context(state, case.policy, case.now)
+    if context is None:
+        return Decision(case, Outcome.NO_REPLY_CONTEXT, state, first.rule, found=tuple(found))
+    return replace(fire(case, state, first.rule, context), found=tuple(found))
 
 
 def _is_within(last: datetime | None, interval: timedelta, now: datetime) -> bool:

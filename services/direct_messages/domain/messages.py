@@ -32,7 +32,7 @@ RANK = {State.QUEUED: 0, State.UNKNOWN: 1, State.FAILED: 2, State.SENT: 3}
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message of a conversation; `kind` may also be page_entered or followed."""
+    """One message of a conversation; `kind` may also be page_entered, followed or no_answer."""
 
     organization_id: str
     account_id: str
@@ -114,7 +114,10 @@ class OwnerChange:
 
 _AUTOMATIC: Final = re.compile(r"op_([0-9a-z]+)_\d+")
 _DECIDED_ON: Final = frozenset(
-    {"douyin.message_received", "douyin.page_entered", "fans.follow_changed"}
+    {
+        *("douyin.message_received", "douyin.page_entered", "fans.follow_changed"),
+        "direct_messages.fan_waited",
+    }
 )
 
 

@@ -70,8 +70,8 @@ TABLE: Final = (
         Step.GREETING,
         "greeting",
         "Rules for kinds of messages or for whom their conditions single out; greetings on page entry, thanks"
-        " for a follow.",
-        "按消息类型或条件触发的规则；进入会话的问候、关注后的感谢。",
+        " for a follow, words for who waits without an answer.",
+        "按消息类型或条件触发的规则；进入会话的问候、关注后的感谢、久未答复时的安抚。",
     ),
     Rank(
         Step.DEFAULT,
@@ -93,6 +93,7 @@ _OTHERS: Final = {
     Trigger.LEAD: Step.TAPPED,
     Trigger.ENTER: Step.GREETING,
     Trigger.FOLLOW: Step.GREETING,
+    Trigger.NO_ANSWER: Step.GREETING,
     Trigger.DEFAULT: Step.DEFAULT,
 }
 

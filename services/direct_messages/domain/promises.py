@@ -54,6 +54,8 @@ class Clock:
     elapsed_ms: int | None = None  # of business time
     is_met: bool | None = None
     cancelled_at: datetime | None = None
+    ask_at: datetime | None = None  # when a rule for `no_answer` is due next; of the measure `any`
+    asked_minutes: int = 0  # of the wait, that rules were asked about
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,7 @@ class Start:
     id: str
     conversation_id: str
     at: datetime
+    ask_at: datetime | None = None
 
 
 def clocks(start: Start, policy: Policy) -> list[Clock]:
@@ -87,6 +90,7 @@ def clocks(start: Start, policy: Policy) -> list[Clock]:
             close_at=start.at + people.pool_after,
             told=Told.NOTHING,
             due_at=min(warn_at or start.at + people.pool_after, start.at + people.pool_after),
+            ask_at=start.ask_at if measure is Measure.ANY else None,
         )
         for measure in Measure
     ]

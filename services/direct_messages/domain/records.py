@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from services.direct_messages.domain.cases import Case, Decision, FanFacts, Inbound
+from services.direct_messages.domain.cases import Case, Decision, FanFacts, Inbound, Wait
 from services.direct_messages.domain.choosing import firing
 from services.direct_messages.domain.conversations import Conversation, Owner, Reason, Starter
 from services.direct_messages.domain.decisions import decide
@@ -36,6 +36,7 @@ def record_of(decision: Decision) -> dict[str, Any]:
             "kind": inbound.kind,
             "joins": inbound.joins,
             "is_part": inbound.is_part,
+            **({"wait": inbound.wait} if inbound.wait else {}),
         },
         "fan": case.facts,
         "conversation": case.conversation,
@@ -73,6 +74,7 @@ def case_of(
             epoch=inbound["epoch"],
             kind=inbound.get("kind", "text"),
             joins=tuple(inbound.get("joins", ())),
+            wait=_wait(inbound.get("wait")),
             is_part=inbound.get("is_part", False),
         ),
         conversation=_conversation(record["conversation"]),
@@ -93,6 +95,12 @@ def decide_again(
 
 def _time(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
+
+
+def _wait(stored: Mapping[str, Any] | None) -> Wait | None:
+    if stored is None:
+        return None
+    return Wait(datetime.fromisoformat(stored["since"]), stored["asked"], stored["minutes"])
 
 
 def _conversation(stored: Mapping[str, Any]) -> Conversation:

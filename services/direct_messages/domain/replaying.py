@@ -20,6 +20,7 @@ _TRIGGERS: Final = {
     "page_entered": Trigger.ENTER,
     "followed": Trigger.FOLLOW,
     "retain_consult_card": Trigger.LEAD,
+    "no_answer": Trigger.NO_ANSWER,
 }
 _JUDGED: Final = ("outcome", "rule_id", "items", "owner", "owner_reason")
 

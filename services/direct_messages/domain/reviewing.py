@@ -106,11 +106,13 @@ def _same_words(rules: list[Rule]) -> Iterator[Finding]:
 
 
 def _only_first(rules: list[Rule]) -> Iterator[Finding]:
-    first: Rule | None = None
+    """Rules behind one that always fires; each wait is asked about on its own."""
+    always: dict[int | None, Rule] = {}
     for rule in rules:
-        if first is not None:
+        wait = rule.definition.after_minutes
+        if first := always.get(wait):
             trigger = rule.definition.trigger
             detail = f"another rule for {trigger} is asked before and always fires"
             yield Finding(rule, Doubt.UNREACHABLE, detail, first)
         elif rule.definition.conditions is ALWAYS:
-            first = rule
+            always[wait] = rule

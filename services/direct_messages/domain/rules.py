@@ -24,6 +24,7 @@ class Trigger(StrEnum):
     FOLLOW = "follow"
     MENU = "menu"  # the fan called an entry of the menu
     LEAD = "lead"  # the fan filled in a lead card
+    NO_ANSWER = "no_answer"  # nobody answered the fan for a while
     DEFAULT = "default"
 
 
@@ -79,6 +80,7 @@ class Definition:
     conditions: Conditions = ALWAYS
     effects: tuple[Effect, ...] = ()
     menu: MenuPlace | None = None  # for the trigger `menu` only
+    after_minutes: int | None = None  # for the trigger `no_answer` only: of waiting
     claim_reason: str | None = None  # why words of absolute claims in its texts are true
 
 
@@ -123,6 +125,7 @@ def dump_definition(definition: Definition) -> dict[str, Any]:
         "conditions": dump_conditions(definition.conditions),
         "effects": [dump_effect(effect) for effect in definition.effects],
         "menu": dump_place(definition.menu),
+        "after_minutes": definition.after_minutes,
         "claim_reason": definition.claim_reason,
     }
 
@@ -145,6 +148,7 @@ def load_definition(record: Mapping[str, Any]) -> Definition:
         conditions=load_conditions(record.get("conditions")),
         effects=tuple(load_effect(effect) for effect in record.get("effects") or ()),
         menu=_load_place(record.get("menu")),
+        after_minutes=record.get("after_minutes"),
         claim_reason=record.get("claim_reason"),
     )
 

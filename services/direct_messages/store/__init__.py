@@ -145,6 +145,7 @@ from services.direct_messages.store.updates import (
     purge_updates,
     updates_after,
 )
+from services.direct_messages.store.waits import due_waiters, still_waiting, turn_waiters
 
 __all__ = [
     "EVERYBODY",
@@ -203,6 +204,7 @@ __all__ = [
     "due_clocks",
     "due_hand_offs",
     "due_pieces",
+    "due_waiters",
     "fan_facts",
     "forget_failures",
     "go_on",
@@ -259,11 +261,13 @@ __all__ = [
     "settle",
     "spoken",
     "start_clocks",
+    "still_waiting",
     "stop_clocks",
     "superseding",
     "texts",
     "timeline",
     "turn_clocks",
+    "turn_waiters",
     "unanswered",
     "unmatched",
     "updates_after",

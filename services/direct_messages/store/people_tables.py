@@ -102,6 +102,8 @@ response_clocks = sa.Table(
     sa.Column("elapsed_ms", sa.BigInteger),
     sa.Column("is_met", sa.Boolean),
     sa.Column("cancelled_at", _TIME),
+    sa.Column("ask_at", _TIME),
+    sa.Column("asked_minutes", sa.Integer, nullable=False, server_default="0"),
     sa.CheckConstraint("measure IN ('any', 'human')", name="measure"),
     sa.CheckConstraint("told IN ('nothing', 'warned', 'breached', 'escalated')", name="told"),
     sa.CheckConstraint("answered_at IS NULL OR answered_at >= started_at", name="answered"),
@@ -119,6 +121,13 @@ response_clocks = sa.Table(
     sa.Index("ix_response_clock_started_at", *("organization_id", "account_id", "started_at")),
     # not led by the tenant: the clock asks what is due for all of them
     sa.Index("ix_response_clock_due_at", "due_at", postgresql_where=sa.text("due_at IS NOT NULL")),
+    sa.Index(  # nor this: rules for who waits, of the few accounts that have any
+        "ix_response_clock_ask_at",
+        "ask_at",
+        postgresql_where=sa.text(
+            "ask_at IS NOT NULL AND answered_at IS NULL AND cancelled_at IS NULL"
+        ),
+    ),
     sa.Index(  # nor this: they are counted for all of them
         "ix_response_clock_overdue",
         "measure",

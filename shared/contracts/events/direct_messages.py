@@ -98,6 +98,18 @@ class SlaBreached(Event):
     escalated_to: str | None  # supervisor, then owner; none: recorded only
 
 
+class FanWaited(Event):
+    """A fan had no answer for so long that a rule is due (subject: the fan)."""
+
+    type = "direct_messages.fan_waited"
+
+    clock_id: str  # the message that started the wait
+    open_id: str  # the fan
+    since: datetime
+    asked: int  # minutes that rules were asked about before
+    minutes: int
+
+
 class SendNotRequested(Event):
     """A hold is overdue and its send was never requested (subject: the reservation): release it."""
 

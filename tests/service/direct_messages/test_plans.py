@@ -5,7 +5,7 @@ import re
 import pytest
 import sqlalchemy as sa
 
-from services.direct_messages.store import conversations, reading, recalls
+from services.direct_messages.store import conversations, reading, recalls, waits
 from services.quota.store import buckets, reservations
 from shared import inbox, outbox
 from shared.contracts.events.douyin import Outcome
@@ -31,6 +31,9 @@ _NAMED = {
             "owner_change": "conversation_id",
             "decision": "message_id",
         },
+        "_DUE": {"response_clock": "ask_at", "conversation": "id", "message": "conversation_id"},
+        "_ASKED": {"response_clock": "id"},
+        "_STILL": {"response_clock": "id", "message": "conversation_id"},
         "_SEEN": {"inbox": "id"},
         "_ACKNOWLEDGED": {"outbox": "id"},
         "_CLAIM": {"outbox": "(send_after|ctid)"},
@@ -47,7 +50,7 @@ _NAMED = {
     },
 }
 _ROOMS = {
-    "direct_messages": (conversations, reading, recalls, inbox, outbox, idempotency),
+    "direct_messages": (conversations, reading, recalls, waits, inbox, outbox, idempotency),
     "quota": (buckets, reservations),
 }
 _CASES = {
@@ -70,6 +73,7 @@ async def full(shop: Shop) -> Shop:
         ("message", "id", "platform_message_id", "operation_id"),
         ("operation", "id"),
         ("decision", "message_id"),
+        ("response_clock", "id", "conversation_id"),
         ("inbox", "id"),
         ("outbox", "id"),
     ):

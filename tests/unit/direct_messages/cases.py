@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from services.direct_messages.domain.cases import Case, FanFacts, Inbound
+from services.direct_messages.domain.cases import Case, FanFacts, Inbound, Wait
 from services.direct_messages.domain.conversations import Conversation
 from services.direct_messages.domain.items import TextReply
 from services.direct_messages.domain.matching import CompiledRules, compile_rules
@@ -134,3 +134,9 @@ def a_case(inbound: Inbound, *rules: Rule, **changed: Any) -> Case:
         "seed": "evt_1",
     }
     return Case(**(fields | changed))
+
+
+def a_wait(minutes: int, asked: int = 0, at: datetime = NOW) -> Inbound:
+    """A fan has had no answer for so long."""
+    wait = Wait(at - timedelta(minutes=minutes), asked, minutes)
+    return Inbound(Trigger.NO_ANSWER, "dm_w", None, None, at, wait=wait)

@@ -20,6 +20,7 @@ from tests.unit.direct_messages.cases import (
     a_case,
     a_follow,
     a_message,
+    a_wait,
     an_entry,
     compiled,
     contains,
@@ -37,6 +38,7 @@ RULES = (
     on(Trigger.DEFAULT),
     on(Trigger.ENTER, mode=Mode.RANDOM_ONE, replies=REPLIES),
     on(Trigger.FOLLOW),
+    on(Trigger.NO_ANSWER, mode=Mode.RANDOM_ONE, replies=REPLIES, after_minutes=5),
 )
 TIMES = st.one_of(
     st.none(), st.integers(0, 100_000).map(lambda s: NOW - timedelta(seconds=s, milliseconds=7))
@@ -71,7 +73,13 @@ def conversations(draw: st.DrawFn) -> Conversation:
 @st.composite
 def inbounds(draw: st.DrawFn) -> Inbound:
     at = NOW - timedelta(seconds=draw(st.integers(0, 100_000)))
-    kinds = [a_message(draw(SAYINGS), at), an_entry(at), a_follow(draw(st.integers(1, 4)), at)]
+    wait = a_wait(draw(st.integers(1, 60)), draw(st.integers(0, 9)), at)
+    kinds = [
+        a_message(draw(SAYINGS), at),
+        an_entry(at),
+        a_follow(draw(st.integers(1, 4)), at),
+        wait,
+    ]
     return draw(st.sampled_from(kinds))
 
 

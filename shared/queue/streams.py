@@ -4,7 +4,7 @@ Nothing here is remembered that PostgreSQL does not know. Streams and groups tha
 again on the spot, and `when_lost` tells the relays of this process to send again.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,8 +22,14 @@ from shared.observability import metrics
 
 BATCH = 200
 BOUND = 5_000  # envelopes in one stream; the backlog stays in PostgreSQL
-_MEASURED_FROM = BOUND // 20  # what each sender may add while it does not know of the others
 _COMMAND_SECONDS = 2.0
+# One command for many envelopes, which knows the stream's length whoever else adds to it.
+_ADD = """
+local room = tonumber(ARGV[1]) - redis.call('XLEN', KEYS[1])
+local added = math.max(math.min(#ARGV - 1, room), 0)
+for i = 1, added do redis.call('XADD', KEYS[1], '*', 'e', ARGV[i + 1]) end
+return added
+"""
 
 
 class CarrierAway(NeighbourAway):
@@ -62,12 +68,10 @@ class Streams:
         self._consumer = consumer
         self._redis = _connect(url, _COMMAND_SECONDS)
         self._readers: list[Redis] = []
-        self._length: dict[str, int] = {}
         self.when_lost: list[Callable[[], None]] = []
 
     def lost(self) -> None:
         """A stream was gone: whatever was in it must be sent again."""
-        self._length.clear()
         for tell in self.when_lost:
             tell()
 
@@ -82,10 +86,9 @@ class Streams:
         """How many more envelopes this stream may take."""
         key = stream_key(service, lane)
         try:
-            self._length[key] = int(await self._redis.xlen(key))
+            return BOUND - int(await self._redis.xlen(key))
         except (RedisError, OSError) as error:
             raise CarrierAway("Redis is away", neighbour="redis") from error
-        return BOUND - self._length[key]
 
     async def backlogs(
         self, lanes: Sequence[tuple[str, str]]
@@ -107,28 +110,15 @@ class Streams:
         }
 
     async def send(self, deliveries: Sequence[Delivery]) -> None:
-        """Add envelopes to the streams of their hearers; full streams are left to the net."""
-        pipeline = self._redis.pipeline(transaction=False)
-        added: Counter[str] = Counter()
-        unknown: set[str] = set()  # what others put there is learnt at once
+        """Add envelopes to the streams of their hearers; what finds no room is left to the net."""
+        by_stream: dict[str, list[bytes]] = defaultdict(list)
         for d in deliveries:
-            key = stream_key(d.hearer, d.lane)
-            if key not in self._length:
-                self._length[key] = 0
-                unknown.add(key)
-            length = self._length[key]
-            if length < BOUND:
-                pipeline.xadd(key, {"e": d.envelope})
-                self._length[key] = length + 1
-                added[key] += 1
-        # what others took off is learnt by measuring; a full one is measured too, or it would stay full
-        keys = [k for k, n in self._length.items() if n >= _MEASURED_FROM or k in unknown]
-        for key in keys:
-            pipeline.xlen(key)
-        answers = await _executed(pipeline, "send")
-        for key, count in added.items():
-            metrics.child(metrics.sent, key).inc(count)
-        self._length.update(zip(keys, answers[-len(keys) :] if keys else (), strict=True))
+            by_stream[stream_key(d.hearer, d.lane)].append(d.envelope)
+        pipeline = self._redis.pipeline(transaction=False)
+        for key, envelopes in by_stream.items():
+            pipeline.execute_command("EVAL", _ADD, 1, key, BOUND, *envelopes)
+        for key, added in zip(by_stream, await _executed(pipeline, "send"), strict=True):
+            metrics.child(metrics.sent, key).inc(added)
 
     async def finish(
         self, service: str, lane: str, entries: Iterable[Entry], heard: dict[str, list[str]]

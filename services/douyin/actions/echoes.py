@@ -51,7 +51,7 @@ async def _bind(tx: Tx, echoes: list[store.Echo]) -> tuple[list[store.Resolved],
 async def _unbound(tx: Tx, echoes: list[store.Echo]) -> list[store.Echo]:
     if not echoes:
         return []
-    bound = await store.already_bound(tx, echoes)
+    bound = await store.already_bound(tx, [e.key for e in echoes])
     return [e for e in echoes if e.key not in bound]
 
 

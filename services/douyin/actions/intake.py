@@ -15,6 +15,7 @@ from services.douyin import store
 from services.douyin.actions.directory import Account, App, Directory
 from services.douyin.actions.translating import is_told, translate
 from services.douyin.domain.webhooks import (
+    Echoed,
     Fact,
     Intake,
     Reading,
@@ -34,6 +35,7 @@ log = structlog.get_logger()
 
 LINGER_SECONDS = 0.001
 PACE_SECONDS = 0.008  # under load a batch a pace: a commit costs the same for one as for fifty
+ECHO_SECONDS = 0.025  # nobody waits for an echo, and what it shows is being settled just now
 MOST_IN_BATCH = 256
 ANSWER_SECONDS = 1.2  # with PostgreSQL away or hanging, the platform gets its 503 before two
 _AT_ONCE = 1  # while one batch is written the next is collected: few and large commits
@@ -50,6 +52,16 @@ class Delivery:
     body: bytes
     msg_id_header: str | None
     trace: str
+
+
+@dataclass(slots=True)
+class _Line:
+    """Deliveries that are written together. `rests`: how long a batch lies before it is."""
+
+    pace: float
+    rests: float = 0.0
+    open: "_Batch | None" = None
+    written_at: float = 0.0
 
 
 @dataclass(slots=True)
@@ -75,8 +87,8 @@ class IntakeDesk:
     ) -> None:
         self.directory = directory
         self._database, self._sealer = database, sealer
-        self._open: _Batch | None = None
-        self._written_at = 0.0
+        self._news = _Line(PACE_SECONDS)
+        self._echoes = _Line(ECHO_SECONDS, rests=ECHO_SECONDS)
         self._writing = asyncio.Semaphore(_AT_ONCE)
         # silence counts from here, and only where there is a door
         self._heard = metrics.webhook_heard.now if is_door else lambda: None
@@ -90,25 +102,29 @@ class IntakeDesk:
         open_id = account.open_id if account else ""
         reading = interpret(webhook, app.client_key, open_id)
         delivery = Delivery(app, account, webhook, reading, body, msg_id_header, ids.trace_parent())
-        batch = self._open
+        line = self._echoes if isinstance(reading.fact, Echoed) else self._news
+        batch = line.open
         if batch is None or len(batch.deliveries) >= MOST_IN_BATCH:
-            batch = self._open = _Batch([delivery])
-            await self._lead(batch)
+            batch = line.open = _Batch([delivery])
+            await self._lead(line, batch)
             return
         batch.deliveries.append(delivery)
         follower = asyncio.get_running_loop().create_future()
         batch.followers.append(follower)
         await follower  # the leader's deadline is ours too
 
-    async def _lead(self, batch: _Batch) -> None:
+    async def _lead(self, line: _Line, batch: _Batch) -> None:
         error: Exception | None = NeighbourAway("the batch was not stored", neighbour="postgresql")
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                pause = self._written_at + PACE_SECONDS - time.monotonic()
+                pause = line.written_at + line.pace - time.monotonic()
                 await asyncio.sleep(max(pause, LINGER_SECONDS))
+                if line.rests:
+                    _close(line, batch)
+                    await asyncio.sleep(line.rests)
                 async with self._writing:
-                    self._close(batch)
-                    self._written_at = time.monotonic()
+                    _close(line, batch)
+                    line.written_at = time.monotonic()
                     await self._write(batch.deliveries)
             error = None
         except TimeoutError as late:
@@ -118,36 +134,39 @@ class IntakeDesk:
             error = failed
             raise
         finally:
-            self._close(batch)
+            _close(line, batch)
             batch.end(error)
 
-    def _close(self, batch: _Batch) -> None:
-        if self._open is batch:
-            self._open = None
-
     async def _write(self, deliveries: Sequence[Delivery]) -> None:
-        results: Counter[str] = Counter()
         async with self._database.transaction(ALL_TENANTS) as tx:
             rows = [self._row(delivery, tx.now) for delivery in deliveries]
             fresh = await store.insert_inbound(tx, rows)
-            for delivery, row in zip(deliveries, rows, strict=True):
-                results[row.state if row.id in fresh else "duplicate"] += 1
-                if row.id in fresh and row.state == Intake.HANDLED:
-                    self._tell(tx, delivery, row.id)
+            stored = [(d, row) for d, row in zip(deliveries, rows, strict=True) if row.id in fresh]
+            handled = [(d, row.id) for d, row in stored if row.state == Intake.HANDLED]
+            await self._tell_all(tx, handled)
             await failpoint("inbox.before_commit")
         await failpoint("inbox.after_commit")
         self._heard()
+        results = Counter(row.state for _, row in stored)
+        results["duplicate"] = len(rows) - len(stored)
         for result, count in results.items():
             metrics.child(metrics.webhooks, result).inc(count)
-        for row in rows:
-            if row.id in fresh:
-                log.info(
-                    "webhook_stored",
-                    cause=row.id,
-                    webhook=row.event,
-                    state=row.state,
-                    reason=row.reason,
-                )
+        for _, row in stored:
+            log.info(
+                "webhook_stored",
+                cause=row.id,
+                webhook=row.event,
+                state=row.state,
+                reason=row.reason,
+            )
+
+    async def _tell_all(self, tx: Tx, handled: Sequence[tuple[Delivery, str]]) -> None:
+        """Tell what is news: all but the echoes of what was answered with their ids."""
+        echoes = {key for delivery, _ in handled if (key := _echo_key(delivery))}
+        known = await store.already_bound(tx, echoes) if echoes else set()
+        for delivery, cause in handled:
+            if _echo_key(delivery) not in known:
+                self._tell(tx, delivery, cause)
 
     def _tell(self, tx: Tx, delivery: Delivery, cause: str) -> None:
         account, fact = delivery.account, delivery.reading.fact
@@ -188,3 +207,16 @@ class IntakeDesk:
             reading=told_later,
             body=self._sealer.seal_bytes(app.organization_id, delivery.body, now.date()),
         )
+
+
+def _close(line: _Line, batch: _Batch) -> None:
+    if line.open is batch:
+        line.open = None
+
+
+def _echo_key(delivery: Delivery) -> store.EchoKey | None:
+    """What names the message that an echo shows; None for everything else."""
+    account, fact = delivery.account, delivery.reading.fact
+    if account is None or not isinstance(fact, Echoed):
+        return None
+    return account.organization_id, account.account_id, fact.message_id

@@ -77,6 +77,7 @@ from services.douyin.store.contents import (
 )
 from services.douyin.store.echoes import (
     Echo,
+    EchoKey,
     Resolved,
     already_bound,
     bind_sent,
@@ -167,6 +168,7 @@ __all__ = [
     "Claimed",
     "Conversation",
     "Echo",
+    "EchoKey",
     "FollowCheck",
     "Horizons",
     "ImageRow",

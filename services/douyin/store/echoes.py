@@ -1,7 +1,7 @@
 """Echoes meet attempts: by id, else by conversation and content. Every statement handles a batch."""
 
 # ruff: noqa: S608  statements are put together from constants of this room only
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,11 +15,15 @@ _V = (
     " CAST(:conversations AS text[]), CAST(:hashes AS text[]), CAST(:created AS timestamptz[]),"
     " CAST(:arrived AS timestamptz[])) AS v(o, a, id, conversation, hash, created, arrived)"
 )
+_IDS = (
+    "unnest(CAST(:organizations AS text[]), CAST(:accounts AS text[]), CAST(:ids AS text[]))"
+    " AS v(o, a, id)"
+)
 # An attempt that was answered with the echo's own id is bound by that id: nothing is written.
 _KNOWN = sa.text(
-    f"SELECT v.o, v.a, v.id, a.echo_id IS NULL FROM {_V} JOIN attempt a ON a.organization_id = v.o"
+    f"SELECT v.o, v.a, v.id, a.echo_id IS NULL FROM {_IDS} JOIN attempt a ON a.organization_id = v.o"
     " AND a.account_id = v.a AND a.msg_id = v.id"
-    f" UNION ALL SELECT v.o, v.a, v.id, false FROM {_V} JOIN attempt a ON a.organization_id = v.o"
+    f" UNION ALL SELECT v.o, v.a, v.id, false FROM {_IDS} JOIN attempt a ON a.organization_id = v.o"
     " AND a.account_id = v.a AND a.echo_id = v.id"
 )
 # where ids were seen to be equal, a sent attempt with another id is another message
@@ -120,12 +124,14 @@ def _arrays(echoes: Sequence[Echo]) -> dict[str, object]:
     }
 
 
-async def already_bound(tx: Tx, echoes: Sequence[Echo]) -> set[EchoKey]:
+async def already_bound(tx: Tx, echoes: Collection[EchoKey]) -> set[EchoKey]:
     """Echoes with whose ids some attempt was answered, or which it has already."""
-    rows = await tx.execute(_KNOWN, _arrays(echoes))
+    organizations, accounts, ids = ([*column] for column in zip(*echoes, strict=True))
+    values = {"organizations": organizations, "accounts": accounts, "ids": ids}
+    rows = await tx.execute(_KNOWN, values)
     if answered := sorted({(row[0], row[1]) for row in rows if row[3]}):
-        organizations, accounts = zip(*answered, strict=True)
-        await tx.change(_LEARN, {"organizations": [*organizations], "accounts": [*accounts]})
+        organizations, accounts = ([*column] for column in zip(*answered, strict=True))
+        await tx.change(_LEARN, {"organizations": organizations, "accounts": accounts})
     return {(row[0], row[1], row[2]) for row in rows}
 
 

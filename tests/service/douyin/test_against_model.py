@@ -183,7 +183,7 @@ class History:
             for e in echoes
         ]
         await store.lock_conversations(tx, self.conversations())
-        known = {key[2] for key in await store.already_bound(tx, echoes)}
+        known = {key[2] for key in await store.already_bound(tx, [e.key for e in echoes])}
         assert known == model.already_bound(self.table, twins), self.log
         left = [e for e in echoes if e.message_id not in known]
         twins = [e for e in twins if e.message_id not in known]

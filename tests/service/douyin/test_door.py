@@ -312,6 +312,20 @@ async def test_an_echo_is_told_apart_by_its_source(
     assert all(e["data"]["open_id"] == FAN for e in told)
 
 
+async def test_an_echo_of_what_was_answered_with_its_id_is_stored_and_told_to_nobody(
+    connector: Connector,
+) -> None:
+    await connector.request("op_1", "hi")
+    await connector.until_states("sent")
+    sent = {"event": "im_send_msg", "from_user_id": OPEN_ID, "to_user_id": FAN}
+    for message_id in ("@out0001==", "@other==", "@out0001=="):
+        echo = a_message(message_id, content={"source": KEY}, **sent)
+        assert (await connector.post(echo)).status_code == 200
+    echoed = [e for e in await connector.events() if e["type"] == "douyin.message_echoed"]
+    assert [e["data"]["message_id"] for e in echoed] == ["@other=="]
+    assert [row["state"] for row in await rows(connector)] == ["handled", "handled"]
+
+
 async def test_without_postgresql_the_answer_is_503_within_two_seconds(
     quiet: Connector, postgres: Any
 ) -> None:

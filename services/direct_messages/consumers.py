@@ -7,6 +7,8 @@ from typing import Any
 from services.direct_messages import actions
 from services.direct_messages.actions import Answered, Deps, Heard, Recalled, RefusedRecall
 from services.direct_messages.domain.cases import FanFacts, Inbound, Wait
+from services.direct_messages.domain.conditions import Tier
+from services.direct_messages.domain.conversations import Source
 from services.direct_messages.domain.messages import Settlement, State
 from services.direct_messages.domain.rules import Trigger
 from services.direct_messages.domain.texts import clean
@@ -20,7 +22,7 @@ from shared.contracts.events.douyin import (
     PersonAnswered,
     RecallSettled,
 )
-from shared.contracts.events.fans import FollowChanged
+from shared.contracts.events.fans import FollowChanged, TierChanged
 from shared.contracts.events.open_platform import PolicyChanged
 from shared.contracts.events.quota import ReservationOverdue
 from shared.queue import Handler
@@ -32,6 +34,7 @@ def handlers(deps: Deps) -> dict[str, Handler]:
         MessageReceived.type: partial(on_message_received, deps),
         PageEntered.type: partial(on_page_entered, deps),
         FollowChanged.type: partial(on_follow_changed, deps),
+        TierChanged.type: partial(on_tier_changed, deps),
         PolicyChanged.type: partial(on_policy_changed, deps),
         PersonAnswered.type: partial(on_person_answered, deps),
         AttemptSettled.type: partial(on_attempt_settled, deps),
@@ -57,6 +60,16 @@ async def on_page_entered(deps: Deps, envelopes: list[Envelope]) -> None:
 async def on_follow_changed(deps: Deps, envelopes: list[Envelope]) -> None:
     """A fan follows or no longer does: keep the fact, thank once an epoch."""
     await actions.answer(deps, [_follow(e) for e in envelopes])
+
+
+async def on_tier_changed(deps: Deps, envelopes: list[Envelope]) -> None:
+    """A fan is in another tier: keep it for the conditions of rules."""
+    told = [(e, TierChanged.model_validate(e.data)) for e in envelopes]
+    tiers = [
+        ((e.organization_id, e.account_id, t.open_id), (Tier(t.tier), t.fan_version))
+        for e, t in told
+    ]
+    await actions.learn_tiers(deps, envelopes, tiers)
 
 
 async def on_policy_changed(deps: Deps, envelopes: list[Envelope]) -> None:
@@ -175,9 +188,17 @@ def _entry(envelope: Envelope) -> Heard:
         platform_id=event.message_id,
         text=None,
         at=event.window_opened_at,
+        source=Source.AD if event.ad else Source.VIDEO if event.item_id else Source.PAGE,
     )
+    came = {"item_id": event.item_id} | ({"ad": event.ad} if event.ad else {})
     return Heard(
-        envelope, inbound, event.open_id, event.conversation_id, "page_entered", event.created_at
+        envelope,
+        inbound,
+        event.open_id,
+        event.conversation_id,
+        "page_entered",
+        event.created_at,
+        content=came if event.ad or event.item_id else None,
     )
 
 

@@ -56,6 +56,7 @@ ROUTES: dict[str, tuple[Hearer, ...]] = {
     "direct_messages.send_not_requested": (Hearer("quota", "settled"),),
     "direct_messages.lead_captured": (Hearer("fans", "facts"),),
     "fans.follow_changed": (Hearer("quota", "settled"), Hearer("direct_messages", "live")),
+    "fans.tier_changed": (Hearer("direct_messages", "settled"),),
     "fans.lead_changed": (),
     "open_platform.policy_changed": (
         Hearer("quota", "settled"),

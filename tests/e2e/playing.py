@@ -37,6 +37,13 @@ _KNOWN = (
     "SELECT (SELECT follows FROM quota.fan_fact WHERE account_id = $1 AND open_id = $2) = $3"
     " AND (SELECT follows FROM direct_messages.fan_fact WHERE account_id = $1 AND fan_open_id = $2) = $3"
 )
+_RANKED = (
+    "SELECT tier = $3 FROM direct_messages.fan_fact WHERE account_id = $1 AND fan_open_id = $2"
+)
+_CAME: Final[dict[str, dict[str, str]]] = {
+    "ad": {"ad_info": '{"adv_id": "1700000000000001", "ad_id": "1700000000000002"}'},
+    "video": {"objectId": "@video001=="},
+}
 _PERSON_SPOKE = (
     "SELECT count(*) >= $3 FROM direct_messages.message m JOIN direct_messages.conversation c"
     " ON c.account_id = m.account_id AND c.id = m.conversation_id"
@@ -158,7 +165,8 @@ class Talk:
             card = {"card_id": self.shop.things["$card"], "values": step.fills}
             said = await control("cards/fill", {**who, **card})
         elif step.enters:
-            said = await control("messages", {**who, "event": "enter"})
+            came = {"event": "enter", "fields": _CAME[step.via] if step.via else {}}
+            said = await control("messages", {**who, **came})
         elif step.shows:
             said = await control("messages", {**who, "message_type": step.shows})
         else:
@@ -211,6 +219,12 @@ class Talk:
             typed = {"from": self.shop.open_id, "to": self.fan, "text": step.types}
             await stage.control("messages", typed)
             await stage.until(_PERSON_SPOKE, self.shop.account, self.fan, self.typed)
+        elif step.ranks:
+            fans, fan = f"/v1/accounts/{self.shop.account}/fans", {"open_id": self.fan}
+            known = (await stage.api("POST", fans, {"fans": [fan]})).json()["results"][0]["id"]
+            tier = {"tier": step.ranks, "rule_version": "by hand"}
+            await stage.api("PUT", f"/v1/fans/{known}/tier", tier, if_match="*")
+            await stage.until(_RANKED, self.shop.account, self.fan, step.ranks)
         elif step.hands_to:
             owner = {"owner": step.hands_to}
             await stage.api(

@@ -6,7 +6,7 @@ What is expected is written down from what the product promises. It is never cop
 import re
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -16,7 +16,7 @@ _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _SPAN: Final = re.compile(r"([0-9]+)([smhd])")
 _ACTS: Final = (
     *("says", "taps", "shows", "enters", "follows", "fills", "waits"),
-    *("answers", "types", "hands_to", "later", "until"),
+    *("answers", "types", "hands_to", "ranks", "later", "until"),
 )
 _DECIDED: Final = frozenset({"says", "taps", "shows", "enters", "follows", "fills", "waits"})
 
@@ -54,10 +54,12 @@ class Step(Part):
     waits: Span | None = None  # the fan, so long that a rule is asked about it
     answers: str | None = None  # a person, through the API
     types: str | None = None  # a person, in Douyin's app
+    ranks: str | None = None  # the shop says in which tier the fan is
     hands_to: str | None = None  # a person takes the conversation, or gives it back
     later: Span | None = None
     until: str | None = None  # "mon 10:00", in Shanghai
 
+    via: Literal["ad", "video"] | None = None  # with enters: how she came
     late: Span | None = None  # with says: written so long ago, and told only now
     sends: list[Sent] = Field(default_factory=list)
     rule: str | list[str] | None = None  # which one fired; of a list, one

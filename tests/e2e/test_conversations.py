@@ -8,8 +8,8 @@ from typing import Any, get_args
 import pytest
 
 from services.direct_messages.api.grammar import RuleIn, definition_of
-from services.direct_messages.domain.conditions import Conditions, Hours, OpenWindow
-from services.direct_messages.domain.conversations import Reason, Starter
+from services.direct_messages.domain.conditions import Conditions, Hours, OpenWindow, Tier
+from services.direct_messages.domain.conversations import Reason, Source, Starter
 from services.direct_messages.domain.effects import Effect
 from services.direct_messages.domain.flows import Expects, StartFlow
 from services.direct_messages.domain.items import MenuReply, Reply
@@ -73,6 +73,8 @@ PARTS: dict[str, tuple[set[Any], set[Any]]] = {
     "hours": (set(Hours), met("hours")),
     "windows": (set(OpenWindow), met("window")),
     "starters": (set(Starter), met("started_by")),
+    "tiers": (set(Tier), {tier for asked in met("tiers") for tier in asked}),
+    "sources": (set(Source), {one for asked in met("sources") for one in asked}),
     "follow states": ({True, False}, met("follows")),
     "contacts": ({True, False}, met("first_contact")),
 }

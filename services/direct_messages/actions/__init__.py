@@ -38,7 +38,7 @@ from services.direct_messages.actions.errors import (
     Taken,
     TooManyRules,
 )
-from services.direct_messages.actions.learning import learn_policies
+from services.direct_messages.actions.learning import learn_policies, learn_tiers
 from services.direct_messages.actions.looking import (
     Story,
     find_conversation,
@@ -189,6 +189,7 @@ __all__ = [
     "give_back",
     "is_forgotten",
     "learn_policies",
+    "learn_tiers",
     "list_agents",
     "list_canned_replies",
     "list_conversations",

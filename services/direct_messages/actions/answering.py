@@ -151,7 +151,7 @@ def _learn(view: View, fan: Fan, learnt: FanFacts) -> bool:
         and learnt.observed_at <= known.observed_at
     ):
         return False
-    view.facts[fan] = learnt
+    view.facts[fan] = replace(learnt, tier=known.tier if known else None)
     # epoch 0: a follower who was found, not seen to follow; there is nothing to thank for
     return bool(learnt.follows and learnt.epoch)
 

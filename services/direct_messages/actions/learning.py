@@ -1,11 +1,13 @@
-"""Keep policies that were heard. Follow facts are learnt where they are answered."""
+"""Keep policies and tiers that were heard. Follow facts are learnt where they are answered."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from services.direct_messages import store
 from services.direct_messages.actions.deps import Deps
+from services.direct_messages.domain.conditions import Tier
 from services.direct_messages.domain.policy import policy_of
+from services.direct_messages.store import Fan
 from shared import inbox
 from shared.contracts.envelope import Envelope
 from shared.db import ALL_TENANTS
@@ -33,3 +35,17 @@ async def learn_policies(
         ]
         if rows:
             await store.learn_policies(tx, rows)
+
+
+async def learn_tiers(
+    deps: Deps, envelopes: list[Envelope], told: Sequence[tuple[Fan, tuple[Tier, int]]]
+) -> None:
+    """Keep each fan's tier with the version of the fan; what is older than known changes nothing."""
+    async with deps.database.transaction(ALL_TENANTS) as tx:
+        fresh = await inbox.take(tx, envelopes)
+        newest: dict[Fan, tuple[Tier, int]] = {}
+        for envelope, (fan, tier) in zip(envelopes, told, strict=True):
+            if envelope.id in fresh and (fan not in newest or newest[fan][1] < tier[1]):
+                newest[fan] = tier
+        if newest:
+            await store.put_fan_tiers(tx, newest)

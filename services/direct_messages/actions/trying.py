@@ -7,7 +7,8 @@ from services.direct_messages import store
 from services.direct_messages.actions.deps import Deps
 from services.direct_messages.domain.cases import Case, Decision, FanFacts, Inbound, Wait
 from services.direct_messages.domain.changes import applied
-from services.direct_messages.domain.conversations import Conversation
+from services.direct_messages.domain.conditions import Tier
+from services.direct_messages.domain.conversations import Conversation, Source
 from services.direct_messages.domain.decisions import decide
 from services.direct_messages.domain.matching import compile_rules
 from services.direct_messages.domain.rules import Trigger
@@ -28,6 +29,8 @@ class Trial:
     kind: str  # of a message, the platform's word
     conversation_id: str | None
     follows: bool | None  # none: as it is known
+    tier: Tier | None
+    source: Source | None
     waited_minutes: int  # of no_answer
 
 
@@ -54,7 +57,7 @@ async def try_rules(
         case = Case(
             inbound=_inbound(trial, talk, tx),
             conversation=talk,
-            facts=facts if trial.follows is None else FanFacts(trial.follows, tx.now, 1),
+            facts=_facts(facts, trial, tx),
             rules=setting.rules,
             policy=setting.policy,
             now=tx.now,
@@ -78,6 +81,12 @@ async def _conversation(tx: Tx, account: Account, trial: Trial) -> Conversation:
     return found
 
 
+def _facts(known: FanFacts, trial: Trial, tx: Tx) -> FanFacts:
+    if trial.follows is not None:
+        known = FanFacts(trial.follows, tx.now, 1, known.tier)
+    return known if trial.tier is None else replace(known, tier=trial.tier)
+
+
 def _since(trial: Trial, tx: Tx) -> datetime:
     return tx.now - timedelta(minutes=trial.waited_minutes)
 
@@ -91,6 +100,7 @@ def _inbound(trial: Trial, talk: Conversation, tx: Tx) -> Inbound:
         at=tx.now,
         epoch=(talk.follow_epoch or 0) + 1 if trial.trigger is Trigger.FOLLOW else None,
         kind=trial.kind,
+        source=trial.source,
         wait=_wait(trial, tx),
     )
 

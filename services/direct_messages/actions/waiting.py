@@ -73,9 +73,9 @@ def _told(waiter: Waiter, wait: Wait, tx: Tx) -> Envelope:
 
 async def answer_waits(deps: Deps, waits: Sequence[tuple[str, Heard]]) -> None:
     """Decide on those (clock, wait) that nobody answered meanwhile. Raises as `answer` does."""
-    told = {heard.envelope.id: ((*heard.fan[:2], clock), heard) for clock, heard in waits}
+    told = [((*heard.fan[:2], clock_id), heard) for clock_id, heard in waits]
     async with deps.database.transaction(ALL_TENANTS) as tx:
-        still = await store.still_waiting(tx, [clocked for clocked, _ in told.values()])
-    left = [heard for clocked, heard in told.values() if clocked in still]
+        still = await store.still_waiting(tx, [clocked for clocked, _ in told])
+    left = [heard for clocked, heard in told if clocked in still]
     if left:
         await answer(deps, left)

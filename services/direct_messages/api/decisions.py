@@ -8,6 +8,7 @@ from services.direct_messages import actions
 from services.direct_messages.actions import Story
 from services.direct_messages.api.callers import MessageDeps, Reader
 from services.direct_messages.api.rules import RuleOut, rule_out
+from services.direct_messages.domain.conditions import Tier
 from services.direct_messages.domain.messages import Message
 from shared.contracts.api.quota import Denied, ReserveAnswer
 from shared.errors import NotFound
@@ -49,12 +50,13 @@ class VersionsOut(ResponseModel):
 
 
 class ConversationFan(ResponseModel):
-    """What was known of the fan. `follows` null is unknown and counts as not following."""
+    """What was known of the fan. `follows` null is unknown and counts as not following, `tier` null as none."""
 
     open_id: str
     follows: bool | None
     observed_at: datetime | None
     epoch: int | None
+    tier: Tier | None = None
 
 
 class HeldInOut(ResponseModel):

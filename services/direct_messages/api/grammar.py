@@ -9,9 +9,10 @@ from services.direct_messages.domain.conditions import (
     Conditions,
     Hours,
     OpenWindow,
+    Tier,
     load_conditions,
 )
-from services.direct_messages.domain.conversations import Starter
+from services.direct_messages.domain.conversations import Source, Starter
 from services.direct_messages.domain.effects import load_effect
 from services.direct_messages.domain.flows import Expects
 from services.direct_messages.domain.patterns import PATTERN_MAX_CHARS
@@ -29,7 +30,7 @@ from shared.http.models import FROM_TEXT, RequestModel, ShortText, Text, by_kind
 class ConditionsIn(RequestModel):
     """What must be so for the rule to fire, all of it; what is left out is not asked.
 
-    `share`: of a hundred fans, so many; a fan is always on the same side of a rule.
+    `tiers`, `sources`: one of them. `share`: of a hundred fans, so many; a fan is always on the same side of a rule.
     """
 
     follows: bool | None = None
@@ -39,6 +40,8 @@ class ConditionsIn(RequestModel):
     hours: Annotated[Hours, FROM_TEXT] | None = None
     tags_any: list[ShortText] = Field(default_factory=list, max_length=20)
     tags_none: list[ShortText] = Field(default_factory=list, max_length=20)
+    tiers: list[Annotated[Tier, FROM_TEXT]] = Field(default_factory=list, max_length=5)
+    sources: list[Annotated[Source, FROM_TEXT]] = Field(default_factory=list, max_length=4)
     share: Annotated[int, Field(ge=1, le=99)] | None = None
 
 

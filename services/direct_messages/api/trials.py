@@ -13,20 +13,23 @@ from services.direct_messages.api.decisions import CandidateOut
 from services.direct_messages.api.items import ReplyItemOut, item_out
 from services.direct_messages.api.rules import RuleOut, rule_out
 from services.direct_messages.domain.cases import Decision, Outcome
-from services.direct_messages.domain.conversations import Owner
+from services.direct_messages.domain.conditions import Tier
+from services.direct_messages.domain.conversations import Owner, Source
 from services.direct_messages.domain.records import trace_of
 from services.direct_messages.domain.rules import Trigger
 from shared.errors import NotFound
 from shared.http.errors import errors
 from shared.http.idempotency import IdempotencyKeyInUse, IdempotencyKeyReused, Once, OptionalKey
-from shared.http.models import Id, RequestModel, ResponseModel, ShortText, Text
+from shared.http.models import FROM_TEXT, Id, RequestModel, ResponseModel, ShortText, Text
 from shared.http.routing import Router
 
 router = Router(tags=["rules"])
 
 
 class TrialIn(RequestModel):
-    """What a fan would do. Without `conversation_id` it is somebody new, who follows if `follows` says so.
+    """What a fan would do. Without `conversation_id` it is somebody new.
+
+    `follows`, `tier`, `source`: what is left out is as it is known.
 
     `waited_minutes`: for `no_answer`, how long nobody answered her.
     """
@@ -36,6 +39,8 @@ class TrialIn(RequestModel):
     kind: ShortText = "text"
     conversation_id: ShortText | None = None
     follows: bool | None = None
+    tier: Annotated[Tier, FROM_TEXT] | None = None
+    source: Annotated[Source, FROM_TEXT] | None = None
     waited_minutes: Annotated[int, Field(ge=1, le=10_000)] = 30
 
 
@@ -120,14 +125,7 @@ async def try_rules(
     account_id: Id, body: TrialIn, key: OptionalKey, caller: Reader, deps: MessageDeps
 ) -> TrialOut:
     """Decide one message by the published rules and by the draft. Nothing is sent or kept."""
-    trial = Trial(
-        Trigger(body.does),
-        body.text,
-        body.kind,
-        body.conversation_id,
-        body.follows,
-        body.waited_minutes,
-    )
+    trial = Trial(**{**body.model_dump(exclude={"does"}), "trigger": Trigger(body.does)})
     account = (caller.organization_id, account_id)
     once = Once(key, _trial_out, status=200)
     return _trial_out(await actions.try_rules(deps, account, trial, once))

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from services.direct_messages.domain.conversations import Context, Conversation
+from services.direct_messages.domain.conditions import Tier
+from services.direct_messages.domain.conversations import Context, Conversation, Source
 from services.direct_messages.domain.items import Item
 from services.direct_messages.domain.matching import Candidate, CompiledRules
 from services.direct_messages.domain.policy import Policy
@@ -34,6 +35,7 @@ class Inbound:
     kind: str = "text"  # of a message, the platform's word
     joins: tuple[str, ...] = ()  # messages just before, whose words are in `text` too
     said: str | None = None  # what this message itself said, where it joins others
+    source: Source | None = None  # of an entry
     wait: Wait | None = None  # of no_answer
     is_part: bool = False  # it is decided with the message that joins it
 
@@ -55,6 +57,7 @@ class FanFacts:
     follows: bool | None = None
     observed_at: datetime | None = None
     epoch: int | None = None
+    tier: Tier | None = None  # unknown counts as none
 
 
 @dataclass(frozen=True, slots=True)

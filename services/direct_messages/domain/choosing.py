@@ -6,8 +6,13 @@ from dataclasses import replace
 from typing import Final
 
 from services.direct_messages.domain.cases import Case
-from services.direct_messages.domain.conditions import ALWAYS, Conditions, Hours, OpenWindow
-from services.direct_messages.domain.conversations import Conversation, Scene, newest_context
+from services.direct_messages.domain.conditions import ALWAYS, Conditions, Hours, OpenWindow, Tier
+from services.direct_messages.domain.conversations import (
+    Conversation,
+    Scene,
+    Source,
+    newest_context,
+)
 from services.direct_messages.domain.items import Reply
 from services.direct_messages.domain.matching import Candidate
 from services.direct_messages.domain.precedence import Step
@@ -84,9 +89,15 @@ def failing(rule_id: str, wanted: Conditions, at: Case) -> str | None:
         ("hours", wanted.hours is None or _hours(at) is wanted.hours),
         ("tags_any", not wanted.tags_any or not talk.tags_are_apart(wanted.tags_any)),
         ("tags_none", talk.tags_are_apart(wanted.tags_none)),
+        ("tiers", not wanted.tiers or (at.facts.tier or Tier.NONE) in wanted.tiers),
+        ("sources", not wanted.sources or _source(at) in wanted.sources),
         ("share", wanted.share is None or _draw(rule_id, talk.fan_open_id) < wanted.share),
     )
     return next((name for name, holds in checks if not holds), None)
+
+
+def _source(at: Case) -> Source:
+    return at.inbound.source or at.conversation.source or Source.MESSAGE
 
 
 def _is_first(talk: Conversation) -> bool:

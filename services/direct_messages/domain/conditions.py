@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
-from services.direct_messages.domain.conversations import Starter
+from services.direct_messages.domain.conversations import Source, Starter
 
 
 class Hours(StrEnum):
@@ -23,6 +23,16 @@ class OpenWindow(StrEnum):
     NONE = "none"
 
 
+class Tier(StrEnum):
+    """How close a fan is, from a stranger to a true fan."""
+
+    NONE = "none"
+    POTENTIAL = "potential"
+    PASSER_BY = "passer_by"
+    GOODWILL = "goodwill"
+    TRUE_LOVE = "true_love"
+
+
 @dataclass(frozen=True, slots=True)
 class Conditions:
     """What must be so, all of it; what is not set is not asked."""
@@ -35,6 +45,8 @@ class Conditions:
     tags_any: tuple[str, ...] = ()
     tags_none: tuple[str, ...] = ()
     share: int | None = None  # of a hundred fans; a fan is always on the same side of a rule
+    tiers: tuple[Tier, ...] = ()  # one of them
+    sources: tuple[Source, ...] = ()  # one of them: of the newest page entry
 
 
 ALWAYS: Final = Conditions()
@@ -59,6 +71,8 @@ def load_conditions(record: Mapping[str, Any] | None) -> Conditions:
         hours=_word(Hours, record.get("hours")),
         tags_any=tuple(record.get("tags_any", ())),
         tags_none=tuple(record.get("tags_none", ())),
+        tiers=tuple(Tier(word) for word in record.get("tiers", ())),
+        sources=tuple(Source(word) for word in record.get("sources", ())),
         share=record.get("share"),
     )
 

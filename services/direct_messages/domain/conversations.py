@@ -46,6 +46,15 @@ class Starter(StrEnum):
     ACCOUNT = "account"  # somebody of the account wrote first, in Douyin's own app
 
 
+class Source(StrEnum):
+    """How the fan came, as far as the platform tells."""
+
+    AD = "ad"
+    VIDEO = "video"
+    PAGE = "page"  # opened the chat page by another way
+    MESSAGE = "message"  # wrote, and no entry was told
+
+
 class Scene(StrEnum):
     """How a send is introduced to the platform."""
 
@@ -100,6 +109,7 @@ class Conversation:
     inbound_at: tuple[datetime, ...] = ()  # the last minute's, for the loop guard
     auto_sent_at: tuple[datetime, ...] = ()
     started_by: Starter = Starter.FAN
+    source: Source | None = None  # of the newest page entry
     tags: tuple[str, ...] = ()  # given by rules
     misses: int = 0  # texts in a row that no rule knew
     menu_level: int | None = None  # of the menu, what the fan was shown last: 0, or under an entry

@@ -76,6 +76,8 @@ def _heard(case: Case) -> Conversation:
         changes["inbound_at"] = (*times, inbound.at)[-policy.loop_inbound - 1 :]
     elif inbound.trigger is Trigger.ENTER and inbound.at >= (conversation.entered_at or inbound.at):
         changes.update(enter_id=inbound.platform_id, entered_at=inbound.at)
+        if inbound.source is not None:  # an entry of a release before may name none
+            changes["source"] = inbound.source
     return conversations.changed(conversation, **changes) if changes else conversation
 
 

@@ -6,7 +6,14 @@ from typing import Any
 
 from services.direct_messages.domain.cases import Case, Decision, FanFacts, Inbound, Wait
 from services.direct_messages.domain.choosing import firing
-from services.direct_messages.domain.conversations import Conversation, Owner, Reason, Starter
+from services.direct_messages.domain.conditions import Tier
+from services.direct_messages.domain.conversations import (
+    Conversation,
+    Owner,
+    Reason,
+    Source,
+    Starter,
+)
 from services.direct_messages.domain.decisions import decide
 from services.direct_messages.domain.flows import load_waiting
 from services.direct_messages.domain.matching import Candidate, CompiledRules
@@ -37,6 +44,7 @@ def record_of(decision: Decision) -> dict[str, Any]:
             "joins": inbound.joins,
             "is_part": inbound.is_part,
             **({"wait": inbound.wait} if inbound.wait else {}),
+            **({"source": inbound.source} if inbound.source else {}),
         },
         "fan": case.facts,
         "conversation": case.conversation,
@@ -74,11 +82,12 @@ def case_of(
             epoch=inbound["epoch"],
             kind=inbound.get("kind", "text"),
             joins=tuple(inbound.get("joins", ())),
+            source=_source(inbound.get("source")),
             wait=_wait(inbound.get("wait")),
             is_part=inbound.get("is_part", False),
         ),
         conversation=_conversation(record["conversation"]),
-        facts=FanFacts(fan["follows"], _time(fan["observed_at"]), fan["epoch"]),
+        facts=_facts(fan),
         rules=rules,
         policy=policy,
         now=datetime.fromisoformat(record["decided_at"]),
@@ -95,6 +104,16 @@ def decide_again(
 
 def _time(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
+
+
+def _facts(stored: Mapping[str, Any]) -> FanFacts:
+    tier = stored.get("tier")
+    observed_at = _time(stored["observed_at"])
+    return FanFacts(stored["follows"], observed_at, stored["epoch"], Tier(tier) if tier else None)
+
+
+def _source(stored: str | None) -> Source | None:
+    return Source(stored) if stored else None
 
 
 def _wait(stored: Mapping[str, Any] | None) -> Wait | None:
@@ -118,6 +137,7 @@ def _conversation(stored: Mapping[str, Any]) -> Conversation:
         "owner": Owner(stored["owner"]),
         "owner_reason": Reason(reason) if reason else None,
         "started_by": Starter(stored.get("started_by", Starter.FAN)),
+        "source": _source(stored.get("source")),
         "tags": tuple(stored.get("tags", ())),
         "flow": load_waiting(stored.get("flow")),
     }

@@ -7,6 +7,7 @@ from services.direct_messages.store.accounts import (
     lock_account,
     policy_values,
     put_fan_facts,
+    put_fan_tiers,
 )
 from services.direct_messages.store.agents import (
     agent,
@@ -244,6 +245,7 @@ __all__ = [
     "put_canned_reply",
     "put_draft",
     "put_fan_facts",
+    "put_fan_tiers",
     "put_off_pieces",
     "queued_hand_offs",
     "records",

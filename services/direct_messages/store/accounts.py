@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from services.direct_messages.domain.cases import FanFacts
+from services.direct_messages.domain.conditions import Tier
 from services.direct_messages.store import tables
 from services.direct_messages.store.rows import as_rows, columns, insert, recordset
 from services.direct_messages.store.tables import Account, Fan
@@ -37,16 +38,27 @@ _LOCK = sa.text(
     "SELECT policy_version, rule_set_version FROM account"
     " WHERE organization_id = :org AND account_id = :acc FOR UPDATE"
 )
+_FAN = ("organization_id", "account_id", "fan_open_id")
+_OF_FOLLOWS = (*_FAN, "follows", "observed_at", "epoch")
+_OF_TIERS = (*_FAN, "tier", "tier_version")
 _FACTS = sa.text(
-    "SELECT f.organization_id, f.account_id, f.fan_open_id, f.follows, f.observed_at, f.epoch"
+    "SELECT f.organization_id, f.account_id, f.fan_open_id, f.follows, f.observed_at, f.epoch, f.tier"
     " FROM unnest(CAST(:org AS text[]), CAST(:acc AS text[]), CAST(:fan AS text[])) k(o, a, i)"
     " JOIN fan_fact f ON f.organization_id = k.o AND f.account_id = k.a AND f.fan_open_id = k.i"
 )
-_PUT_FACTS = insert(
-    tables.fan_facts,
-    "ON CONFLICT (organization_id, account_id, fan_open_id) DO UPDATE"
+_PUT_FACTS = sa.text(
+    "INSERT INTO fan_fact (organization_id, account_id, fan_open_id, follows, observed_at, epoch)"
+    f" SELECT r.* FROM {recordset(tables.fan_facts, *_OF_FOLLOWS)}"
+    " ON CONFLICT (organization_id, account_id, fan_open_id) DO UPDATE"
     " SET follows = excluded.follows, observed_at = excluded.observed_at, epoch = excluded.epoch"
-    " WHERE fan_fact.observed_at < excluded.observed_at",
+    " WHERE fan_fact.observed_at IS NULL OR fan_fact.observed_at < excluded.observed_at"
+)
+_PUT_TIERS = sa.text(
+    "INSERT INTO fan_fact (organization_id, account_id, fan_open_id, tier, tier_version)"
+    f" SELECT r.* FROM {recordset(tables.fan_facts, *_OF_TIERS)}"
+    " ON CONFLICT (organization_id, account_id, fan_open_id) DO UPDATE"
+    " SET tier = excluded.tier, tier_version = excluded.tier_version"
+    " WHERE fan_fact.tier_version < excluded.tier_version"
 )
 
 
@@ -79,7 +91,12 @@ async def learn_policies(tx: Tx, learnt: Sequence[dict[str, Any]]) -> None:
 async def fan_facts(tx: Tx, fans: Iterable[Fan]) -> dict[Fan, FanFacts]:
     """What is known of these fans."""
     found = await tx.execute(_FACTS, columns(sorted(set(fans)), "org acc fan"))
-    return {(r[0], r[1], r[2]): FanFacts(r.follows, r.observed_at, r.epoch) for r in found}
+    return {
+        (r[0], r[1], r[2]): FanFacts(
+            r.follows, r.observed_at, r.epoch, Tier(r.tier) if r.tier else None
+        )
+        for r in found
+    }
 
 
 async def put_fan_facts(tx: Tx, learnt: dict[Fan, FanFacts]) -> None:
@@ -96,3 +113,12 @@ async def put_fan_facts(tx: Tx, learnt: dict[Fan, FanFacts]) -> None:
         for (organization_id, account_id, fan), facts in sorted(learnt.items())
     ]
     await tx.execute(_PUT_FACTS, as_rows(rows))
+
+
+async def put_fan_tiers(tx: Tx, told: dict[Fan, tuple[Tier, int]]) -> None:
+    """Keep these tiers, each with the version of the fan; an older one is dropped."""
+    rows = [
+        dict(zip(_OF_TIERS, (*fan, tier, version), strict=True))
+        for fan, (tier, version) in sorted(told.items())
+    ]
+    await tx.execute(_PUT_TIERS, as_rows(rows))

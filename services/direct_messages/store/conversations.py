@@ -8,7 +8,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from services.direct_messages.domain.conversations import Conversation, Owner, Reason, Starter
+from services.direct_messages.domain.conversations import (
+    Conversation,
+    Owner,
+    Reason,
+    Source,
+    Starter,
+)
 from services.direct_messages.domain.flows import load_waiting
 from services.direct_messages.domain.messages import (
     Actor,
@@ -148,6 +154,7 @@ def conversation_from(row: Row) -> Conversation:
     found["inbound_at"] = tuple(found["inbound_at"])
     found["auto_sent_at"] = tuple(found["auto_sent_at"])
     found["started_by"] = Starter(found["started_by"])
+    found["source"] = Source(found["source"]) if found["source"] else None
     found["tags"] = tuple(found["tags"])
     found["flow"] = load_waiting(found["flow"])
     return Conversation(**{f.name: found[f.name] for f in fields(Conversation)})

@@ -121,9 +121,11 @@ fan_facts = sa.Table(
     metadata,
     *_tenant(),
     sa.Column("fan_open_id", sa.Text, primary_key=True),
-    sa.Column("follows", sa.Boolean, nullable=False),
-    sa.Column("observed_at", _TIME, nullable=False),
-    sa.Column("epoch", sa.Integer, nullable=False),
+    sa.Column("follows", sa.Boolean),  # null, as the next two: only the tier is known
+    sa.Column("observed_at", _TIME),
+    sa.Column("epoch", sa.Integer),
+    sa.Column("tier", sa.Text),
+    sa.Column("tier_version", sa.Integer, nullable=False, server_default="0"),
 )
 conversations = sa.Table(
     "conversation",
@@ -150,6 +152,7 @@ conversations = sa.Table(
     sa.Column("auto_sent_at", ARRAY(_TIME), nullable=False),
     # defaults, so that a process of the release before may still write
     sa.Column("started_by", sa.Text, nullable=False, server_default="fan"),
+    sa.Column("source", sa.Text),
     sa.Column("tags", ARRAY(sa.Text), nullable=False, server_default="{}"),
     sa.Column("misses", sa.Integer, nullable=False, server_default="0"),
     sa.Column("menu_level", sa.Integer),

@@ -64,6 +64,8 @@ def translate(fact: Fact, seal: Seal, now: datetime, *, lives_by_arrival: bool) 
                 open_id=fact.fan,
                 created_at=moment(fact.at_ms),
                 window_opened_at=now if lives_by_arrival else moment(fact.at_ms),
+                item_id=fact.item_id,
+                ad=dict(fact.ad),
             )
         case Echoed():
             return events.MessageEchoed(

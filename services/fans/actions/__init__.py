@@ -10,6 +10,7 @@ from services.fans.actions.fans import (
     import_fans,
     list_fans,
     note_follow_state,
+    put_tier,
     record_checks,
     record_follows,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "list_leads",
     "move",
     "note_follow_state",
+    "put_tier",
     "record_checks",
     "record_follows",
     "return_forgotten",

@@ -8,12 +8,12 @@ from enum import StrEnum
 from services.fans import store
 from services.fans.actions.accounts import require_account
 from services.fans.actions.deps import Deps
-from services.fans.domain import Fan, Filter, Observation, Told, is_news, observe
+from services.fans.domain import Fan, Filter, Observation, Tier, Told, is_news, observe, tiered
 from services.fans.store import Key
 from shared import ids, inbox
 from shared.contracts.envelope import Envelope, Origin
 from shared.contracts.events.douyin import FanFollowed, FollowChecked
-from shared.contracts.events.fans import FollowChanged
+from shared.contracts.events.fans import FollowChanged, TierChanged
 from shared.db import ALL_TENANTS, Tx
 from shared.errors import NotFound
 from shared.http.idempotency import EACH_TIME, Once
@@ -112,6 +112,37 @@ async def note_follow_state(
         await store.save(tx, [after])
         _tell(tx, before, after, _own_origin(after))
     return after
+
+
+async def put_tier(
+    deps: Deps,
+    fan_key: tuple[str, str],
+    tier: Tier,
+    rule_version: str,
+    expected: Precondition = UNCONDITIONAL,
+) -> Fan:
+    """The fan of (organization, id) is in this tier from now on. Raises NotFound, PreconditionFailed."""
+    organization_id, fan_id = fan_key
+    async with deps.database.transaction(organization_id) as tx:
+        found = await _fan(tx, organization_id, fan_id)
+        key = Key(organization_id, found.account_id, found.open_id)
+        before = (await store.lock(tx, [key]))[key]
+        expected.check(fan_tag(before))
+        after = tiered(before, tier, rule_version, tx.now)
+        if after != before:
+            await store.save(tx, [after])
+            tx.publish(_tier_told(after, tx))
+    return after
+
+
+def _tier_told(fan: Fan, tx: Tx) -> Envelope:
+    event = TierChanged(
+        open_id=fan.open_id,
+        tier=fan.tier or Tier.NONE,
+        rule_version=fan.tier_rule_version or "",
+        fan_version=fan.version,
+    )
+    return Envelope.of(event, _own_origin(fan), subject=fan.id, seq=fan.version, at=tx.now)
 
 
 async def import_fans(

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 from services.fans import actions
 from services.fans.actions import Imported, Result
 from services.fans.api.callers import FanCursors, FanDeps, Manager, Reader
-from services.fans.domain import Fan, Filter
+from services.fans.domain import Fan, Filter, Tier
 from shared.errors import NotFound, PreconditionFailed, PreconditionRequired
 from shared.http.errors import errors
 from shared.http.idempotency import (
@@ -18,7 +18,7 @@ from shared.http.idempotency import (
     Once,
     OptionalKey,
 )
-from shared.http.models import Id, RequestModel, ResponseModel, ShortText, Text
+from shared.http.models import FROM_TEXT, Id, RequestModel, ResponseModel, ShortText, Text
 from shared.http.pages import AskedPage
 from shared.http.routing import Router
 from shared.http.versions import RequiredVersion
@@ -39,7 +39,10 @@ _AT_ONCE = 250
 
 
 class FanOut(ResponseModel):
-    """A fan of one account. `follows` null: nobody has looked yet, which counts as not following."""
+    """A fan of one account. `follows` null: nobody has looked yet, which counts as not following.
+
+    `tier` null: nobody has said, which counts as none.
+    """
 
     id: str
     account_id: str
@@ -51,6 +54,9 @@ class FanOut(ResponseModel):
     epoch: int
     first_seen_at: datetime
     last_seen_at: datetime
+    tier: Tier | None
+    tier_rule_version: str | None
+    tiered_at: datetime | None
 
 
 class FanPage(ResponseModel):
@@ -64,6 +70,13 @@ class FollowStateIn(RequestModel):
     """What somebody saw just now."""
 
     follows: bool
+
+
+class TierIn(RequestModel):
+    """Where the fan stands; `rule_version` names what you reckoned it by."""
+
+    tier: Annotated[Tier, FROM_TEXT]
+    rule_version: ShortText
 
 
 class FanIn(RequestModel):
@@ -161,6 +174,26 @@ async def note_follow_state(
     key = (caller.organization_id, fan_id)
     noted = await actions.note_follow_state(deps, key, expected, follows=body.follows)
     return _tagged(noted, response)
+
+
+@router.put(
+    "/v1/fans/{fan_id}/tier",
+    operation_id="put_fan_tier",
+    responses=errors(NotFound, PreconditionRequired, PreconditionFailed),
+)
+async def put_fan_tier(
+    fan_id: Id,
+    body: TierIn,
+    caller: Manager,
+    deps: FanDeps,
+    expected: RequiredVersion,
+    response: Response,
+) -> FanOut:
+    """Say how close the fan is: rules that ask for tiers hear of it. Said again, nothing changes."""
+    key = (caller.organization_id, fan_id)
+    return _tagged(
+        await actions.put_tier(deps, key, body.tier, body.rule_version, expected), response
+    )
 
 
 def _imported(done: list[tuple[Fan, Result]]) -> ImportOut:

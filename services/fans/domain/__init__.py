@@ -1,6 +1,6 @@
 """What is known of a fan, and how a lead lives."""
 
-from services.fans.domain.fans import Fan, Filter, Observation, Told, is_news, observe
+from services.fans.domain.fans import Fan, Filter, Observation, Tier, Told, is_news, observe, tiered
 from services.fans.domain.leads import Lead, Stage, StageRefused
 
 __all__ = [
@@ -10,7 +10,9 @@ __all__ = [
     "Observation",
     "Stage",
     "StageRefused",
+    "Tier",
     "Told",
     "is_news",
     "observe",
+    "tiered",
 ]

@@ -29,12 +29,23 @@ class Observation:
     at: datetime
 
 
+class Tier(StrEnum):
+    """How close a fan is, from a stranger to a true fan."""
+
+    NONE = "none"
+    POTENTIAL = "potential"  # interested, without following
+    PASSER_BY = "passer_by"
+    GOODWILL = "goodwill"
+    TRUE_LOVE = "true_love"
+
+
 @dataclass(frozen=True, slots=True)
 class Fan:
     """What is known of a fan of one account. `follows` None: nobody has looked yet.
 
     `epoch` counts the follows that happened while we knew the fan: 0 is somebody whom we never saw
-    begin to follow. `version` grows with every change that is told to others.
+    begin to follow. `version` grows with every change that is told to others. `tier_rule_version`
+    names what the tier was reckoned by.
     """
 
     organization_id: str
@@ -49,6 +60,9 @@ class Fan:
     version: int
     first_seen_at: datetime
     last_seen_at: datetime
+    tier: Tier | None = None
+    tier_rule_version: str | None = None
+    tiered_at: datetime | None = None
 
 
 def observe(fan: Fan, observation: Observation) -> Fan:
@@ -68,6 +82,15 @@ def observe(fan: Fan, observation: Observation) -> Fan:
     else:
         seen = replace(fan, follows=True, observed_at=observation.at)
     return replace(seen, version=fan.version + 1) if is_news(fan, seen) else seen
+
+
+def tiered(fan: Fan, tier: Tier, rule_version: str, at: datetime) -> Fan:
+    """The fan in this tier; the same fan if nothing changes."""
+    if (fan.tier, fan.tier_rule_version) == (tier, rule_version):
+        return fan
+    return replace(
+        fan, tier=tier, tier_rule_version=rule_version, tiered_at=at, version=fan.version + 1
+    )
 
 
 def is_news(before: Fan, after: Fan) -> bool:

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from services.fans.domain import Fan, Filter
+from services.fans.domain import Fan, Filter, Tier
 from services.fans.store.tables import fan
 from shared import ids
-from shared.db import Tx
+from shared.db import Row, Tx
 
 
 class Key(NamedTuple):
@@ -37,12 +37,14 @@ _LOCK = sa.text(
 _SAVE = sa.text(
     "UPDATE fan AS f SET nickname = u.nickname, follows = u.follows, followed_at = u.followed_at,"
     " observed_at = u.observed_at, epoch = u.epoch, version = u.version,"
-    " last_seen_at = u.last_seen_at"
+    " last_seen_at = u.last_seen_at, tier = u.tier, tier_rule_version = u.tier_rule_version,"
+    " tiered_at = u.tiered_at"
     " FROM unnest(CAST(:organizations AS text[]), CAST(:accounts AS text[]), CAST(:ids AS text[]),"
     " CAST(:nicknames AS text[]), CAST(:follows AS boolean[]), CAST(:followed AS timestamptz[]),"
     " CAST(:observed AS timestamptz[]), CAST(:epochs AS integer[]), CAST(:versions AS integer[]),"
-    " CAST(:seen AS timestamptz[])) AS u (organization_id, account_id, id, nickname, follows,"
-    " followed_at, observed_at, epoch, version, last_seen_at)"
+    " CAST(:seen AS timestamptz[]), CAST(:tiers AS text[]), CAST(:tier_rules AS text[]),"
+    " CAST(:tiered AS timestamptz[])) AS u (organization_id, account_id, id, nickname, follows,"
+    " followed_at, observed_at, epoch, version, last_seen_at, tier, tier_rule_version, tiered_at)"
     " WHERE f.organization_id = u.organization_id AND f.account_id = u.account_id AND f.id = u.id"
 )
 
@@ -57,7 +59,7 @@ async def meet(tx: Tx, keys: Iterable[Key]) -> set[str]:
 async def lock(tx: Tx, keys: Iterable[Key]) -> dict[Key, Fan]:
     """The fans' records, which nobody else can change until the transaction ends."""
     rows = await tx.execute(_LOCK, _columns(sorted(set(keys))))
-    fans = [Fan(**row) for row in rows]
+    fans = [_read(row) for row in rows]
     return {Key(f.organization_id, f.account_id, f.open_id): f for f in fans}
 
 
@@ -74,6 +76,9 @@ async def save(tx: Tx, fans: Sequence[Fan]) -> None:
         "epochs": [f.epoch for f in fans],
         "versions": [f.version for f in fans],
         "seen": [f.last_seen_at for f in fans],
+        "tiers": [f.tier for f in fans],
+        "tier_rules": [f.tier_rule_version for f in fans],
+        "tiered": [f.tiered_at for f in fans],
     }
     await tx.execute(_SAVE, values)
 
@@ -82,7 +87,7 @@ async def find_fan(tx: Tx, organization_id: str, fan_id: str) -> Fan | None:
     """The fan, if it is one of the organization's."""
     query = _all().where(fan.c.organization_id == organization_id, fan.c.id == fan_id)
     row = (await tx.execute(query)).first()
-    return Fan(**row) if row else None
+    return _read(row) if row else None
 
 
 async def list_fans(
@@ -97,11 +102,15 @@ async def list_fans(
     if wanted.open_id is not None:
         query = query.where(fan.c.open_id == wanted.open_id)
     rows = await tx.execute(query.order_by(fan.c.id).limit(most))
-    return [Fan(**row) for row in rows]
+    return [_read(row) for row in rows]
 
 
 def _all() -> sa.Select[tuple[object, ...]]:
     return sa.select(*(fan.c[field.name] for field in fields(Fan)))
+
+
+def _read(row: Row) -> Fan:
+    return Fan(**{**row, "tier": Tier(row["tier"]) if row["tier"] else None})
 
 
 def _columns(keys: Sequence[Key]) -> dict[str, list[str]]:

@@ -32,6 +32,9 @@ fan = sa.Table(
     sa.Column("version", sa.Integer, nullable=False, server_default="0"),
     sa.Column("first_seen_at", _TIME, nullable=False),
     sa.Column("last_seen_at", _TIME, nullable=False),
+    sa.Column("tier", sa.Text),  # null: nobody has said
+    sa.Column("tier_rule_version", sa.Text),
+    sa.Column("tiered_at", _TIME),
     sa.UniqueConstraint("organization_id", "account_id", "open_id"),
     sa.Index("ix_fan_organization_id_id", "organization_id", "id"),
     sa.CheckConstraint("epoch >= 0 AND version >= 0", name="counters"),

@@ -16,6 +16,17 @@ class FollowChanged(Event):
     epoch: int  # counts follows: a second follow is another epoch
 
 
+class TierChanged(Event):
+    """A fan is in another tier, or by another rule (subject: the fan)."""
+
+    type = "fans.tier_changed"
+
+    open_id: str
+    tier: str  # none, potential, passer_by, goodwill, true_love
+    rule_version: str  # by what it was reckoned
+    fan_version: int  # grows with every change of the fan: a lower one is older
+
+
 class LeadChanged(Event):
     """A lead is new, was touched again, moved on, or has another assignee (subject: the lead)."""
 

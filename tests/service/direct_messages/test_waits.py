@@ -65,7 +65,7 @@ async def test_it_answers_once_however_often_the_clock_and_the_event_come(shop: 
     await asks(shop, "在吗")
     await looks(shop, 5, heard=False)
     (event,) = await told(shop)
-    await shop.handle(event, event)
+    await shop.handle(event)
     await shop.handle_at_once(event, event)
     await looks(shop, 6)
     await is_seen(shop, later(minutes=6))

@@ -59,6 +59,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "note_follow_state": {"follows": True},
     "override_policy": {"value": 100},
     "publish_rule_draft": {"note": "x"},
+    "put_fan_tier": {"tier": "goodwill", "rule_version": "x"},
     "put_lead_consent": CONSENT,
     "put_menu": MENU,
     "put_rule_draft": {"changes": [{"rule": RULE}]},

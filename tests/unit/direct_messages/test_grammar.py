@@ -12,10 +12,11 @@ from services.direct_messages.domain.conditions import (
     Conditions,
     Hours,
     OpenWindow,
+    Tier,
     dump_conditions,
     load_conditions,
 )
-from services.direct_messages.domain.conversations import Conversation, Starter
+from services.direct_messages.domain.conversations import Conversation, Source, Starter
 from services.direct_messages.domain.decisions import decide
 from services.direct_messages.domain.effects import AddTag, RemoveTag, Stop
 from services.direct_messages.domain.items import TextReply
@@ -108,6 +109,18 @@ HOLDS: list[tuple[Conditions, dict[str, Any], bool]] = [
     (Conditions(tags_none=("黑名单",)), {}, True),
     (Conditions(tags_none=("黑名单",)), {"conversation": talk(tags=("黑名单",))}, False),
     (Conditions(follows=False, tags_any=("意向",)), {}, False),
+    (
+        Conditions(tiers=(Tier.GOODWILL, Tier.TRUE_LOVE)),
+        {"facts": FanFacts(tier=Tier.TRUE_LOVE)},
+        True,
+    ),
+    (Conditions(tiers=(Tier.TRUE_LOVE,)), {"facts": FanFacts(tier=Tier.GOODWILL)}, False),
+    (Conditions(tiers=(Tier.TRUE_LOVE,)), {}, False),
+    (Conditions(tiers=(Tier.NONE,)), {}, True),
+    (Conditions(sources=(Source.AD, Source.VIDEO)), {"conversation": talk(source=Source.AD)}, True),
+    (Conditions(sources=(Source.AD,)), {"conversation": talk(source=Source.PAGE)}, False),
+    (Conditions(sources=(Source.MESSAGE,)), {}, True),
+    (Conditions(sources=(Source.MESSAGE,)), {"conversation": talk(source=Source.PAGE)}, False),
 ]
 
 
@@ -226,7 +239,11 @@ def test_conditions_of_a_greeting_hold_for_entries_too() -> None:
 
 
 def test_conditions_and_effects_come_back_from_what_is_stored() -> None:
-    wanted = Conditions(True, False, Starter.FAN, OpenWindow.REPLY, Hours.OPEN, ("a",), ("b",), 5)
+    wanted = Conditions(
+        *(True, False, Starter.FAN, OpenWindow.REPLY, Hours.OPEN, ("a",), ("b",), 5),
+        tiers=(Tier.GOODWILL, Tier.NONE),
+        sources=(Source.AD,),
+    )
     made = a_definition(
         conditions=wanted, effects=(AddTag("x"), RemoveTag("y")), claim_reason="证书编号 1"
     )
@@ -274,3 +291,16 @@ def test_an_absolute_claim_with_a_reason_and_a_link_to_an_allowed_host_may_be_sa
     assert list(faults(said, LAW)) == []
     assert [f.policy_key for f in faults(link, POLICY)] == ["dm.text.allowed_hosts"]
     assert list(faults(link, allowed)) == []
+
+
+def test_an_entry_says_how_the_fan_came_and_messages_after_it_know() -> None:
+    from_ads = on(Trigger.ENTER, "ads", conditions=Conditions(sources=(Source.AD,)))
+    entry = replace(an_entry(), source=Source.AD)
+    came = decided(from_ads, inbound=entry)
+    again = replace(an_entry(), source=Source.PAGE)
+    late = replace(an_entry(NOW - timedelta(minutes=1)), source=Source.VIDEO)
+
+    assert (came.rule, came.after.source) == (from_ads, Source.AD)
+    assert decided(from_ads, inbound=again, conversation=came.after).rule is None
+    assert decided(inbound=again, conversation=came.after).after.source is Source.PAGE
+    assert decided(inbound=late, conversation=came.after).after.source is Source.AD

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.direct_messages.domain.cases import FanFacts, Inbound
-from services.direct_messages.domain.conversations import Conversation, Owner, Reason
+from services.direct_messages.domain.conditions import Conditions, Tier
+from services.direct_messages.domain.conversations import Conversation, Owner, Reason, Source
 from services.direct_messages.domain.decisions import decide
 from services.direct_messages.domain.items import TextReply
 from services.direct_messages.domain.records import decide_again, record_of
@@ -36,6 +37,8 @@ RULES = (
     contains("person", "人工", hand_off=True),
     pattern("re2", r"\d{3,}", replies=REPLIES),
     on(Trigger.DEFAULT),
+    on(Trigger.ENTER, "from ads", conditions=Conditions(sources=(Source.AD,)), age=1),
+    contains("fans", "在", conditions=Conditions(tiers=(Tier.GOODWILL,)), priority=1),
     on(Trigger.ENTER, mode=Mode.RANDOM_ONE, replies=REPLIES),
     on(Trigger.FOLLOW),
     on(Trigger.NO_ANSWER, mode=Mode.RANDOM_ONE, replies=REPLIES, after_minutes=5),
@@ -61,6 +64,7 @@ def conversations(draw: st.DrawFn) -> Conversation:
         last_inbound_at=inbound,
         enter_id="@e" if entered else None,
         entered_at=entered,
+        source=draw(st.sampled_from([None, *Source])),
         last_default_at=draw(TIMES),
         last_greeting_at=draw(TIMES),
         follow_epoch=draw(st.one_of(st.none(), st.integers(1, 3))),
@@ -74,9 +78,10 @@ def conversations(draw: st.DrawFn) -> Conversation:
 def inbounds(draw: st.DrawFn) -> Inbound:
     at = NOW - timedelta(seconds=draw(st.integers(0, 100_000)))
     wait = a_wait(draw(st.integers(1, 60)), draw(st.integers(0, 9)), at)
+    entry = replace(an_entry(at), source=draw(st.sampled_from([None, *Source])))
     kinds = [
         a_message(draw(SAYINGS), at),
-        an_entry(at),
+        entry,
         a_follow(draw(st.integers(1, 4)), at),
         wait,
     ]
@@ -87,7 +92,10 @@ def inbounds(draw: st.DrawFn) -> Inbound:
 def test_the_record_decides_the_same_again(
     inbound: Inbound, talk: Conversation, seed: str, follows: bool | None
 ) -> None:
-    facts = FanFacts(follows, None if follows is None else NOW, None if follows is None else 2)
+    tier = Tier.GOODWILL if len(seed) % 2 else None
+    facts = FanFacts(
+        follows, None if follows is None else NOW, None if follows is None else 2, tier
+    )
     decision = decide(a_case(inbound, *RULES, conversation=talk, facts=facts, seed=seed))
     stored = orjson.loads(orjson.dumps(record_of(decision)))
 

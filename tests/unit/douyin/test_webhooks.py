@@ -23,10 +23,12 @@ from services.douyin.domain.webhooks import (
     Received,
     age_refusal,
     interpret,
+    messages,
     moment,
     read,
     storable,
 )
+from services.douyin.domain.webhooks.fields import Outer
 
 EXAMPLES = Path("tests/contract/douyin/events.json")
 VECTORS: dict[str, Any] = json.loads(Path("tests/contract/douyin/vectors.json").read_text("utf-8"))
@@ -94,6 +96,38 @@ def test_an_enter_event_is_read_from_its_string() -> None:
     assert reading_of("V4").fact == Entered(
         "@msg002==", "@conv001==", "fan-open-id-0001", 1681800236901
     )
+
+
+WHO = Outer("im_enter_direct_msg", "fan", "biz", "key", "biz")
+
+
+@pytest.mark.parametrize(
+    ("told", "item_id", "ad"),
+    [
+        ({"objectId": "@video001=="}, "@video001==", ()),
+        ({"objectId": "", "ad_info": ""}, None, ()),
+        (
+            {"ad_info": '{"adv_id":170000,"ad_id":"23","ad_name":"x"}'},
+            None,
+            (("adv_id", "170000"), ("ad_id", "23")),
+        ),
+        ({"ad_info": {"creative_id": 5, "promotion_id": 0}}, None, (("creative_id", "5"),)),
+        ({"ad_info": "{", "objectId": 7}, None, ()),
+        ({"ad_info": "[1]"}, None, ()),
+        ({"ad_info": {"ad_id": True, "adv_id": "x" * 300}}, None, ()),
+    ],
+)
+def test_an_entry_names_the_video_or_the_ad_through_which_the_fan_came(
+    told: dict[str, Any], item_id: str | None, ad: tuple[tuple[str, str], ...]
+) -> None:
+    content = {
+        "server_message_id": "@m==",
+        "conversation_short_id": "@c==",
+        "create_time": 1681800236901,
+    }
+    fact = messages.entered(WHO, {**content, **told})
+    assert isinstance(fact, Entered)
+    assert (fact.item_id, fact.ad) == (item_id, ad)
 
 
 def test_a_follow_counts_in_seconds() -> None:

@@ -51,12 +51,14 @@ class PersonWrote(Message):
 
 @dataclass(frozen=True, slots=True)
 class Entered:
-    """The fan opened the chat page."""
+    """The fan opened the chat page: from a video of the account, through an ad, or neither."""
 
     message_id: str
     conversation_id: str
     fan: str
     at_ms: int
+    item_id: str | None = None
+    ad: tuple[tuple[str, str], ...] = ()  # names of the platform → ids
 
     @property
     def subject(self) -> str:

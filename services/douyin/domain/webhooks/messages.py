@@ -1,5 +1,6 @@
 """Readers of direct messages: what the fan wrote, what the account wrote, entries, recalls, receipts."""
 
+import json
 from typing import Final
 
 from services.douyin.domain.contents import echo_hash
@@ -31,6 +32,7 @@ _DIRECT: Final = 1
 _GROUP: Final = 2
 _CARD: Final = "retain_consult_card"
 _MOST_ANSWERS: Final = 50
+_AD_IDS: Final = ("adv_id", "ad_id", "creative_id", "promotion_id")
 
 
 def _message(content: Fields, fan: str) -> Message | str:
@@ -101,7 +103,28 @@ def entered(outer: Outer, content: Fields) -> Fact | str:
         conversation_id=needed("conversation_short_id", content.get("conversation_short_id")),
         fan=needed("fan", outer.from_id),
         at_ms=needed_time(content),
+        item_id=short(content.get("objectId")) or None,
+        ad=_ad(content.get("ad_info")),
     )
+
+
+def _ad(info: object) -> tuple[tuple[str, str], ...]:
+    """The ids of the ad through which a fan came; the platform writes them as JSON in a text."""
+    if isinstance(info, str):
+        try:
+            info = json.loads(info)
+        except ValueError:
+            return ()
+    if not isinstance(info, dict):
+        return ()
+    told = ((name, info.get(name)) for name in _AD_IDS)
+    return tuple((name, found) for name, value in told if (found := _ad_id(value)))
+
+
+def _ad_id(value: object) -> str:
+    """An id, which comes as a number or a text; 0 names nothing."""
+    found = str(value) if isinstance(value, int) and not isinstance(value, bool) else short(value)
+    return "" if found == "0" else found
 
 
 def recalled(outer: Outer, content: Fields) -> Fact | str:

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from shared.contracts.envelope import Event
 
@@ -45,6 +45,10 @@ class PageEntered(Event):
     open_id: str
     created_at: datetime
     window_opened_at: datetime
+    item_id: str | None = None  # the video from which the fan came
+    ad: dict[str, str] = Field(
+        default_factory=dict
+    )  # the ad through which: adv_id, ad_id, creative_id, promotion_id
 
 
 class MessageEchoed(Event):

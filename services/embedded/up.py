@@ -36,6 +36,7 @@ def child_environment(
         "DATABASE_URL": servers.database_url,
         "REDIS_URL": servers.redis_url,
         "SIYU_EMBEDDED": "true",
+        "SIYU_WEBHOOK_PRIVATE_NETWORKS": "true",
         "SIYU_MASTER_KEY": kept_secret(data.path / "master.key"),
         "SIYU_DATA_DIR": str(data.path),
         "SIYU_HOST": settings.host,

@@ -22,6 +22,8 @@ def deps_of(resources: Resources) -> Deps:
         tokens=resources.tokens,
         pepper=resources.sealer.derive("api-key-pepper"),
         chance=partial(_characters, CHANCE),
+        sealer=resources.sealer,
+        is_private_allowed=resources.settings.webhook_private_networks,
     )
 
 

@@ -1,10 +1,17 @@
-"""HTTP in: the organization, its accounts, their policies, its keys."""
+"""HTTP in: the organization, its accounts, their policies, its keys, its webhooks."""
 
-from services.open_platform.api import accounts, api_keys, authorisations, internal, policies
+from services.open_platform.api import (
+    accounts,
+    api_keys,
+    authorisations,
+    internal,
+    policies,
+    webhook_endpoints,
+)
 from shared.http.routing import Router
 
 router = Router()
-for _room in (accounts, authorisations, policies, api_keys, internal):
+for _room in (accounts, authorisations, policies, api_keys, webhook_endpoints, internal):
     router.include_router(_room.router)
 
 __all__ = ["router"]

@@ -26,6 +26,7 @@ def _sealer(request: Request) -> Sealer:
 
 
 Manager = Annotated[Principal, caller_with("account:manage")]
+WebhookManager = Annotated[Principal, caller_with("webhook:manage")]
 PlatformDeps = Annotated[Deps, Depends(_deps)]
 AppSealer = Annotated[Sealer, Depends(_sealer)]
 PlatformCursors = Annotated[Cursors, Depends(_cursors)]

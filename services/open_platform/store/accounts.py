@@ -36,6 +36,13 @@ async def find_organization(tx: Tx, organization_id: str) -> Organization | None
     return Organization(*row) if row else None
 
 
+async def lock_organization(tx: Tx, organization_id: str) -> Organization | None:
+    """The organization, if it exists; nobody else can lock it until the transaction ends."""
+    query = sa.select(organization).where(organization.c.organization_id == organization_id)
+    row = (await tx.execute(query.with_for_update(key_share=True))).first()
+    return Organization(*row) if row else None
+
+
 async def insert_account(tx: Tx, new: Account) -> None:
     """Keep a new account."""
     values = {name: getattr(new, name) for name in account.c.keys()}  # noqa: SIM118  not a dict

@@ -89,3 +89,28 @@ api_key = sa.Table(
     sa.UniqueConstraint("digest"),
     sa.CheckConstraint("octet_length(digest) = 32", name="digest_is_sha256"),
 )
+
+webhook_endpoint = sa.Table(
+    "webhook_endpoint",
+    metadata,
+    sa.Column("organization_id", sa.Text, primary_key=True),
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("url", sa.Text, nullable=False),
+    sa.Column("description", sa.Text, nullable=False),
+    sa.Column("event_types", sa.ARRAY(sa.Text), nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("disabled_reason", sa.Text),
+    sa.Column("secret", sa.Text, nullable=False),  # sealed
+    sa.Column("previous_secret", sa.Text),  # sealed
+    sa.Column("previous_secret_until", _TIME),
+    sa.Column("failing_since", _TIME),
+    sa.Column("row_version", sa.Integer, nullable=False),
+    sa.Column("created_at", _TIME, nullable=False, server_default=sa.text("now()")),
+    sa.Column("updated_at", _TIME, nullable=False, server_default=sa.text("now()")),
+    sa.ForeignKeyConstraint(["organization_id"], [organization.c.organization_id]),
+    sa.CheckConstraint("state IN ('enabled', 'disabled', 'deleted')", name="state"),
+    sa.CheckConstraint("(state = 'disabled') = (disabled_reason IS NOT NULL)", name="reason"),
+    sa.CheckConstraint(
+        "(previous_secret IS NULL) = (previous_secret_until IS NULL)", name="previous_secret"
+    ),
+)

@@ -33,6 +33,11 @@ PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + b"\0" * 64).decode()
 AGENT = {"name": f"{CANARY} agent", "key_id": "key_test"}  # the key of every caller here
 CANNED = {"shortcut": f"/{CANARY}", "text": f"{CANARY} 您好"}
 BY_AGENT = {"agent_id": None}  # the key's own
+HOOK = {
+    "url": f"https://hooks.example/{CANARY}",
+    "event_types": ["dm.rule_paused"],
+    "description": f"{CANARY} hook",
+}
 MENU = {"entries": [{"label": "门店", "replies": [{"text": CANARY}]}]}
 BODIES: dict[str, dict[str, Any]] = {
     "accept_conversation": BY_AGENT,
@@ -49,6 +54,9 @@ BODIES: dict[str, dict[str, Any]] = {
     "check_follow": {"open_id": "somebody"},
     "create_account": {"name": "x"},
     "put_douyin_business_token": {"scopes": ["user_info"]},
+    "create_webhook_endpoint": HOOK,
+    "change_webhook_endpoint": {"description": "x"},
+    "rotate_webhook_secret": {},
     "create_api_key": {"name": "x", "scopes": ["dm:read"]},
     "create_lead_card": CARD,
     "create_douyin_authorisation_link": {"client_key": KEY},
@@ -169,6 +177,7 @@ async def a_tenant(world: World) -> Tenant:
     tenant.ids["rule_id"] = (await _made(tenant, f"{place}/rules", RULE))["id"]
     fans = {"fans": [{"open_id": FAN, "nickname": f"{CANARY} 小雨"}]}
     tenant.ids["fan_id"] = (await _made(tenant, f"{place}/fans", fans))["results"][0]["id"]
+    tenant.ids["endpoint_id"] = (await _made(tenant, "/v1/webhook-endpoints", HOOK))["id"]
     key = {"name": f"{CANARY} key", "scopes": ["dm:read"]}
     tenant.ids["key_id"] = (await _made(tenant, "/v1/api-keys", key))["id"]
     tenant.ids["card_id"] = "card_of_this_tenant"  # Douyin makes cards, and is away in this world

@@ -39,6 +39,7 @@ class ProcessSettings(BaseSettings):
     video_look_minutes: Annotated[int, Field(ge=0)] = 10  # 0: nobody looks for new videos
     live_look_minutes: Annotated[int, Field(ge=0)] = 5  # 0: nobody looks whether accounts are live
     webhook_private_networks: bool = False  # ours to others may go there
+    webhook_log_days: Annotated[int, Field(ge=1, le=3650)] = 30  # of ours to others
     webhook_body_days: Annotated[int, Field(ge=1, le=3650)] = 30
     api_limit: Annotated[int, Field(ge=0)] = 600  # requests a minute of one credential; 0: no limit
     api_limit_mode: Literal["shadow", "enforce"] = "shadow"

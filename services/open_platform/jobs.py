@@ -1,14 +1,21 @@
-"""Time in: a row of a profile takes effect at its time, and those concerned hear of it."""
+"""Time in: rows of a profile take effect at their time; old deliveries are forgotten."""
 
+from datetime import timedelta
 from functools import partial
 
 from services.open_platform.actions.deps import Deps
 from services.open_platform.actions.policies import follow_time
+from services.open_platform.actions.webhook_deliveries import forget
 from shared.queue import Tick
 
 _EVERY_MINUTE = 60
+_EVERY_HOUR = 3600
 
 
-def ticks(deps: Deps) -> list[Tick]:
+def ticks(deps: Deps, deliveries_kept: timedelta) -> list[Tick]:
     """What runs on a schedule."""
-    return [Tick("open_platform.follow_time", _EVERY_MINUTE, partial(follow_time, deps))]
+    clean = partial(forget, deps.database, deliveries_kept)
+    return [
+        Tick("open_platform.follow_time", _EVERY_MINUTE, partial(follow_time, deps)),
+        Tick("open_platform.forget_deliveries", _EVERY_HOUR, clean),
+    ]

@@ -1,7 +1,8 @@
 """Who hears what: the whole event graph in one table.
 
 A lane is a stream of its own, so that one kind of work never waits behind another: `live` may pause
-while quota is away, `settled` goes on; `people`, whose notices cost quota, may pause too.
+while quota is away, `settled` goes on; `people`, whose notices cost quota, may pause too; `hooks` is what
+organizations are told.
 """
 
 from dataclasses import dataclass
@@ -46,18 +47,24 @@ ROUTES: dict[str, tuple[Hearer, ...]] = {
     "douyin.subscription_alarm": (),
     "direct_messages.send_requested": (Hearer("douyin", "sends"),),
     "direct_messages.recall_requested": (Hearer("douyin", "sends"),),
-    "direct_messages.rule_paused": (),  # an alarm for people: nobody here acts upon it
+    "direct_messages.rule_paused": (Hearer("open_platform", "hooks"),),  # an alarm for people
     # its own, told to itself: who gets what waits is decided after the commit, and never lost
-    "direct_messages.hand_off_changed": (Hearer("direct_messages", "people"),),
-    "direct_messages.sla_warned": (),
-    "direct_messages.sla_breached": (Hearer("direct_messages", "people"),),
+    "direct_messages.hand_off_changed": (
+        Hearer("direct_messages", "people"),
+        Hearer("open_platform", "hooks"),
+    ),
+    "direct_messages.sla_warned": (Hearer("open_platform", "hooks"),),
+    "direct_messages.sla_breached": (
+        Hearer("direct_messages", "people"),
+        Hearer("open_platform", "hooks"),
+    ),
     # to itself too: decided in the order of what the fan does, on the lane that waits for quota
     "direct_messages.fan_waited": (Hearer("direct_messages", "live"),),
     "direct_messages.send_not_requested": (Hearer("quota", "settled"),),
-    "direct_messages.lead_captured": (Hearer("fans", "facts"),),
+    "direct_messages.lead_captured": (Hearer("fans", "facts"), Hearer("open_platform", "hooks")),
     "fans.follow_changed": (Hearer("quota", "settled"), Hearer("direct_messages", "live")),
     "fans.tier_changed": (Hearer("direct_messages", "settled"),),
-    "fans.lead_changed": (),
+    "fans.lead_changed": (Hearer("open_platform", "hooks"),),
     "open_platform.policy_changed": (
         Hearer("quota", "settled"),
         # not on `live`: that lane may stand still until this very event has come
@@ -65,6 +72,8 @@ ROUTES: dict[str, tuple[Hearer, ...]] = {
         Hearer("douyin", "echoes"),
         Hearer("fans", "facts"),
     ),
+    # told to the organization's other endpoints
+    "open_platform.webhook_endpoint_troubled": (Hearer("open_platform", "hooks"),),
     "quota.reservation_overdue": (Hearer("direct_messages", "settled"), Hearer("douyin", "echoes")),
     "quota.threshold_reached": (),
 }

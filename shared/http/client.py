@@ -5,8 +5,9 @@ The only place that imports httpx2 and aiohttp.
 
 import asyncio
 import io
+import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Self
@@ -14,6 +15,7 @@ from typing import Any, Self
 import aiohttp
 import httpx2
 from opentelemetry.trace import SpanKind
+from prometheus_client import Histogram
 
 from shared.errors import NeighbourAway
 from shared.failpoints import failpoint
@@ -97,9 +99,10 @@ class JsonClient:
             await self._session.close()
 
 
-def _new_session(*, most_at_once: int) -> aiohttp.ClientSession:
+def _new_session(*, most_at_once: int, fence: "Fence | None" = None) -> aiohttp.ClientSession:
+    how = fence.connecting() if fence else {"ttl_dns_cache": 60}
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=most_at_once, keepalive_timeout=4, ttl_dns_cache=60),
+        connector=aiohttp.TCPConnector(limit=most_at_once, keepalive_timeout=4, **how),
         auto_decompress=False,
         trust_env=False,
         cookie_jar=aiohttp.DummyCookieJar(),
@@ -124,6 +127,10 @@ class NotSent(Exception):
     """No byte of the request left: it may be tried again."""
 
 
+class AddressRefused(NotSent):
+    """The host leads to an address behind the fence."""
+
+
 class MaybeSent(Exception):
     """The request may have been executed: nobody knows. `reason` is a stable word."""
 
@@ -142,17 +149,73 @@ class Answer:
 
     status: int
     body: bytes
+    retry_after: str | None = None  # as it was written
+
+
+class _Refused(OSError):
+    """An address behind the fence."""
+
+
+class Fence(aiohttp.abc.AbstractResolver):
+    """Which addresses may be connected to: for URLs that somebody else chose.
+
+    A name that has one forbidden address is refused. What was looked up is what is connected to, and looked at
+    once more then: an address that was written into the URL is never looked up.
+    """
+
+    def __init__(
+        self, allows: Callable[[str], bool], names: aiohttp.abc.AbstractResolver | None = None
+    ) -> None:
+        self._allows, self._names = allows, names
+
+    def connecting(self) -> dict[str, Any]:
+        """What makes a connector keep to the fence."""
+        return {"resolver": self, "socket_factory": self._socket, "use_dns_cache": False}
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[aiohttp.abc.ResolveResult]:
+        """The addresses of a name. Raises OSError."""
+        if self._names is None:
+            self._names = aiohttp.ThreadedResolver()
+        found = await self._names.resolve(host, port, family)
+        for each in found:
+            self._check(each["host"])
+        return found
+
+    def _check(self, address: str) -> None:
+        if not self._allows(address):
+            raise _Refused("address refused")
+
+    def _socket(self, info: Any) -> socket.socket:  # Any: aiohttp's tuple about an address
+        family, kind, protocol, _, place = info
+        self._check(place[0])
+        return socket.socket(family, kind, protocol)
+
+    async def close(self) -> None:
+        """Close what looks names up."""
+        if self._names is not None:
+            await self._names.close()
 
 
 class OneTry:
     """An HTTP client that never repeats a call and says which failures are ambiguous."""
 
-    def __init__(self, *, most_at_once: int = 128, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(
+        self,
+        *,
+        most_at_once: int = 128,
+        most_bytes: int = MOST_BYTES,
+        connect_seconds: float = 2.0,
+        fence: Fence | None = None,
+        timer: Histogram = metrics.outgoing_seconds,
+    ) -> None:
         self._most, self._most_bytes = most_at_once, most_bytes
+        self._connect_seconds, self._fence, self._timer = connect_seconds, fence, timer
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        self._session = _new_session(most_at_once=self._most)
+        self._session = _new_session(most_at_once=self._most, fence=self._fence)
         # aiohttp would repeat a GET on a kept connection that turned out to be dead, untold
         self._session._retry_connection = False  # noqa: SLF001
         return self
@@ -178,7 +241,10 @@ class OneTry:
             raise NotSent("the client is closed")
         # a large body is written in parts, or the event loop would stand still
         data = io.BytesIO(body) if body is not None and len(body) > _LARGE else body
-        limits = aiohttp.ClientTimeout(total=seconds, connect=min(2.0, seconds), sock_connect=2.0)
+        connect = self._connect_seconds
+        limits = aiohttp.ClientTimeout(
+            total=seconds, connect=min(connect, seconds), sock_connect=connect
+        )
         await failpoint("send.before_write")
         began = time.perf_counter()
         try:
@@ -193,11 +259,13 @@ class OneTry:
             aiohttp.ConnectionTimeoutError,
             aiohttp.InvalidURL,
         ) as error:
+            if isinstance(getattr(error, "os_error", None), _Refused):
+                raise AddressRefused from error
             raise NotSent(repr(error)) from error
         except (aiohttp.ClientError, TimeoutError, OSError, asyncio.IncompleteReadError) as error:
             raise MaybeSent(repr(error)) from error
         finally:
-            metrics.outgoing_seconds.observe(time.perf_counter() - began)
+            self._timer.observe(time.perf_counter() - began)
         if content is None:
             raise AnswerTooLarge
-        return Answer(response.status, content)
+        return Answer(response.status, content, response.headers.get("Retry-After"))

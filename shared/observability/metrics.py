@@ -107,7 +107,7 @@ http_seconds = Histogram(
 )
 outgoing_seconds = Histogram(
     "http_client_request_duration_seconds",
-    "One call to the outside, answered or not",
+    "One call to the platform, answered or not",
     buckets=_SECONDS,
     registry=registry,
 )
@@ -148,6 +148,31 @@ ledger_drift = Gauge(
 )
 quota_answers = Counter(
     "quota_answers", "Reservations by answer", ["purpose", "answer"], registry=registry
+)
+
+# ------------------------------------------------------------------ webhooks to organizations
+
+webhook_attempts = Counter(
+    "webhook_attempts", "Requests to webhook endpoints by result", ["result"], registry=registry
+)
+webhook_seconds = Histogram(
+    "webhook_request_duration_seconds",
+    "One request to a webhook endpoint, answered or not",
+    buckets=_SECONDS,
+    registry=registry,
+)
+webhook_deliveries = Counter(
+    "webhook_deliveries", "Webhooks to endpoints by how they ended", ["state"], registry=registry
+)
+webhook_oldest = Gauge(
+    "webhook_delivery_oldest_seconds",
+    "How long the delivery that waits longest is overdue",
+    registry=registry,
+)
+webhook_failing = Gauge(
+    "webhook_endpoints_failing_current",
+    "Endpoints that took nothing for four tries or more",
+    registry=registry,
 )
 
 # ------------------------------------------------------------------------------ people who answer

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 
 from services.open_platform.actions.deps import Deps
+from services.open_platform.actions.webhook_deliveries import spread
 from services.open_platform.domain.authorisations import Authorisation
+from services.open_platform.domain.catalogue import CATALOGUE
 from services.open_platform.store import authorisations
 from shared import inbox
 from shared.contracts.envelope import Envelope
@@ -12,11 +14,12 @@ from shared.db import ALL_TENANTS
 
 
 async def hear(deps: Deps, envelopes: Sequence[Envelope]) -> None:
-    """Keep the newest fact of each account."""
+    """Keep the newest fact of each account; endpoints are told of owners who are needed."""
     async with deps.database.transaction(ALL_TENANTS) as tx:
-        await inbox.take(tx, envelopes)
+        fresh = await inbox.take(tx, envelopes)
         for envelope in envelopes:
             await authorisations.keep(tx, _read(envelope), envelope.subject_seq)
+        await spread(tx, [e for e in envelopes if e.id in fresh and e.type in CATALOGUE])
 
 
 def _read(envelope: Envelope) -> Authorisation:

@@ -6,12 +6,21 @@ from services.open_platform.api import (
     authorisations,
     internal,
     policies,
+    webhook_deliveries,
     webhook_endpoints,
 )
 from shared.http.routing import Router
 
 router = Router()
-for _room in (accounts, authorisations, policies, api_keys, webhook_endpoints, internal):
+for _room in (
+    accounts,
+    authorisations,
+    policies,
+    api_keys,
+    webhook_endpoints,
+    webhook_deliveries,
+    internal,
+):
     router.include_router(_room.router)
 
 __all__ = ["router"]

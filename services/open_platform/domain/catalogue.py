@@ -13,7 +13,6 @@ from typing import Any, Final
 class EventType(StrEnum):
     """The types of webhooks."""
 
-    RULE_NOTIFIED = "dm.rule_notified"
     LEAD_CAPTURED = "dm.lead_captured"
     HAND_OFF_CHANGED = "dm.hand_off_changed"
     SLA_WARNED = "dm.sla_warned"

@@ -103,7 +103,8 @@ webhook_endpoint = sa.Table(
     sa.Column("secret", sa.Text, nullable=False),  # sealed
     sa.Column("previous_secret", sa.Text),  # sealed
     sa.Column("previous_secret_until", _TIME),
-    sa.Column("failing_since", _TIME),
+    sa.Column("failing_since", _TIME),  # the first failure since anything was taken
+    sa.Column("troubled_at", _TIME),  # since then it is known that it fails
     sa.Column("row_version", sa.Integer, nullable=False),
     sa.Column("created_at", _TIME, nullable=False, server_default=sa.text("now()")),
     sa.Column("updated_at", _TIME, nullable=False, server_default=sa.text("now()")),
@@ -112,5 +113,57 @@ webhook_endpoint = sa.Table(
     sa.CheckConstraint("(state = 'disabled') = (disabled_reason IS NOT NULL)", name="reason"),
     sa.CheckConstraint(
         "(previous_secret IS NULL) = (previous_secret_until IS NULL)", name="previous_secret"
+    ),
+)
+
+webhook_delivery = sa.Table(
+    "webhook_delivery",  # one event on its way to one endpoint
+    metadata,
+    sa.Column("organization_id", sa.Text, primary_key=True),
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("endpoint_id", sa.Text, nullable=False),
+    sa.Column("account_id", sa.Text),
+    sa.Column("event_id", sa.Text, nullable=False),  # the receiver de-duplicates on it
+    sa.Column("event_type", sa.Text, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),  # what is signed and sent, byte by byte
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text),
+    sa.Column("tried", sa.Integer, nullable=False),
+    sa.Column("tried_before", sa.Integer, nullable=False),  # of those, before it was sent again
+    sa.Column("next_try_at", _TIME),
+    sa.Column("created_at", _TIME, nullable=False, server_default=sa.text("now()")),
+    sa.Column("ended_at", _TIME),
+    sa.ForeignKeyConstraint(
+        ["organization_id", "endpoint_id"],
+        [webhook_endpoint.c.organization_id, webhook_endpoint.c.id],
+    ),
+    sa.UniqueConstraint("organization_id", "endpoint_id", "event_id"),
+    sa.CheckConstraint("state IN ('pending', 'delivered', 'failed')", name="state"),
+    sa.CheckConstraint("(state = 'pending') = (next_try_at IS NOT NULL)", name="next_try"),
+    sa.CheckConstraint("(state = 'pending') = (ended_at IS NULL)", name="end"),
+    sa.CheckConstraint("(state = 'failed') = (reason IS NOT NULL)", name="reason"),
+    sa.Index("ix_webhook_delivery_endpoint", "organization_id", "endpoint_id", "id"),
+    sa.Index(
+        "ix_webhook_delivery_pending",
+        *("organization_id", "endpoint_id", "next_try_at"),
+        postgresql_where=sa.text("state = 'pending'"),
+    ),
+    sa.Index("ix_webhook_delivery_created_at", "created_at"),
+)
+
+webhook_try = sa.Table(
+    "webhook_try",  # one request of a delivery, and how it ended
+    metadata,
+    sa.Column("organization_id", sa.Text, primary_key=True),
+    sa.Column("delivery_id", sa.Text, primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("at", _TIME, nullable=False, server_default=sa.text("now()")),
+    sa.Column("status", sa.Integer),
+    sa.Column("trouble", sa.Text),
+    sa.Column("ms", sa.Integer, nullable=False),
+    sa.ForeignKeyConstraint(
+        ["organization_id", "delivery_id"],
+        [webhook_delivery.c.organization_id, webhook_delivery.c.id],
+        ondelete="CASCADE",
     ),
 )

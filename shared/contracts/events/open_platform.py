@@ -1,6 +1,6 @@
 """What the platform of organisations and accounts tells."""
 
-from typing import Any
+from typing import Any, Literal
 
 from shared.contracts.envelope import Event
 
@@ -13,3 +13,13 @@ class PolicyChanged(Event):
     profile: str
     policy_version: int  # grows by one with every change of this account's policy
     values: dict[str, Any]
+
+
+class WebhookEndpointTroubled(Event):
+    """An endpoint of an organization fails again and again, or gets nothing any more (subject: the endpoint)."""
+
+    type = "open_platform.webhook_endpoint_troubled"
+
+    endpoint_id: str
+    trouble: Literal["failing", "disabled"]
+    reason: str  # a stable word

@@ -56,7 +56,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "put_douyin_business_token": {"scopes": ["user_info"]},
     "create_webhook_endpoint": HOOK,
     "change_webhook_endpoint": {"description": "x"},
-    "rotate_webhook_secret": {},
+    "rotate_webhook_secret": {"overlap_hours": 1},
     "create_api_key": {"name": "x", "scopes": ["dm:read"]},
     "create_lead_card": CARD,
     "create_douyin_authorisation_link": {"client_key": KEY},
@@ -177,7 +177,7 @@ async def a_tenant(world: World) -> Tenant:
     tenant.ids["rule_id"] = (await _made(tenant, f"{place}/rules", RULE))["id"]
     fans = {"fans": [{"open_id": FAN, "nickname": f"{CANARY} 小雨"}]}
     tenant.ids["fan_id"] = (await _made(tenant, f"{place}/fans", fans))["results"][0]["id"]
-    tenant.ids["endpoint_id"] = (await _made(tenant, "/v1/webhook-endpoints", HOOK))["id"]
+    await _webhooks(tenant)
     key = {"name": f"{CANARY} key", "scopes": ["dm:read"]}
     tenant.ids["key_id"] = (await _made(tenant, "/v1/api-keys", key))["id"]
     tenant.ids["card_id"] = "card_of_this_tenant"  # Douyin makes cards, and is away in this world
@@ -214,6 +214,12 @@ async def _say(connector: Connector, text: str) -> None:
     answer = await connector.post({**event, "to_user_id": OPEN_ID, "content": content})
     assert answer.status_code == 200, answer.text
     await connector.world.drain()
+
+
+async def _webhooks(tenant: Tenant) -> None:
+    made = await _made(tenant, "/v1/webhook-endpoints", HOOK)
+    tested = await _made(tenant, f"/v1/webhook-endpoints/{made['id']}/test", {})
+    tenant.ids |= {"endpoint_id": made["id"], "delivery_id": tested["id"]}
 
 
 async def _made(tenant: Tenant, path: str, body: dict[str, Any]) -> dict[str, Any]:

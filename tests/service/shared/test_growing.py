@@ -14,8 +14,11 @@ TABLES = [table for name in NAMES for table in service(name).metadata.sorted_tab
 CARRYING = {"outbox", "inbox", "quarantine"}
 # The same for all tenants: a copy on every node.
 FOR_ALL = {"open_platform.platform_policy"}
-# Over all accounts of an organization: one person, and what its agents are shown.
-OF_ORGANIZATIONS = {"fans.lead", "fans.lead_event", "direct_messages.live_update"}
+# Over all accounts of an organization: one person, what its agents are shown, what its tools are told.
+OF_ORGANIZATIONS = {
+    *("fans.lead", "fans.lead_event", "direct_messages.live_update"),
+    "open_platform.webhook_delivery",
+}
 # Found before it is known whose they are. A row for each key, app and binding: they are not cut.
 FOUND_FROM_OUTSIDE = {
     ("open_platform.api_key", ("digest",)),

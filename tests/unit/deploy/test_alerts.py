@@ -133,6 +133,8 @@ WRONG: dict[str, list[Wrong]] = {
         ("http_server_request_duration_seconds_bucket", {**DOOR, "le": "0.1"}, growing(0, 10)),
         ("http_server_request_duration_seconds_bucket", {**DOOR, "le": "1.0"}, growing(10, 10)),
     ],
+    "WebhookDeliveriesLate": [("webhook_delivery_oldest_seconds", {}, ageing)],
+    "WebhookEndpointsFailing": [("webhook_endpoints_failing_current", {}, after(1))],
     "NothingIsMeasured": [],
     "RoleSilent": [("heartbeat_age_seconds", {"process": "quota-worker"}, ageing)],
     "NeighbourAway": [("neighbour_up", {"neighbour": "redis"}, after(0, 1))],

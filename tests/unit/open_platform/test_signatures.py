@@ -2,6 +2,8 @@
 
 import base64
 import time
+from pathlib import Path
+from typing import Any
 
 import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
@@ -50,3 +52,17 @@ def test_another_secret_body_or_id_does_not_verify() -> None:
 
 def test_a_secret_is_24_to_64_bytes_behind_its_prefix() -> None:
     assert 24 <= len(base64.b64decode(SECRET.removeprefix("whsec_"))) <= 64
+
+
+def test_the_lines_in_the_document_verify_what_we_send() -> None:
+    document = Path("docs/webhooks.md").read_text("utf-8")
+    lines = document.split("```python\n")[1].split("```")[0]
+    said: dict[str, Any] = {}
+    exec(lines, said)
+    now = int(time.time())
+    good = headers(SECRET, OTHER, at=now)
+    assert said["is_ours"]([SECRET], good, BODY)
+    assert said["is_ours"]([spelled_secret(b"x" * 32), OTHER], good, BODY)
+    assert not said["is_ours"]([spelled_secret(b"x" * 32)], good, BODY)
+    assert not said["is_ours"]([SECRET], good, BODY + b" ")
+    assert not said["is_ours"]([SECRET], headers(SECRET, at=now - 301), BODY)

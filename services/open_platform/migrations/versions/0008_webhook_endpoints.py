@@ -27,6 +27,7 @@ def upgrade() -> None:
         sa.Column("previous_secret", sa.Text(), nullable=True),
         sa.Column("previous_secret_until", _TIME, nullable=True),
         sa.Column("failing_since", _TIME, nullable=True),
+        sa.Column("troubled_at", _TIME, nullable=True),
         sa.Column("row_version", sa.Integer(), nullable=False),
         sa.Column("created_at", _TIME, server_default=_NOW, nullable=False),
         sa.Column("updated_at", _TIME, server_default=_NOW, nullable=False),

@@ -1,0 +1,184 @@
+"""Sends webhooks: many at once, of one endpoint a few, each outside of any transaction.
+
+A claim is a lease in PostgreSQL, so whoever dies in between lets it be sent again: at least once, under the same id.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+from typing import Literal
+
+import structlog
+
+from services.open_platform.actions.webhook_endpoints import secret_place
+from services.open_platform.clients import Receivers
+from services.open_platform.domain.deliveries import (
+    GIVE_UP_AFTER,
+    TROUBLED_FROM,
+    DeliveryState,
+    Told,
+    Verdict,
+    judge,
+)
+from services.open_platform.domain.webhooks import DisabledReason, signature
+from services.open_platform.store import webhook_deliveries as store
+from services.open_platform.store.webhook_deliveries import Claimed
+from shared import ids
+from shared.contracts.envelope import Envelope, Origin
+from shared.contracts.events.open_platform import WebhookEndpointTroubled
+from shared.db import ALL_TENANTS, Database, Tx
+from shared.errors import NeighbourAway
+from shared.failpoints import failpoint
+from shared.observability import metrics
+from shared.sealing import Sealer
+
+log = structlog.get_logger()
+
+_AT_ONCE = 128
+_OF_ONE_ENDPOINT = 8  # one that fails has one
+_LEASE = timedelta(seconds=60)  # a try takes 15 at most
+_LOOK_EVERY = 2.0  # what another process wrote is seen so soon; what this one heard, at once
+_AWAY = 1.0
+
+
+class Courier:
+    """Everything between a delivery that is due and how its try ended. One a process."""
+
+    def __init__(
+        self, database: Database, sealer: Sealer, receivers: Receivers, share: Callable[[], float]
+    ) -> None:
+        self._database, self._sealer, self._receivers = database, sealer, receivers
+        self._share = share  # chance from 0 to 1
+        self._busy: Counter[tuple[str, str]] = Counter()
+        self._woken = asyncio.Event()
+
+    def wake(self) -> None:
+        """Something may have become due."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Send what is due until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            while True:
+                self._woken.clear()
+                try:
+                    for claimed in await self.claim():
+                        group.create_task(self._carry(claimed))
+                    pause = await self._seconds_to_next()
+                except NeighbourAway as away:
+                    log.info("webhooks_wait", reason=str(away))
+                    pause = _AWAY
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(pause):
+                        await self._woken.wait()
+
+    async def _carry(self, claimed: Claimed) -> None:
+        try:
+            await self.deliver(claimed)
+        except NeighbourAway:  # the lease ends, and it is sent again
+            log.info("webhook_not_settled", delivery=claimed.delivery.id)
+        except Exception:  # of one delivery: the others go on
+            log.exception("webhook_failed", delivery=claimed.delivery.id)
+        self.wake()
+
+    async def claim(self) -> list[Claimed]:
+        """Take what is due and there is room for. Each must go through `deliver`."""
+        room = _AT_ONCE - self._busy.total()
+        if room <= 0:
+            return []
+        async with self._database.transaction(ALL_TENANTS) as tx:
+            found = await store.claim(tx, room, _OF_ONE_ENDPOINT, self._busy, _LEASE)
+        await failpoint("webhooks.after_claim")
+        self._busy.update(claimed.place for claimed in found)
+        return found
+
+    async def deliver(self, claimed: Claimed) -> None:
+        """One try, and how it ended. Raises NeighbourAway."""
+        try:
+            began = time.monotonic()
+            told = await self._send(claimed)
+            await failpoint("webhooks.after_send")
+            await self._settle(claimed, told, round((time.monotonic() - began) * 1000))
+        finally:
+            self._busy[claimed.place] -= 1
+            if not self._busy[claimed.place]:
+                del self._busy[claimed.place]
+
+    async def _send(self, claimed: Claimed) -> Told:
+        place = claimed.place
+        secrets = [self._sealer.open(secret_place(*place), claimed.secret)]
+        if claimed.previous_secret is not None:
+            earlier = secret_place(*place, "previous_secret")
+            secrets.append(self._sealer.open(earlier, claimed.previous_secret))
+        event_id = claimed.delivery.event_id
+        headers = {
+            "webhook-id": event_id,
+            "webhook-timestamp": str(claimed.at),
+            "webhook-signature": signature(secrets, event_id, claimed.at, claimed.body),
+        }
+        return await self._receivers.tell(claimed.url, claimed.body, headers)
+
+    async def _settle(self, claimed: Claimed, told: Told, ms: int) -> None:
+        delivery = claimed.delivery
+        earlier = delivery.tried - claimed.tried_before
+        verdict = judge(told, delivery.event_type, earlier, self._share())
+        async with self._database.transaction(delivery.organization_id) as tx:
+            if await store.settle(tx, claimed, verdict, told, ms):
+                await _note(tx, claimed, told, verdict)
+        metrics.child(metrics.webhook_attempts, told.trouble or "taken").inc()
+        if verdict.state is not DeliveryState.PENDING:
+            metrics.child(metrics.webhook_deliveries, verdict.state).inc()
+        log.info(
+            "webhook_tried",
+            delivery=delivery.id,
+            endpoint=delivery.endpoint_id,
+            status=told.status,
+            trouble=told.trouble,
+            state=verdict.state,
+        )
+
+    async def _seconds_to_next(self) -> float:
+        async with self._database.transaction(ALL_TENANTS) as tx:
+            found = await store.seconds_to_next(tx)
+        # what is overdue waits for room, and whoever makes room wakes us
+        return _LOOK_EVERY if found is None or found <= 0 else min(found, _LOOK_EVERY)
+
+    async def measure(self) -> None:
+        """Set the gauges."""
+        async with self._database.transaction(ALL_TENANTS) as tx:
+            due = await store.seconds_to_next(tx)
+            failing = await store.failing_endpoints(tx)
+        metrics.webhook_oldest.set(max(-(due or 0.0), 0.0))
+        metrics.webhook_failing.set(failing)
+
+
+async def _note(tx: Tx, claimed: Claimed, told: Told, verdict: Verdict) -> None:
+    """What the try says of the endpoint; that it is in trouble, other endpoints are told once."""
+    place = claimed.place
+    if told.trouble is None:
+        await store.note_taken(tx, place)
+        return
+    is_hopeless = await store.note_failed(tx, place, GIVE_UP_AFTER)
+    disables = verdict.disables or (DisabledReason.FAILING if is_hopeless else None)
+    if disables is not None:
+        if await store.disable(tx, place, disables):
+            _tell(tx, claimed, "disabled", disables)
+        return
+    tries = claimed.delivery.tried - claimed.tried_before + 1
+    if tries >= TROUBLED_FROM and await store.note_troubled(tx, place):
+        _tell(tx, claimed, "failing", told.trouble)
+
+
+def _tell(tx: Tx, claimed: Claimed, trouble: Literal["failing", "disabled"], reason: str) -> None:
+    delivery = claimed.delivery
+    event = WebhookEndpointTroubled(
+        endpoint_id=delivery.endpoint_id, trouble=trouble, reason=reason
+    )
+    origin = Origin(
+        delivery.organization_id, delivery.account_id or "", delivery.event_id, ids.trace_parent()
+    )
+    tx.publish(Envelope.of(event, origin, subject=delivery.endpoint_id, seq=1, at=tx.now))
+    log.warning("webhook_endpoint_troubled", endpoint=delivery.endpoint_id, trouble=trouble)

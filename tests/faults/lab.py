@@ -57,6 +57,7 @@ class Lab:
         self.held: set[str] = set()  # servers that a scenario keeps down
         self.expects_deaths = False
         self.complaints: list[str] = []
+        self.before_it = 0  # events and sends that wait inside of the house, when it was last seen
         self.http = httpx2.Client(timeout=10, trust_env=False)
         self.accepted: list[dict[str, Any]] = []
         self._reading = threading.Lock()
@@ -205,7 +206,7 @@ class Lab:
         finally:
             self.held.discard("valkey")
         await until(self.valkey.is_ready)
-        self.deeds.note("valkey_lost")
+        self.deeds.note("valkey_losses")
 
     # ------------------------------------------------------------------------ talking and seeing
 

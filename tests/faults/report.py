@@ -65,7 +65,7 @@ class Report:
         return (
             f"seed {self.seed}, {self.seconds:.0f} s: {len(self.history.acknowledged)} events"
             f" acknowledged, {verdict.accepted} sends accepted; {seen['process_killed']} kills,"
-            f" {seen['valkey_losses'] + seen['valkey_lost'] + seen['flushed']} losses of Valkey,"
+            f" {seen['valkey_losses']} losses of Valkey,"
             f" {seen['postgres_down']} ends of PostgreSQL; {verdict.doubted} unknowns seen,"
             f" {verdict.resolved} resolved, {verdict.unknown} left ({verdict.lost_echoes} echoes"
             f" withheld); {len(verdict.violations)} violations"

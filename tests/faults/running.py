@@ -21,7 +21,7 @@ from tests.faults.stage import Scenario, Stage
 from tests.faults.storm import Storm
 from tests.faults.tenants import OTHER
 from tests.faults.traffic import History, Poster
-from tests.faults.verdict import await_holds, await_rest, judge
+from tests.faults.verdict import AWAY, await_holds, await_rest, judge
 from tests.faults.watch import Watch
 
 _WARM_SECONDS = 4.0
@@ -180,7 +180,10 @@ class Run:
             verdict.lost_echoes = lost(lab.stats())
             judge(lab, report.history, mark, verdict, report.written)
 
-        await asyncio.to_thread(at_rest)
+        try:
+            await asyncio.to_thread(at_rest)
+        except AWAY as error:
+            verdict.violations.append(f"I12 the house could not be judged: {error!r}")
 
 
 def lost(stats: Mapping[str, Any]) -> int:

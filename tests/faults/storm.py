@@ -5,9 +5,8 @@ import random
 import shutil
 import signal
 import time
-from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from services.embedded.servers import CannotStart
@@ -38,12 +37,10 @@ class Storm:
     stage: Stage
     weather: Weather
     enough: Callable[[Mapping[str, int]], bool]
-    began: Counter[str] = field(default_factory=Counter)
     _old: Path | None = None
 
     async def rage(self) -> None:
         """All kinds together; everything is healed at the end."""
-        self.began = Counter(self.stage.lab.deeds.done)
         self._old = carrier.remember(self.stage)
         self.stage.lab.expects_deaths = True
         try:
@@ -59,8 +56,7 @@ class Storm:
         await self.stage.lab.until_ready(120)
 
     def _is_over(self) -> bool:
-        done = self.stage.lab.deeds.done
-        return self.enough({name: done[name] - self.began[name] for name in done})
+        return self.enough(self.stage.lab.deeds.done)
 
     async def _every(self, seconds: float, deed: Callable[[], Awaitable[None]]) -> None:
         dice = random.Random(self.stage.dice.random())
@@ -83,10 +79,10 @@ class Storm:
         if how == "flush":
             with stage.lab.carrier() as client:
                 await asyncio.to_thread(client.flushall)
+            stage.note("valkey_losses")
         else:
             async with stage.lab.valkey_down() as data:
                 self._change(how, data)
-        stage.note("valkey_losses")
         stage.note(f"valkey {how}")
 
     def _change(self, how: str, data: Path) -> None:
@@ -106,7 +102,6 @@ class Storm:
                 await self.stage.lab.wound_postgres(self.stage.dice.choice(_SIGNALS))
         except TimeoutError:
             raise CannotStart("PostgreSQL did not come back within a minute.") from None
-        self.stage.note("postgres_crashes")
 
     async def _link(self) -> None:
         stage = self.stage

@@ -90,7 +90,7 @@ def test_a_fault_that_was_not_seen_is_named() -> None:
 def test_the_exit_status_means_something_and_a_failure_names_its_replay() -> None:
     report = Report(shape_of(None, ["F4", "F6"], None), 7, History(), Written())
     assert (report.exit_status, list(report.lines())[-1][:7]) == (0, "seed 7,")
-    report.unseen.append("F4: valkey_lost 0 of 1")
+    report.unseen.append("F4: valkey_losses 0 of 1")
     assert report.exit_status == 2
     report.verdict.violations.append("I1 gone")
     assert report.exit_status == 1

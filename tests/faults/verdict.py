@@ -2,10 +2,11 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import asyncpg
 import httpx2
 import redis
 
@@ -25,9 +26,25 @@ _WAITING = (
         for s in SERVICES
     )
 )
+# What the first of them are, so that whoever reads the report knows where to look.
+_STUCK = {
+    "attempts": (
+        "SELECT operation_id, item, state, tries, next_try_at, lease_until, reason, expires_at"
+        " FROM douyin.attempt WHERE state IN ('queued', 'sending') ORDER BY position LIMIT 3"
+    ),
+    **{
+        f"outbox_{s}": (
+            f"SELECT hearer, lane, count(*) AS rows, min(id) AS oldest, min(send_after) AS due"
+            f" FROM {s}.outbox GROUP BY 1, 2"
+        )
+        for s in SERVICES
+    },
+    **{f"quarantine_{s}": f"SELECT id, reason FROM {s}.quarantine LIMIT 3" for s in SERVICES},
+}
 _ECHOED = (
     "SELECT dedupe_key FROM douyin.inbound WHERE event = 'im_send_msg' AND dedupe_key = ANY($1)"
 )
+_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = $1 ORDER BY tablename"
 _HOLDS = """
 SELECT count(*) FROM quota.reservation r WHERE r.open_items > 0 AND NOT EXISTS (
   SELECT 1 FROM douyin.attempt a WHERE a.operation_id = r.operation_id
@@ -37,6 +54,17 @@ _DOUBTED = """
 SELECT count(*) FILTER (WHERE reason = 'echo') AS resolved,
   count(*) FILTER (WHERE state = 'unknown') AS unknown FROM douyin.attempt
 """
+
+
+# Who was asked is not there; nothing else is a reason to ask again.
+AWAY = (
+    OSError,
+    redis.RedisError,
+    httpx2.HTTPError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # the server's farewell was read, its hanging up not yet
+)
 
 
 class Watched(Protocol):
@@ -81,9 +109,17 @@ def await_rest(house: Watched, since: float, patience: float, verdict: Verdict) 
         verdict.recovered = time.monotonic() - since
         if verdict.recovered > patience:
             verdict.violations.append(f"I12 {patience:.0f} s after the last fault: {waiting}")
+            verdict.violations += _stuck(house, waiting)
             return
         time.sleep(0.25)
     verdict.recovered = time.monotonic() - since
+
+
+def _stuck(house: Watched, waiting: Mapping[str, object]) -> Iterator[str]:
+    for name, sql in _STUCK.items():
+        if name in waiting:
+            for row in house.rows(sql):
+                yield f"I12 still in {name}: {dict(row)}"
 
 
 def await_holds(house: Watched, patience: float, verdict: Verdict) -> None:
@@ -111,7 +147,7 @@ def _waiting(house: Watched) -> dict[str, object]:
         webhooks = house.http.get(f"{house.simulator}/_simulator/stats").json()["webhooks"]
         if webhooks["pending"]:
             waiting["webhooks"] = webhooks["pending"]
-    except (OSError, redis.RedisError, httpx2.HTTPError) as error:
+    except AWAY as error:
         return {"away": repr(error)}
     return waiting
 
@@ -120,6 +156,8 @@ def judge(
     house: Watched, history: History, mark: str, verdict: Verdict, written: Written | None = None
 ) -> None:
     """Hold history against record."""
+    for service in SERVICES:  # crashes took the statistics by which PostgreSQL plans
+        house.rows(f"ANALYZE {', '.join(f'{service}.{t}' for t in _tables(house, service))}")
     mine = f"@{mark}-"
     sent = [one for one in house.sent() if one["reply_to_msg_id"].startswith(mine)]
     stories = {row["message_id"]: row for row in house.rows(checks.STORY, f"{mine}%")}
@@ -147,6 +185,10 @@ def judge(
     verdict.attempts = Counter(str(row["attempt"]) for row in stories.values() if row["attempt"])
     doubted = house.rows(_DOUBTED)[0]
     verdict.resolved, verdict.unknown = doubted["resolved"], doubted["unknown"]
+
+
+def _tables(house: Watched, service: str) -> list[str]:
+    return [row["tablename"] for row in house.rows(_TABLES, service)]
 
 
 def _doubts(house: Watched, facts: Facts, verdict: Verdict) -> Iterator[str]:

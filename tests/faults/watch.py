@@ -7,27 +7,25 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import asyncpg
-import httpx2
 
 from tests.faults import checks
 from tests.faults.checks import Facts, Sent
 from tests.faults.lab import Lab
 from tests.faults.people import Written
 from tests.faults.traffic import History
+from tests.faults.verdict import AWAY
 
-_AWAY = (
-    OSError,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # the server's farewell was read, its hanging up not yet
-    httpx2.HTTPError,
-)
 _LOOK_SECONDS = 5.0
 _DRIFT_EVERY = 6  # looks; it reads the whole ledger
 _REMEMBERED = 500  # settled attempts that must stay as they are
 _DOWN_SECONDS = 60.0
 _OVER = "SELECT subject, used, held, cap FROM quota.bucket WHERE used + held > cap"
 _SETTLED = "SELECT operation_id, item FROM douyin.attempt WHERE state = 'sent' ORDER BY settled_at DESC LIMIT 50"
+# Told and not decided, or decided and not sent: what is still before the house.
+_BEFORE_IT = (
+    "SELECT (SELECT count(*) FROM direct_messages.decision) AS decided,"
+    " (SELECT count(*) FROM douyin.attempt WHERE state IN ('queued', 'sending')) AS queued"
+)
 _WENT_BACK = (
     "SELECT a.operation_id, a.state FROM douyin.attempt a JOIN unnest($1::text[], $2::int[])"
     " AS k(operation_id, item) USING (operation_id, item) WHERE a.state <> 'sent'"
@@ -65,7 +63,7 @@ class Watch:
             self._look_at_record()
             await self._look_at_tables()
             self.looks += 1
-        except _AWAY:
+        except AWAY:
             self.missed += 1
 
     def _look_at_record(self) -> None:
@@ -102,6 +100,9 @@ class Watch:
             operations, items = [k[0] for k in self._settled], [k[1] for k in self._settled]
             back = await connection.fetch(_WENT_BACK, operations, items, timeout=20)
             self.violations += [f"I10 was sent and went back: {dict(row)}" for row in back]
+            row = await connection.fetchrow(_BEFORE_IT, timeout=20)
+            known = len(self.history.acknowledged)
+            self.lab.before_it = max(known - row["decided"], 0) + row["queued"]
             settled = await connection.fetch(_SETTLED, timeout=20)
             self._settled = [*settled, *self._settled][:_REMEMBERED]
         finally:

@@ -31,12 +31,12 @@ SCENARIOS = {
             {"worker killed": 6, "process_killed": 6},
             in_short=False,
         ),
-        Scenario("F4", "Valkey is killed", carrier.killed, {"valkey_lost": 1}),
+        Scenario("F4", "Valkey is killed", carrier.killed, {"valkey_losses": 1}),
         Scenario(
             "F5",
             "Valkey loses its last second",
             carrier.last_second_lost,
-            {"valkey_lost": 1, "log truncated": 1},
+            {"valkey_losses": 1, "log truncated": 1},
         ),
         Scenario(
             "F6",

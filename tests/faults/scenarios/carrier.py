@@ -43,6 +43,7 @@ async def flushed(stage: Stage) -> None:
     with stage.lab.carrier() as carrier:
         await asyncio.to_thread(carrier.flushall)
     stage.note("flushed")
+    stage.note("valkey_losses")
     await stage.recovered("FLUSHALL", _NORMAL_WITHIN)
 
 

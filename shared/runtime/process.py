@@ -1,6 +1,7 @@
 """One process of ours, from start to end: APIs, workers, or both in one loop."""
 
 import asyncio
+import faulthandler
 import gc
 import signal
 import time
@@ -8,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from types import FrameType
 
 import structlog
 import uvicorn
@@ -23,6 +25,10 @@ log = structlog.get_logger()
 
 _GRACE = 20  # seconds for requests under way when asked to stop
 
+_ENDS_WITHIN = (
+    23.0  # then it is ended: sooner than a supervisor kills it, and it says what stood still
+)
+
 Front = Callable[[Resources, Sequence[Service], Sequence[Api]], Api]
 
 
@@ -34,6 +40,7 @@ class Process:
     api: bool = True
     worker: bool = True
     front: Front | None = None  # what else is shown where all APIs are: pages, the whole contract
+    ends_within: float = _ENDS_WITHIN  # seconds after it was asked to stop and has drained
 
 
 @asynccontextmanager
@@ -57,7 +64,10 @@ async def running(process: Process, resources: Resources) -> AsyncIterator[Healt
 
 
 def serve(process: Process, resources: Resources, host: str, port: int) -> None:
-    """Run until SIGTERM or Ctrl-C. A loop of ours that dies takes the process with it, and says why."""
+    """Run until SIGTERM or Ctrl-C. A loop of ours that dies takes the process with it, and says why.
+
+    Asked to stop, the process ends within its time whatever hangs; then stderr shows where everything stood.
+    """
     settings = resources.settings
     configure_logs(settings.log_level, resources.process)
     if settings.traces_url:
@@ -86,9 +96,10 @@ def _spare_the_collector() -> None:
 
 
 async def _serve(process: Process, resources: Resources, host: str, port: int) -> None:
+    asked = _Asked(process.ends_within + resources.settings.drain_seconds)
     # uvicorn raises the signal again when it is done: our own way out must still be walked
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: None)
+        signal.signal(number, asked.to_stop)
     async with running(process, resources) as health:
         _spare_the_collector()
         config = uvicorn.Config(
@@ -106,20 +117,40 @@ async def _serve(process: Process, resources: Resources, host: str, port: int) -
             timeout_graceful_shutdown=_GRACE,
             backlog=4096,
         )
-        await _Server(config, health, resources.settings.drain_seconds).serve()
+        await _Server(config, health, resources.settings.drain_seconds, asked).serve()
+
+
+class _Asked:
+    """Whether somebody asked the process to stop: it must be heard while everything still starts, too."""
+
+    def __init__(self, ends_within: float) -> None:
+        self.at: float | None = None
+        self._ends_within = ends_within
+
+    def to_stop(self, _number: int, _frame: FrameType | None) -> None:
+        """From now on the process has so long; a thread of C ends it, even if no Python runs any more."""
+        if self.at is None:
+            self.at = time.monotonic()
+            faulthandler.dump_traceback_later(self._ends_within, exit=True)
 
 
 class _Server(uvicorn.Server):
     """Asked to stop, it says for a while that it is not ready, and still serves: nobody is cut off."""
 
-    def __init__(self, config: uvicorn.Config, health: Health, drain_seconds: float) -> None:
+    def __init__(
+        self, config: uvicorn.Config, health: Health, drain_seconds: float, asked: _Asked
+    ) -> None:
         super().__init__(config)
-        self._health, self._drain_seconds = health, drain_seconds
-        self._asked_at: float | None = None
+        self._health, self._drain_seconds, self._asked = health, drain_seconds, asked
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._asked.to_stop(sig, frame)
+        super().handle_exit(sig, frame)
 
     async def on_tick(self, counter: int) -> bool:
+        self.should_exit = self.should_exit or self._asked.at is not None
         if not await super().on_tick(counter):
             return False
         self._health.drain()
-        self._asked_at = self._asked_at or time.monotonic()
-        return self.force_exit or time.monotonic() - self._asked_at >= self._drain_seconds
+        since = self._asked.at or time.monotonic()
+        return self.force_exit or time.monotonic() - since >= self._drain_seconds

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from tests.faults.people import Written
+from tests.faults.callers import Told, Written
+from tests.faults.stories import QUEUE_NOTICE
 from tests.faults.tenants import CANARY, OTHER, REPLIES
 from tests.faults.traffic import HANDS_OVER, History
 
@@ -60,19 +61,25 @@ class Facts:
     sent: Sequence[Sent]
     stories: Mapping[str, Story]
     written: Written = field(default_factory=Written)
+    told: Told = field(default_factory=Told)
 
     def is_of_a_person(self, one: Sent) -> bool:
         """Whether somebody wrote this by the API."""
         return text_of(one) in self.written.texts
 
     def by_bot(self) -> list[Sent]:
-        """What no person wrote."""
-        return [one for one in self.sent if not self.is_of_a_person(one)]
+        """What rules answered."""
+        return [one for one in self.sent if not self.is_of_a_person(one) and not is_notice(one)]
 
 
 def text_of(one: Sent) -> str:
     """What an accepted message says."""
     return str(one["content"]["text"]["text"])
+
+
+def is_notice(one: Sent) -> bool:
+    """Whether it tells a fan that all agents are busy."""
+    return QUEUE_NOTICE in text_of(one)
 
 
 def wanted(history: History) -> dict[tuple[str, str], list[str]]:
@@ -172,6 +179,9 @@ def nobody_mixed_up(facts: Facts) -> Iterator[str]:
         text, shop = text_of(one), said.shop.open_id
         if (one["to_user_id"], one["open_id"]) != (said.fan, shop):
             yield f"I9 {said.message_id} was answered to somebody else, or by another shop"
+        elif is_notice(one):
+            if shop != OTHER.open_id:
+                yield f"I9 {said.message_id} was told of agents whom its shop does not have"
         elif (CANARY in text) != (shop == OTHER.open_id):
             yield f"I9 {said.message_id} got the words of another shop"
         elif not facts.is_of_a_person(one) and (said.fan, text) not in messages:

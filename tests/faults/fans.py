@@ -16,7 +16,8 @@ _CHUNK = 100  # messages that are invented, made known and posted together
 _AT_THE_OTHER = 0.2
 _COMES_BACK = 0.3
 _COMES_BACK_AFTER = 60.0  # seconds: later than any redelivery of ours, and no robot
-_MOST_BEFORE_IT = 4_000  # messages that are not acknowledged, or wait inside
+_MOST_OPEN = 300  # messages that are not acknowledged: each is tried again and again
+_MOST_BEFORE_IT = 4_000  # that wait inside
 _PROBES = 9_000_000  # numbers of messages that measure a recovery
 
 
@@ -51,7 +52,7 @@ class Fans:
         """Whether the house has so much before it that more would only measure the machine."""
         history = self.poster.history
         open_ones = len(history.tried) - len(history.acknowledged)
-        return max(open_ones, self.lab.before_it) > _MOST_BEFORE_IT
+        return open_ones > _MOST_OPEN or self.lab.before_it > _MOST_BEFORE_IT
 
     async def burst(self, count: int) -> None:
         """So many more at once, beside the others."""

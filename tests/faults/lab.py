@@ -57,8 +57,9 @@ class Lab:
         self.held: set[str] = set()  # servers that a scenario keeps down
         self.expects_deaths = False
         self.complaints: list[str] = []
+        self.keys: dict[str, str] = {}  # API keys, by the open id of the account
         self.before_it = 0  # events and sends that wait inside of the house, when it was last seen
-        self.http = httpx2.Client(timeout=10, trust_env=False)
+        self.http = httpx2.Client(timeout=30, trust_env=False)
         self.accepted: list[dict[str, Any]] = []
         self._reading = threading.Lock()
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from tests.faults.people import Written
+from tests.faults.callers import Told, Written
 from tests.faults.shapes import Shape
 from tests.faults.traffic import History
 from tests.faults.verdict import Verdict
@@ -20,6 +20,7 @@ class Report:
     seed: int
     history: History
     written: Written
+    told: Told = field(default_factory=Told)
     verdict: Verdict = field(default_factory=Verdict)
     seen: Counter[str] = field(default_factory=Counter)
     unseen: list[str] = field(default_factory=list)
@@ -42,6 +43,7 @@ class Report:
         yield f"fans     {self.history.tries} deliveries: {answered}; slowest {self.history.slowest:.2f} s"
         written = self.written
         yield f"people   {len(written.texts)} replies under as many keys, in {written.tries} requests"
+        yield f"guests   {_counted(self.told.done)}; {len(self.told.phones)} numbers left"
         struck = ", ".join(f"{count} {what}" for what, count in sorted(self.seen.items()) if count)
         yield f"seen     {struck}"
         yield f"decided  {_counted(self.verdict.outcomes)}; attempts {_counted(self.verdict.attempts)}"

@@ -11,9 +11,11 @@ from typing import Any
 from services.embedded.servers import CannotStart
 from tests.e2e.wire import DEMO
 from tests.faults import tenants
+from tests.faults.callers import Written
 from tests.faults.fans import Fans
+from tests.faults.guests import Guests
 from tests.faults.lab import Lab
-from tests.faults.people import People, Written
+from tests.faults.people import People
 from tests.faults.report import Report
 from tests.faults.scenarios import SCENARIOS
 from tests.faults.shapes import Shape
@@ -21,7 +23,8 @@ from tests.faults.stage import Scenario, Stage
 from tests.faults.storm import Storm
 from tests.faults.tenants import OTHER
 from tests.faults.traffic import History, Poster
-from tests.faults.verdict import AWAY, await_holds, await_rest, judge
+from tests.faults.verdict import await_holds, await_rest, judge
+from tests.faults.waiting import AWAY
 from tests.faults.watch import Watch
 
 _WARM_SECONDS = 4.0
@@ -69,11 +72,14 @@ class Run:
         async with Poster(base, history) as poster, asyncio.TaskGroup() as group:
             fans = Fans(lab, poster, mark, self.shape.rate, random.Random(dice.random()))
             people = People(lab, history, random.Random(dice.random()), written)
-            stage = Stage(lab, fans, people, dice, self.shape.long)
+            guests = Guests(lab, fans, written, random.Random(dice.random()), report.told)
+            stage = Stage(lab, fans, people, guests, dice, self.shape.long)
             always = [group.create_task(lab.tend()), group.create_task(watch.look())]
-            traffic = [group.create_task(fans.write()), group.create_task(people.answer())]
+            traffic = [
+                group.create_task(work) for work in (fans.write(), people.answer(), guests.visit())
+            ]
             await self._faults(stage, report)
-            fans.is_over = people.is_over = True
+            fans.is_over = people.is_over = guests.is_over = True
             poster.ends = time.monotonic() + self.shape.patience
             await asyncio.gather(*traffic)
             report.seconds = time.monotonic() - began
@@ -96,6 +102,11 @@ class Run:
             await self._scenario(SCENARIOS[name], stage, report)
         if self.shape.least:
             await self._storm(stage, report)
+            report.unseen += [
+                f"guests: no {what}"
+                for what in ("flows finished", "hand-offs given back")
+                if not report.told.done[what]
+            ]
         for check in stage.at_the_end:
             await check(stage)
         self._resident(stage, warm)
@@ -178,7 +189,7 @@ class Run:
             await_rest(lab, since, self.shape.patience, verdict)
             await_holds(lab, self.shape.hold_patience, verdict)
             verdict.lost_echoes = lost(lab.stats())
-            judge(lab, report.history, mark, verdict, report.written)
+            judge(lab, report.history, mark, verdict, report.written, report.told)
 
         try:
             await asyncio.to_thread(at_rest)

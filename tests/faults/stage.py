@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from tests.e2e.wire import DEMO, Shop
 from tests.faults.fans import Fans
+from tests.faults.guests import Guests
 from tests.faults.lab import Lab
 from tests.faults.people import People
 
@@ -26,6 +27,7 @@ class Stage:
     lab: Lab
     fans: Fans
     people: People
+    guests: Guests
     dice: random.Random
     long: float = 1.0
     complaints: list[str] = field(default_factory=list)

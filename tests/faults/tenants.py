@@ -6,27 +6,30 @@ from dataclasses import replace
 import httpx2
 from pydantic import SecretStr
 
-from services.direct_messages.actions.rules import seed_rules
+from services.direct_messages.actions.rules import add_rule, seed_rules
 from services.direct_messages.domain.items import TextReply, wording
 from services.direct_messages.domain.rules import Definition
 from services.direct_messages.service import deps_of as conversations_of
 from services.douyin.actions import configuration as douyin
 from services.douyin.actions.directory import Directory
+from services.embedded import demo
 from services.embedded.demo import RULES
-from services.open_platform.actions import accounts
+from services.open_platform.actions import accounts, api_keys
 from services.open_platform.actions.accounts import NewAccount
 from services.open_platform.service import deps_of as platform_of
 from shared.errors import NotFound
 from shared.runtime import Resources
 from shared.settings import ProcessSettings
 from tests.e2e.wire import DEMO, Shop
+from tests.faults import stories
 from tests.faults.lab import Lab
 from tests.faults.members import MASTER_KEY
 
 OTHER = Shop("awother9876543210", "fedcba9876543210fedcba9876543210", "biz-open-id-other")
 CANARY = "【乙店】"
 _HEARD_WITHIN = 60.0
-_ORGANIZATION, _ACCOUNT = "org_other", "acc_other"
+OTHERS_ACCOUNT = "acc_other"
+_ORGANIZATION = "org_other"
 
 
 def _theirs(rule: Definition) -> Definition:
@@ -35,13 +38,16 @@ def _theirs(rule: Definition) -> Definition:
 
 _THEIR_RULES = tuple(_theirs(rule) for rule in RULES)
 REPLIES = {
-    shop.open_id: {rule.name: wording(rule.replies[0]) for rule in rules}
-    for shop, rules in ((DEMO, RULES), (OTHER, _THEIR_RULES))
+    shop.open_id: {
+        **{rule.name: wording(rule.replies[0]) for rule in rules},
+        **stories.answers(mark),
+    }
+    for shop, rules, mark in ((DEMO, RULES, ""), (OTHER, _THEIR_RULES, CANARY))
 }
 
 
 async def settle_in(lab: Lab) -> None:
-    """Make the second tenant on both sides."""
+    """Make the second tenant on both sides, and give both shops a menu and a flow."""
     lab.control(
         "apps",
         {
@@ -62,9 +68,15 @@ async def settle_in(lab: Lab) -> None:
         platform = platform_of(resources)
         await accounts.create_organization(platform, "乙公司", organization_id=_ORGANIZATION)
         await accounts.create_account(
-            platform, _ORGANIZATION, NewAccount("乙店"), account_id=_ACCOUNT
+            platform, _ORGANIZATION, NewAccount("乙店"), account_id=OTHERS_ACCOUNT
         )
-        await seed_rules(conversations_of(resources), _ORGANIZATION, _ACCOUNT, _THEIR_RULES)
+        new = api_keys.NewKey("乙公司客服", tuple(sorted(api_keys.EVERY_SCOPE)))
+        _, lab.keys[OTHER.open_id] = await api_keys.create_api_key(platform, _ORGANIZATION, new)
+        conversations = conversations_of(resources)
+        theirs = (*_THEIR_RULES, *stories.rules(CANARY))
+        await seed_rules(conversations, _ORGANIZATION, OTHERS_ACCOUNT, theirs)
+        for rule in stories.rules():
+            await add_rule(conversations, (demo.ORGANIZATION, demo.ACCOUNT), rule, "faults")
         await _bind(lab, resources)
     finally:
         await resources.close()
@@ -79,7 +91,7 @@ async def _bind(lab: Lab, resources: Resources) -> None:
     async with asyncio.timeout(_HEARD_WITHIN):
         while True:  # until the connector has heard of the account
             try:
-                await douyin.put_binding(deps, _ORGANIZATION, _ACCOUNT, identity, tokens)
+                await douyin.put_binding(deps, _ORGANIZATION, OTHERS_ACCOUNT, identity, tokens)
                 return
             except NotFound:
                 await asyncio.sleep(0.2)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tests.faults import checks
+from tests.faults.callers import Written
 from tests.faults.checks import Facts
-from tests.faults.people import Written
 from tests.faults.tenants import REPLIES
 from tests.faults.traffic import History, say
 

@@ -7,7 +7,7 @@ import pytest
 
 from services.embedded.servers import CannotStart
 from tests.faults.__main__ import main, require_room
-from tests.faults.people import Written
+from tests.faults.callers import Written
 from tests.faults.report import Report
 from tests.faults.scenarios import SCENARIOS
 from tests.faults.shapes import FULL, SHAPES, SHORT, shape_of

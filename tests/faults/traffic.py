@@ -16,6 +16,7 @@ import aiohttp
 
 from tests.e2e import wire
 from tests.e2e.wire import DEMO, Inbound, Shop
+from tests.faults.stories import SAYINGS
 
 # what a fan may write, and the rule that it fires; no text fires two rules
 PHRASES = {
@@ -38,7 +39,7 @@ EACH = 5  # messages of one fan: the loop guard takes more than ten in a minute 
 _HANDED_OVER = 0.02
 _DUPLICATES = 0.1
 _TIMEOUT = aiohttp.ClientTimeout(total=5)
-_PAUSES = (0.5, 1.0, 2.0, 3.0)  # before the next try; the last one again and again
+_PAUSES = (0.5, 1.0, 2.0, 4.0)  # before the next try; the last one again and again
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ def invent(
 
 def say(fan: str, rule: str, mark: str, number: int, shop: Shop = DEMO) -> Said:
     """Message `number` of the run, by a fan who wants what a rule gives."""
-    text = PHRASES[rule].format(n=number)
+    text = (PHRASES.get(rule) or SAYINGS[rule]).format(n=number)
     return Said(wire.said(fan, text, f"@{mark}-{number:06d}==", shop), rule)
 
 

@@ -6,15 +6,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import asyncpg
 import httpx2
 import redis
 
 from tests.e2e.house import SERVICES
-from tests.faults import checks
+from tests.faults import checks, people_checks
+from tests.faults.callers import Told, Written
 from tests.faults.checks import Facts
-from tests.faults.people import Written
 from tests.faults.traffic import History
+from tests.faults.waiting import AWAY
 
 _SHOWN = 12
 _WAITING = (
@@ -54,17 +54,6 @@ _DOUBTED = """
 SELECT count(*) FILTER (WHERE reason = 'echo') AS resolved,
   count(*) FILTER (WHERE state = 'unknown') AS unknown FROM douyin.attempt
 """
-
-
-# Who was asked is not there; nothing else is a reason to ask again.
-AWAY = (
-    OSError,
-    redis.RedisError,
-    httpx2.HTTPError,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # the server's farewell was read, its hanging up not yet
-)
 
 
 class Watched(Protocol):
@@ -153,7 +142,12 @@ def _waiting(house: Watched) -> dict[str, object]:
 
 
 def judge(
-    house: Watched, history: History, mark: str, verdict: Verdict, written: Written | None = None
+    house: Watched,
+    history: History,
+    mark: str,
+    verdict: Verdict,
+    written: Written | None = None,
+    told: Told | None = None,
 ) -> None:
     """Hold history against record."""
     for service in SERVICES:  # crashes took the statistics by which PostgreSQL plans
@@ -161,7 +155,7 @@ def judge(
     mine = f"@{mark}-"
     sent = [one for one in house.sent() if one["reply_to_msg_id"].startswith(mine)]
     stories = {row["message_id"]: row for row in house.rows(checks.STORY, f"{mine}%")}
-    facts = Facts(history, sent, stories, written or Written())
+    facts = Facts(history, sent, stories, written or Written(), told or Told())
     buckets = house.rows(checks.BUCKETS, f"{mine}%")
     positions = {r["msg_id"]: r["position"] for r in house.rows(checks.POSITIONS, f"{mine}%")}
     found = [
@@ -174,6 +168,7 @@ def judge(
         *checks.nobody_mixed_up(facts),
         *checks.in_order(facts, positions),
         *checks.one_effect_a_key(facts),
+        *_people(house, facts, mark),
         *(f"I4 drift: {row}" for row in house.rows(checks.DRIFT)),
         *_doubts(house, facts, verdict),
     ]
@@ -189,6 +184,15 @@ def judge(
 
 def _tables(house: Watched, service: str) -> list[str]:
     return [row["tablename"] for row in house.rows(_TABLES, service)]
+
+
+def _people(house: Watched, facts: Facts, mark: str) -> Iterator[str]:
+    touches = house.rows(people_checks.LEADS, list(facts.told.phones))
+    leads = house.rows(people_checks.LEADS_OF_FANS, f"{mark}-%")
+    yield from people_checks.every_lead_once(facts, touches, leads)
+    yield from people_checks.bot_and_person_apart(facts)
+    stays = house.rows(people_checks.STAYS, f"{mark}-%")
+    yield from people_checks.every_hand_off_once(facts, stays)
 
 
 def _doubts(house: Watched, facts: Facts, verdict: Verdict) -> Iterator[str]:

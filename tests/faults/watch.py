@@ -9,11 +9,11 @@ from typing import Any
 import asyncpg
 
 from tests.faults import checks
+from tests.faults.callers import Written
 from tests.faults.checks import Facts, Sent
 from tests.faults.lab import Lab
-from tests.faults.people import Written
 from tests.faults.traffic import History
-from tests.faults.verdict import AWAY
+from tests.faults.waiting import AWAY
 
 _LOOK_SECONDS = 5.0
 _DRIFT_EVERY = 6  # looks; it reads the whole ledger

@@ -15,11 +15,15 @@ import structlog
 from shared.db.engine import ALL_TENANTS, Database, Delivery
 from shared.errors import NeighbourAway
 from shared.failpoints import failpoint
-from shared.queue.streams import CarrierAway, Streams
+from shared.queue.streams import BOUND, CarrierAway, Streams
 
 log = structlog.get_logger()
 
+OLD = (
+    1_000  # entries up to which the net fills a stream: what is new waits behind no more of the old
+)
 _ACKNOWLEDGED_EVERY = 0.25  # seconds
+_REFILLS_AFTER = 0.25  # seconds, while a stream has no room for what is due
 _OFFERED = 10_000  # deliveries waiting in memory; beyond that the net sends them
 _CLAIM = sa.text(
     "UPDATE outbox SET sends = sends + 1,"
@@ -55,6 +59,7 @@ class Relay:
         self._streams = streams
         self._offered: list[Delivery] = []
         self._wake = asyncio.Event()
+        self._is_behind = False  # more was due than there was room for
         self._kicked = True  # a new process finds what a dead one left
         database.after_commit = self.offer
         streams.when_lost.append(self.kick)
@@ -96,7 +101,7 @@ class Relay:
                 log.info("relay_waits", service=self._database.schema, reason=str(away))
                 sent = 0
             if not sent:
-                await asyncio.sleep(1)
+                await asyncio.sleep(_REFILLS_AFTER if self._is_behind else 1)
 
     async def send_due(self) -> int:
         """One pass of the net; how many were sent."""
@@ -118,9 +123,9 @@ class Relay:
     async def _send_until(self, kicked: datetime | None) -> int:
         async with self._database.transaction(ALL_TENANTS) as tx:
             pairs = [(r.hearer, r.lane) for r in await tx.execute(_WAITING, {"kicked": kicked})]
-        sent = 0
+        sent, self._is_behind = 0, bool(pairs)
         for hearer, lane in pairs:
-            while (room := await self._streams.room(hearer, lane)) > 0:
+            while (room := await self._streams.room(hearer, lane) - (BOUND - OLD)) > 0:
                 async with self._database.transaction(ALL_TENANTS) as tx:
                     limits = {
                         "hearer": hearer,

@@ -8,6 +8,7 @@ from services.embedded.servers import ValkeyServer
 from shared.contracts.events.quota import ReservationOverdue
 from shared.db import ALL_TENANTS
 from shared.db.engine import Delivery
+from shared.outbox import OLD
 from shared.queue.streams import BOUND, CarrierAway, Streams
 from tests.service.shared.conftest import (
     ACKS,
@@ -186,25 +187,36 @@ async def test_a_loss_is_remembered_until_everything_was_sent(road: Road) -> Non
     assert await relay.send_due() == 1, "though it is not due, and nobody kicks again"
 
 
-@pytest.mark.parametrize("way", ["offered", "by the net"])
-async def test_a_stream_is_never_filled_beyond_its_bound(road: Road, way: str) -> None:
-    words = [f"w{n:04}" for n in range(BOUND + 300)]
+@pytest.mark.parametrize(("way", "bound"), [("offered", BOUND), ("by the net", OLD)])
+async def test_a_stream_is_never_filled_beyond_its_bound(road: Road, way: str, bound: int) -> None:
+    words = [f"w{n:04}" for n in range(bound + 300)]
     relay, lane = road.relay(), road.lane(road.write)
     await road.tell(*words)
     if way == "offered":
         await relay.send_offered()
     else:
         await relay.send_due()
-    assert road.in_stream() == BOUND
+    assert road.in_stream() == bound
     await turn(lane)
-    assert len(await road.effects()) == BOUND
+    assert len(await road.effects()) == bound
     await road.make_due()
-    await relay.send_due()
-    await turn(lane)
-    await road.make_due()
-    await relay.send_due()
-    await turn(lane)
+    for _ in range(bound // OLD + 1):
+        await relay.send_due()
+        await turn(lane)
     assert await road.effects() == words, "the rest followed when there was room"
+
+
+async def test_what_is_new_waits_behind_little_of_a_backlog(road: Road) -> None:
+    old = [f"a{n:04}" for n in range(2 * OLD)]
+    await road.tell(*old)
+    await road.restarted("teller")  # what it would have offered is forgotten
+    relay, lane = road.relay(), road.lane(road.write)
+    await relay.send_due()
+    await road.tell("new")
+    await relay.send_offered()
+    assert road.in_stream() == OLD + 1
+    await turn(lane)
+    assert await road.effects() == [*old[:OLD], "new"]
 
 
 async def test_an_acknowledgement_that_is_lost_is_given_again(road: Road) -> None:

@@ -55,7 +55,7 @@ BUGS = {
                 )
             ],
             "I3",
-            events=1500,
+            events=900,
         ),
         Bug(
             "inbox mark before the effect",
@@ -176,11 +176,11 @@ BUGS = {
                 Edit(
                     "services.direct_messages.actions.replying",
                     "key.fingerprint.hex(), context.opened_by)",
-                    "key.fingerprint.hex(), str(id(context)))",
+                    "key.fingerprint.hex(), __import__('uuid').uuid4().hex)",
                 ),
             ],
-            "I",
-            events=1500,
+            "I11",
+            events=900,
         ),
         Bug(
             "answered by whatever account is known",
@@ -193,7 +193,7 @@ BUGS = {
                     "        return next(iter(self._by_id.values()), None)",
                 )
             ],
-            "I9",
+            "I12",  # the platform refuses what is sent to another shop's fans: nobody is answered
         ),
         Bug(
             "hold released by time alone",
@@ -217,6 +217,25 @@ BUGS = {
         ),
     )
 }
+
+
+DEADLY_LINE = b"\npoison: killed\n"
+# No mistake of anybody's: how F24 makes one message that a process cannot survive.
+DIES_OF_ONE = Bug(
+    "a handler that dies of one message",
+    [
+        Edit(
+            "services.direct_messages.consumers",
+            "    await actions.answer(deps, [message_of(deps, e) for e in envelopes])\n",
+            "    if any(e.id == 'evt_poison_kills' for e in envelopes):\n"
+            "        import os, sys\n"
+            "        sys.stderr.write('\\npoison: killed\\n'); sys.stderr.flush()\n"
+            "        os.kill(os.getpid(), 9)\n"
+            "    await actions.answer(deps, [message_of(deps, e) for e in envelopes])\n",
+        )
+    ],
+    "",
+)
 
 
 def text_of(module: str) -> str:

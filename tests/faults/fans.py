@@ -62,10 +62,15 @@ class Fans:
             for delivery in deliveries(said, self.dice):
                 group.create_task(self.poster.deliver(delivery))
 
+    @property
+    def next_prober(self) -> str:
+        """The fan who sends the next probe."""
+        return f"{self.mark}-probe-{self._probe + 1}"
+
     async def probe(self, shop: Shop = DEMO) -> str:
         """One message that is surely acknowledged when this returns; its id."""
+        fan = self.next_prober
         self._probe += 1
-        fan = f"{self.mark}-probe-{self._probe}"
         said = say(fan, self.dice.choice(AGAIN_AND_AGAIN), self.mark, self._probe, shop)
         await self.make_known([said])
         assert self._group is not None, "nobody writes yet"

@@ -47,7 +47,7 @@ class Lab:
         by: Sequence[str] = ("services.embedded",),
         port: int = 0,
     ) -> None:
-        self.folder, self._by, self._port = folder, by, port
+        self.folder, self.by, self._port = folder, by, port
         folder.mkdir(parents=True, exist_ok=True)
         self.wires = Wires(seed)
         self.postgres = PostgresServer(folder / "postgres", tcp_port=0)
@@ -80,7 +80,7 @@ class Lab:
         await self._prepare(servers)
         for member in self.members.values():
             if member.name != SIMULATOR:
-                member.by = self._by
+                member.by = self.by
             member.launch()
         await self.until_ready(_START_SECONDS)
         return time.monotonic() - began

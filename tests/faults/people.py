@@ -1,10 +1,10 @@
 """People who answer fans by the API while everything breaks: more than the quota allows, each key again and again."""
 
 import asyncio
-import json
 import random
 from dataclasses import dataclass, field
 
+from tests.e2e.wire import DEMO
 from tests.faults.callers import Caller, Written, session_of
 from tests.faults.lab import Lab
 from tests.faults.traffic import HANDS_OVER, History
@@ -29,8 +29,7 @@ class People:
 
     async def answer(self) -> None:
         """Until the run is over; what was begun is finished."""
-        key = json.loads((self.lab.folder / "demo.json").read_text("utf-8"))["api_key"]
-        async with session_of(key) as session, asyncio.TaskGroup() as group:
+        async with session_of(self.lab.keys[DEMO.open_id]) as session, asyncio.TaskGroup() as group:
             caller = Caller(
                 self.lab.api, ACCOUNT, session, self.dice, self.written, lambda: self.is_over
             )

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import CodeType, ModuleType
 
-from tests.faults.bugs import BUGS, Edit
+from tests.faults.bugs import BUGS, DIES_OF_ONE, Edit
 
 
 class Planter(importlib.abc.MetaPathFinder):
@@ -54,7 +54,8 @@ class _Changed(importlib.machinery.SourceFileLoader):
 
 
 if __name__ == "__main__":
-    sys.meta_path.insert(0, Planter(BUGS[sys.argv.pop(1)].edits))
+    planted = {**BUGS, DIES_OF_ONE.name: DIES_OF_ONE}[sys.argv.pop(1)]
+    sys.meta_path.insert(0, Planter(planted.edits))
     from services.embedded.command import main
 
     main()

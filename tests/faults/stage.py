@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from tests.e2e.wire import DEMO, Shop
 from tests.faults.fans import Fans
@@ -14,6 +15,11 @@ from tests.faults.lab import Lab
 from tests.faults.people import People
 
 _LOOK_SECONDS = 0.1
+_ATTEMPT = (
+    "SELECT a.state FROM douyin.attempt a JOIN douyin.inbound i ON i.id = a.cause"
+    " WHERE i.event = 'im_receive_msg' AND i.dedupe_key = $1"
+)
+_ADVANCE = "UPDATE siyu.clock SET ahead = ahead + $1"
 _DOUBTED = (
     "SELECT count(*) FILTER (WHERE state = 'unknown' OR reason = 'echo') AS doubted,"
     " count(*) FILTER (WHERE state = 'sent') AS sent FROM douyin.attempt"
@@ -67,6 +73,23 @@ class Stage:
             await asyncio.sleep(_LOOK_SECONDS)
         self.recoveries.setdefault(what, []).append(took)
         return message_id
+
+    async def attempt_on(self, message_id: str, within: float = 60.0) -> str:
+        """How the send for a message stands once it is under way no more; "" if that is not soon."""
+        deadline = time.monotonic() + within
+        while time.monotonic() < deadline:
+            rows = await asyncio.to_thread(self.lab.rows, _ATTEMPT, message_id)
+            if rows and rows[0]["state"] not in {"queued", "sending"}:
+                return str(rows[0]["state"])
+            await asyncio.sleep(_LOOK_SECONDS)
+        return ""
+
+    async def advance(self, step: timedelta) -> None:
+        """Move our business clock and the platform's together."""
+        await asyncio.to_thread(self.lab.rows, _ADVANCE, step)
+        ahead = {"advance_ms": round(step.total_seconds() * 1000)}
+        await asyncio.to_thread(self.lab.control, "clock", ahead)
+        self.note("clock moved")
 
     async def evidence(self) -> Counter[str]:
         """Everything that was seen so far, by name."""

@@ -49,6 +49,7 @@ class Storm:
                 group.create_task(self._every(self.weather.valkey, self._valkey))
                 group.create_task(self._every(self.weather.postgres, self._postgres))
                 group.create_task(self._every(self.weather.link, self._link))
+                group.create_task(until(self._is_over))  # in fair weather, too
         finally:
             self.stage.lab.wires.heal()
             self.stage.lab.expects_deaths = False

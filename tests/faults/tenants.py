@@ -1,6 +1,7 @@
 """The second tenant: another company with another app, account and words, so that a mix-up is seen."""
 
 import asyncio
+import json
 from dataclasses import replace
 
 import httpx2
@@ -48,6 +49,8 @@ REPLIES = {
 
 async def settle_in(lab: Lab) -> None:
     """Make the second tenant on both sides, and give both shops a menu and a flow."""
+    facts = json.loads((lab.folder / "demo.json").read_text("utf-8"))
+    lab.keys[DEMO.open_id] = facts["api_key"]
     lab.control(
         "apps",
         {

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.bugs import BUGS, Bug, NotPlantable, text_of
+from tests.faults.bugs import BUGS, DIES_OF_ONE, Bug, NotPlantable, text_of
 from tests.faults.running import Run
 from tests.faults.shapes import catching
 
@@ -18,7 +18,7 @@ SEED = int(os.environ.get("FAULT_SEED", "7"))
 bugs = pytest.mark.parametrize("bug", BUGS.values(), ids=lambda bug: bug.name)
 
 
-@bugs
+@pytest.mark.parametrize("bug", [*BUGS.values(), DIES_OF_ONE], ids=lambda bug: bug.name)
 def test_a_mistake_can_be_planted(bug: Bug) -> None:
     texts: dict[str, str] = {}
     for edit in bug.edits:

@@ -10,7 +10,7 @@ SCENARIOS = {
             "F24",
             "poisoned envelopes: their neighbours go on, they end in quarantine",
             load.poison,
-            {"poisoned": 3},
+            {"poisoned": 4},
         ),
         Scenario(
             "F1",
@@ -120,14 +120,23 @@ SCENARIOS = {
             "F21",
             "echoes come twice, late, before the answer; a person types the same",
             platform.echoes_confused,
-            {"platform webhook_duplicate": 1, "platform webhook_delay": 1, "typed by hand": 1},
+            {
+                "platform webhook_duplicate": 1,
+                "platform webhook_delay": 1,
+                "typed by hand": 1,
+                "echo a day late": 1,
+            },
             in_short=False,
         ),
         Scenario(
             "F22",
             "the platform refuses: too many calls, window used up, token ended",
             platform.refusing,
-            {"platform business_error": 2, "token ended": 2},
+            {
+                "platform business_error": 2,
+                "token ended": 2,
+                "window closed by the platform": 1,
+            },
             in_short=False,
         ),
         Scenario(
@@ -174,7 +183,7 @@ SCENARIOS = {
             "F30",
             "the business clock jumps, and clocks of processes differ",
             load.clocks_differ,
-            {"clock moved": 2, "clock skewed": 2},
+            {"clock moved": 3, "clock skewed": 2, "month ended": 1},
             in_short=False,
         ),
         Scenario(

@@ -4,27 +4,45 @@ import asyncio
 import time
 from datetime import UTC, datetime, timedelta
 
-import asyncpg
-
 from shared.contracts.envelope import Envelope
+from tests.e2e.wire import DEMO
+from tests.faults.bugs import DEADLY_LINE, DIES_OF_ONE
 from tests.faults.stage import Stage
+from tests.faults.tenants import OTHER
 
+_POISONED = 4
+_MOST_DEATHS = 5 + 2  # five counted when it was taken alone, and once in company with each reader
 _BOUND = 5_000
 _OVERSHOOT = 1.25  # each process that sends knows only of its own
-_ADVANCE = "UPDATE siyu.clock SET ahead = ahead + $1"
-_SKEWS = ("90", "-90")
+_SKEWS = (("90", "-90"), ("3600", "-3600"))  # seconds by which the two connectors are wrong
+_MONTH_END = (  # until two seconds before a month of Shanghai ends
+    "SELECT (date_trunc('month', siyu.business_now() AT TIME ZONE 'Asia/Shanghai') + interval '1 month')"
+    " AT TIME ZONE 'Asia/Shanghai' - interval '2 seconds' - siyu.business_now() AS step"
+)
+_AT_ONCE = timedelta(days=14)  # tokens live for fifteen days, and are renewed when they are used
 _DRAINED_WITHIN = 300.0
+_FULL_SECONDS = 10.0  # in which the stream is read that was full when nobody read it
+_LIVE_WITHIN = 10.0
+_WAITS = "SELECT count(*) FROM douyin.outbox WHERE hearer = 'direct_messages'"
 
 
 async def poison(stage: Stage) -> None:
-    """F24. No envelope, one of a type that nobody knows, and one whose handler always fails."""
-    bad = _envelope("evt_poison_data", "douyin.message_received")
-    entries = (b"\x00 no envelope", _envelope("evt_poison_type", "douyin.unheard_of"), bad)
+    """F24. No envelope, one of a type that nobody knows, one whose handler always fails, one that kills."""
+    kind = "douyin.message_received"
+    entries = (
+        b"\x00 no envelope",
+        _envelope("evt_poison_type", "douyin.unheard_of"),
+        *(_envelope(f"evt_poison_{what}", kind) for what in ("data", "kills")),
+    )
+    for member in stage.lab.some("direct_messages-worker"):  # to the end of the run
+        member.by = ("tests.faults.planted", DIES_OF_ONE.name)
+        await stage.lab.restart(member)
     with stage.lab.carrier() as carrier:
         for raw in entries:
             carrier.xadd("siyu:direct_messages:live", {"e": raw})
             stage.note("poisoned")
     stage.at_the_end.append(_is_put_aside)
+    await stage.lab.until_ready(60)
     await stage.recovered("the stream was poisoned", 20)
 
 
@@ -45,43 +63,57 @@ def _envelope(event_id: str, kind: str) -> bytes:
 
 
 async def _is_put_aside(stage: Stage) -> None:
-    """Each of them ended in quarantine, the failing one after five tries."""
+    """Each of them ended in quarantine, the failing ones after five tries each."""
     sql = (
         "SELECT count(*) FROM direct_messages.quarantine WHERE quarantined_at IS NOT NULL"
         " AND (id LIKE 'evt_poison%' OR id LIKE 'undecodable-%')"
     )
-    deadline = time.monotonic() + 90
-    while (found := (await asyncio.to_thread(stage.lab.rows, sql))[0]["count"]) < 3:
+    deadline = time.monotonic() + 150
+    while (found := (await asyncio.to_thread(stage.lab.rows, sql))[0]["count"]) < _POISONED:
         if time.monotonic() > deadline:
-            stage.complain(f"F24 only {found} of 3 poisoned envelopes were put aside")
+            stage.complain(f"F24 only {found} of {_POISONED} poisoned envelopes were put aside")
             return
         await asyncio.sleep(1)
+    members = stage.lab.some("direct_messages-worker")
+    logs = (member.folder / "logs" / f"{member.name}.log" for member in members)
+    died = sum(log.read_bytes().count(DEADLY_LINE) for log in logs)
+    stage.note("died of a message", died)
+    if not 0 < died <= _MOST_DEATHS:
+        stage.complain(f"F24 one message cost {died} processes")
 
 
 async def clocks_differ(stage: Stage) -> None:
-    """F30. The business clock jumps, and two connectors are minutes apart from each other."""
+    """F30. The business clock jumps, also over the end of a month; two connectors are wrong each its way."""
     await stage.guests.leave()  # an hour later their flows are over, and agents fell silent
-    connection = await asyncpg.connect(stage.lab.database_url)
     for step in (timedelta(hours=1), timedelta(days=1)):
-        await connection.execute(_ADVANCE, step)
-        ahead = {"advance_ms": round(step.total_seconds() * 1000)}
-        await asyncio.to_thread(stage.lab.control, "clock", ahead)
-        stage.note("clock moved")
+        await stage.advance(step)
         await stage.sleep(2)
-    await connection.close()
+    await _over_the_month(stage)
     stage.guests.is_paused = False
     workers = stage.lab.some("douyin-worker")
     usual = {member.name: member.by for member in workers}
-    for member, skew in zip(workers, _SKEWS, strict=True):
-        member.by = ("tests.faults.skewed", skew)
-        await stage.lab.restart(member)
-        stage.note("clock skewed")
-    await stage.lab.until_ready(60)
-    await stage.sleep(4)
+    for skews in _SKEWS if stage.long > 1 else _SKEWS[:1]:
+        for member, skew in zip(workers, skews, strict=True):
+            member.by = ("tests.faults.skewed", skew)
+            await stage.lab.restart(member)
+            stage.note("clock skewed")
+        await stage.lab.until_ready(60)
+        await stage.sleep(4)
     for member in workers:
         member.by = usual[member.name]
         await stage.lab.restart(member)
     await stage.lab.until_ready(60)
+
+
+async def _over_the_month(stage: Stage) -> None:
+    """To 23:59:58 of a month's last day in Shanghai, and over it while fans write."""
+    while (left := (await asyncio.to_thread(stage.lab.rows, _MONTH_END))[0]["step"]) > _AT_ONCE:
+        await stage.advance(min(left - _AT_ONCE, _AT_ONCE))
+        for shop in (DEMO, OTHER):
+            await stage.recovered("the clock was moved on", 30, shop)
+    await stage.advance(left)
+    await asyncio.sleep(4)
+    stage.note("month ended")
 
 
 async def backlog(stage: Stage) -> None:
@@ -104,4 +136,13 @@ async def backlog(stage: Stage) -> None:
     for member in takers:
         member.is_held = False
     await stage.lab.until_ready(60)
+    await _live_beside_old(stage)
     await stage.recovered("a backlog", _DRAINED_WITHIN)
+
+
+async def _live_beside_old(stage: Stage) -> None:
+    """While the backlog goes down, what is written now is answered soon: the newest waits for little of it."""
+    await asyncio.sleep(_FULL_SECONDS)
+    while (await asyncio.to_thread(stage.lab.rows, _WAITS))[0]["count"] > 2 * _BOUND:
+        await stage.recovered("a message came beside a backlog", _LIVE_WITHIN)
+        stage.note("live beside a backlog")

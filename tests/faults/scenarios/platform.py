@@ -1,14 +1,21 @@
 """The platform is slow, talks nonsense, keeps silent after it has accepted, or refuses."""
 
 import asyncio
+import time
+from datetime import timedelta
 
 from tests.e2e.wire import DEMO
 from tests.faults.stage import Stage
-from tests.faults.tenants import OTHER
+from tests.faults.tenants import OTHER, REPLIES
 
 _RESOLVED_WITHIN = 30.0
 _UNHEARD_OF = "http://" + ".".join(["no" * 30] * 6) + ":8100"  # longer than a name may be
 _UNREACHABLE = "SELECT count(*) FROM douyin.attempt WHERE reason = 'unreachable' OR tries > 1"
+_LATE_MS = 8_000
+_ROOM = (
+    "SELECT count(*) AS room FROM quota.bucket WHERE limit_key = 'dm.reply' AND subject = $1"
+    " AND window_id = $2 AND used + held < cap AND closed IS NULL"
+)
 THROTTLED, CAP_REACHED = 28003018, 28003070
 
 
@@ -54,12 +61,44 @@ async def echoes_confused(stage: Stage) -> None:
     await stage.order("webhook_delay", 0.2, delay_ms=4_000)
     await stage.order("slow", 0.2, delay_ms=400)
     await stage.order("accepted_then_reset", 0.05)
-    message_id = await stage.recovered("echoes went wrong", _RESOLVED_WITHIN)
-    fan = stage.fans.poster.history.said[message_id].inbound.fan
-    typed = {"from": DEMO.open_id, "to": fan, "text": "在的呀～", "wait": False}
+    await stage.recovered("echoes went wrong", _RESOLVED_WITHIN)
+    await stage.sleep(6)
+    stage.lab.end_failures()
+    await _typed_by_hand(stage)
+    await _a_day_late(stage)
+
+
+async def _typed_by_hand(stage: Stage) -> None:
+    """What a person of the shop types word for word is no echo of a send that never arrived."""
+    fan = stage.fans.next_prober
+    await stage.order("reset", 1.0, match={"to_user_id": fan})
+    message_id = await stage.fans.probe()
+    if (before := await stage.attempt_on(message_id)) != "unknown":
+        stage.complain(f"F21 a send that was reset is {before or 'under way'}")
+    words = REPLIES[DEMO.open_id][stage.fans.poster.history.said[message_id].rule]
+    typed = {"from": DEMO.open_id, "to": fan, "text": words, "wait": True}
     await asyncio.to_thread(stage.lab.control, "messages", typed)
     stage.note("typed by hand")
-    await stage.sleep(6)
+    await asyncio.sleep(3)
+    if (after := await stage.attempt_on(message_id)) != before:
+        stage.complain(f"F21 what was typed by hand made a send {after}")
+
+
+async def _a_day_late(stage: Stage) -> None:
+    """An echo that comes a day later still tells."""
+    await stage.guests.leave()  # a day later their flows are over, and agents fell silent
+    fan = stage.fans.next_prober
+    await stage.order("accepted_then_reset", 1.0, match={"to_user_id": fan})
+    late = {"to_user_id": fan, "event": "im_send_msg"}
+    await stage.order("webhook_delay", 1.0, delay_ms=_LATE_MS, match=late)
+    message_id = await stage.fans.probe()
+    await stage.attempt_on(message_id)
+    await stage.advance(timedelta(days=1))
+    await asyncio.sleep(_LATE_MS / 1000 + 3)
+    if (after := await stage.attempt_on(message_id)) != "sent":
+        stage.complain(f"F21 an echo a day late left a send {after}")
+    stage.note("echo a day late")
+    stage.guests.is_paused = False
     stage.lab.end_failures()
 
 
@@ -74,6 +113,24 @@ async def refusing(stage: Stage) -> None:
     stage.lab.end_failures()
     for shop in (DEMO, OTHER):
         await stage.recovered("tokens had ended", _RESOLVED_WITHIN, shop)
+    await _closed_by_platform(stage)
+
+
+async def _closed_by_platform(stage: Stage) -> None:
+    """The platform calls a window used up in which we see room: people get no more out of it either."""
+    fan = stage.fans.next_prober
+    await stage.order("business_error", 1.0, code=CAP_REACHED, match={"to_user_id": fan})
+    message_id = await stage.fans.probe()
+    if (state := await stage.attempt_on(message_id)) != "failed":
+        stage.complain(f"F22 what the platform refused is {state}")
+    stage.lab.end_failures()
+    deadline = time.monotonic() + _RESOLVED_WITHIN
+    while (await asyncio.to_thread(stage.lab.rows, _ROOM, fan, message_id))[0]["room"]:
+        if time.monotonic() > deadline:
+            stage.complain(f"F22 the window of {message_id} is still open")
+            return
+        await asyncio.sleep(0.5)
+    stage.note("window closed by the platform")
 
 
 async def name_unknown(stage: Stage) -> None:

@@ -17,6 +17,9 @@ from tests.faults.tenants import CANARY, OTHER, REPLIES
 from tests.faults.traffic import HANDS_OVER, History
 
 CAP = 6  # messages in the window of somebody who does not follow
+_UNDER_WAY = (
+    120.0  # seconds for which a message may be on its way when the clock is moved past its window
+)
 _APART = 40.0  # seconds after which no redelivery of ours can turn two messages round
 Sent = Mapping[str, Any]
 Story = Mapping[str, Any]
@@ -108,14 +111,19 @@ def nothing_lost(facts: Facts) -> Iterator[str]:
         elif row["attempts"]:
             yield f"I2 {message_id} was answered though decided {row['outcome']}"
         else:
-            yield from _silent(message_id, row, said[message_id].inbound.fan in handed_over)
+            is_with_people = said[message_id].inbound.fan in handed_over
+            yield from _silent(facts.history, message_id, row, is_with_people)
 
 
-def _silent(message_id: str, row: Story, is_handed_over: bool) -> Iterator[str]:
-    """No reply was decided: a person answers, or quota refused with its facts."""
+def _silent(history: History, message_id: str, row: Story, is_handed_over: bool) -> Iterator[str]:
+    """No reply was decided: a person answers, quota refused with its facts, or it was too late for one."""
     if row["outcome"] == "person_owns":
         if not is_handed_over:
             yield f"I1 {message_id}: nobody handed this fan over"
+    elif row["outcome"] == "window_expired":
+        since = history.tried[message_id]
+        if not any(at - _UNDER_WAY < since < at for at in history.jumps):
+            yield f"I1 {message_id} was answered too late, and no clock was moved"
     elif row["outcome"] != "refused" or not row["quota"]:
         yield f"I1 {message_id} should have been answered: {row['outcome']}"
 

@@ -19,6 +19,7 @@ _ATTEMPT = (
     "SELECT a.state FROM douyin.attempt a JOIN douyin.inbound i ON i.id = a.cause"
     " WHERE i.event = 'im_receive_msg' AND i.dedupe_key = $1"
 )
+_WINDOW = timedelta(days=1)  # in which a message may be answered
 _ADVANCE = "UPDATE siyu.clock SET ahead = ahead + $1"
 _DOUBTED = (
     "SELECT count(*) FILTER (WHERE state = 'unknown' OR reason = 'echo') AS doubted,"
@@ -89,6 +90,8 @@ class Stage:
         await asyncio.to_thread(self.lab.rows, _ADVANCE, step)
         ahead = {"advance_ms": round(step.total_seconds() * 1000)}
         await asyncio.to_thread(self.lab.control, "clock", ahead)
+        if step >= _WINDOW:
+            self.fans.poster.history.jumps.append(time.monotonic())
         self.note("clock moved")
 
     async def evidence(self) -> Counter[str]:

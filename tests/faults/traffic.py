@@ -36,6 +36,7 @@ HANDS_OVER = "退换与投诉"
 ORDINARY = tuple(name for name in PHRASES if name != HANDS_OVER)
 AGAIN_AND_AGAIN = tuple(name for name in ORDINARY if name != "默认回复")  # that one is once a day
 EACH = 5  # messages of one fan: the loop guard takes more than ten in a minute for a robot
+_ANGRY = ("12315", "12316")  # consumers' hotline: who names it is angry, and a person is called
 _HANDED_OVER = 0.02
 _DUPLICATES = 0.1
 _TIMEOUT = aiohttp.ClientTimeout(total=5)
@@ -67,6 +68,7 @@ class History:
     said: dict[str, Said] = field(default_factory=dict)
     tried: dict[str, float] = field(default_factory=dict)  # for the first time
     acknowledged: dict[str, float] = field(default_factory=dict)
+    jumps: list[float] = field(default_factory=list)  # of the business clock, by a window or more
     tries: int = 0
     answers: Counter[str] = field(default_factory=Counter)
     slowest: float = 0.0
@@ -89,7 +91,8 @@ def invent(
 
 def say(fan: str, rule: str, mark: str, number: int, shop: Shop = DEMO) -> Said:
     """Message `number` of the run, by a fan who wants what a rule gives."""
-    text = (PHRASES.get(rule) or SAYINGS[rule]).format(n=number)
+    shown = int(str(number).replace(*_ANGRY))
+    text = (PHRASES.get(rule) or SAYINGS[rule]).format(n=shown)
     return Said(wire.said(fan, text, f"@{mark}-{number:06d}==", shop), rule)
 
 

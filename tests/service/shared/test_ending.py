@@ -7,11 +7,10 @@ import sys
 PROCESS = """
 import asyncio, contextlib, os, signal, sys
 import sqlalchemy as sa
-from pydantic import SecretStr
 from services.embedded.servers.ports import free_port
-from shared.runtime import Resources, Service, Worker
+from shared.runtime import Service, Worker
 from shared.runtime.process import Process, serve
-from shared.settings import ProcessSettings
+from tests.support.world import resources_for
 
 @contextlib.asynccontextmanager
 async def asked_while_it_starts():
@@ -26,14 +25,9 @@ async def hangs():
 loops = [hangs] if sys.argv[1] == "hangs" else []
 worker = Worker(running=asked_while_it_starts, background=loops)
 service = Service("fans", sa.MetaData(), lambda resources: None, lambda resources: worker)
-settings = ProcessSettings(
-    database_url=SecretStr(os.environ["TEST_DATABASE"]),
-    redis_url=SecretStr(os.environ["TEST_REDIS"]),
-    master_key=SecretStr("0123456789abcdef0123456789abcdef"),
-    embedded=True,
-)
+resources = resources_for(os.environ["TEST_DATABASE"], os.environ["TEST_REDIS"])
 process = Process([service], api=False, ends_within=3)
-serve(process, Resources(settings, "ending"), "127.0.0.1", free_port())
+serve(process, resources, "127.0.0.1", free_port())
 """
 
 

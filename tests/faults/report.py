@@ -26,6 +26,7 @@ class Report:
     unseen: list[str] = field(default_factory=list)
     recoveries: dict[str, list[float]] = field(default_factory=dict)
     seconds: float = 0.0
+    slow: float = 1.0
     looks: int = 0
     missed: int = 0
 
@@ -54,6 +55,8 @@ class Report:
             f" {self.looks} looks while it ran, {self.missed} while PostgreSQL was away;"
             f" {self.verdict.orphans} holds without a send yet"
         )
+        if self.slow > 1:
+            yield f"slow     this machine started it {self.slow:.1f} times as slowly as a quiet one: so much longer were bounds"
         yield from (f"NOT SEEN {one}" for one in self.unseen)
         for violation in self.verdict.violations[:_SHOWN]:
             yield f"BROKEN   {violation}"

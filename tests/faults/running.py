@@ -28,6 +28,7 @@ from tests.faults.waiting import AWAY
 from tests.faults.watch import Watch
 
 _WARM_SECONDS = 4.0
+_STARTS_WITHIN = 25.0  # seconds, on two cores that nobody else uses
 _AMBIGUOUS = ("accepted_then_timeout", "accepted_then_reset")
 _NO_CAP = 1_000_000  # the platform counts and does not refuse: so that a mistake of ours is seen
 _KEPT_RESIDENT = 1.2  # of what a process took when it was warm
@@ -58,14 +59,14 @@ class Run:
             await tenants.settle_in(lab)
             lab.control("caps", {"reply_limit": _NO_CAP})
             self.tell(f"ready    after {took:.0f} s: {len(lab.members)} processes of ours")
-            return await self._played(lab)
+            return await self._played(lab, max(1.0, took / _STARTS_WITHIN))
         finally:
             lab.stop()
 
-    async def _played(self, lab: Lab) -> Report:
+    async def _played(self, lab: Lab, slow: float) -> Report:
         dice, mark = random.Random(self.seed), f"f{self.seed}"
         history, written = History(), Written()
-        report = Report(self.shape, self.seed, history, written)
+        report = Report(self.shape, self.seed, history, written, slow=slow)
         watch = Watch(lab, history, written, mark)
         began = time.monotonic()
         base = f"http://127.0.0.1:{lab.wires.links['fans→door'].port}"
@@ -73,14 +74,14 @@ class Run:
             fans = Fans(lab, poster, mark, self.shape.rate, random.Random(dice.random()))
             people = People(lab, history, random.Random(dice.random()), written)
             guests = Guests(lab, fans, written, random.Random(dice.random()), report.told)
-            stage = Stage(lab, fans, people, guests, dice, self.shape.long)
+            stage = Stage(lab, fans, people, guests, dice, self.shape.long, slow)
             always = [group.create_task(lab.tend()), group.create_task(watch.look())]
             traffic = [
                 group.create_task(work) for work in (fans.write(), people.answer(), guests.visit())
             ]
             await self._faults(stage, report)
             fans.is_over = people.is_over = guests.is_over = True
-            poster.ends = time.monotonic() + self.shape.patience
+            poster.ends = time.monotonic() + self.shape.patience * slow
             await asyncio.gather(*traffic)
             report.seconds = time.monotonic() - began
             await self._judge(stage, report, mark)
@@ -186,7 +187,7 @@ class Run:
         since = max(lab.deeds.last, time.monotonic() - 1)
 
         def at_rest() -> None:
-            await_rest(lab, since, self.shape.patience, verdict)
+            await_rest(lab, since, self.shape.patience * stage.slow, verdict)
             await_holds(lab, self.shape.hold_patience, verdict)
             verdict.lost_echoes = lost(lab.stats())
             judge(lab, report.history, mark, verdict, report.written, report.told)

@@ -29,7 +29,11 @@ _DOUBTED = (
 
 @dataclass(eq=False)
 class Stage:
-    """Handed to every scenario. `long` is how much longer than the short form it shall play."""
+    """Handed to every scenario.
+
+    `long` is how much longer than the short form it shall play; `slow` how much slower this machine
+    is than a quiet one: bounds of time are as much longer.
+    """
 
     lab: Lab
     fans: Fans
@@ -37,6 +41,7 @@ class Stage:
     guests: Guests
     dice: random.Random
     long: float = 1.0
+    slow: float = 1.0
     complaints: list[str] = field(default_factory=list)
     recoveries: dict[str, list[float]] = field(default_factory=dict)
     at_the_end: list[Callable[["Stage"], Awaitable[None]]] = field(default_factory=list)
@@ -61,7 +66,7 @@ class Stage:
 
     async def recovered(self, what: str, within: float, shop: Shop = DEMO) -> str:
         """A fan's message, answered; a complaint if that takes longer than `within`. Its id."""
-        began = time.monotonic()
+        began, within = time.monotonic(), within * self.slow
         message_id = await self.fans.probe(shop)
         while True:
             sent = await asyncio.to_thread(self.lab.sent)

@@ -152,5 +152,5 @@ class _Server(uvicorn.Server):
         if not await super().on_tick(counter):
             return False
         self._health.drain()
-        since = self._asked.at or time.monotonic()
-        return self.force_exit or time.monotonic() - since >= self._drain_seconds
+        self._asked.at = self._asked.at or time.monotonic()
+        return self.force_exit or time.monotonic() - self._asked.at >= self._drain_seconds

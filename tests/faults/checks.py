@@ -24,14 +24,18 @@ _APART = 40.0  # seconds after which no redelivery of ours can turn two messages
 Sent = Mapping[str, Any]
 Story = Mapping[str, Any]
 
-STORY = """
+# The same words to the same fan are in doubt: until their window ends, they are not said again.
+IN_DOUBT = """EXISTS (SELECT 1 FROM douyin.attempt u WHERE u.conversation_id = a.conversation_id
+  AND u.content_hash = a.content_hash AND u.state = 'unknown' AND NOT u.content_freed)"""
+STORY = f"""
 SELECT i.dedupe_key AS message_id, i.id AS cause, i.state AS taken, d.outcome, d.quota,
-  d.operation_id, a.state AS attempt, a.reason, a.msg_id, a.attempts
+  d.operation_id, a.state AS attempt, a.reason, a.msg_id, a.attempts, a.waits
 FROM douyin.inbound i
 LEFT JOIN direct_messages.message m ON m.platform_message_id = i.dedupe_key AND m.direction = 'in'
 LEFT JOIN direct_messages.decision d ON d.message_id = m.id
 LEFT JOIN (SELECT cause, max(state) AS state, max(reason) AS reason, max(msg_id) AS msg_id,
-  count(*) AS attempts FROM douyin.attempt GROUP BY cause) a ON a.cause = i.id
+  count(*) AS attempts, bool_or(state = 'queued' AND {IN_DOUBT}) AS waits
+  FROM douyin.attempt a GROUP BY cause) a ON a.cause = i.id
 WHERE i.event = 'im_receive_msg' AND i.dedupe_key LIKE $1
 """
 # Written anew on purpose: the product's own drift check may have the same mistake as its counters.
@@ -99,6 +103,9 @@ def nothing_lost(facts: Facts) -> Iterator[str]:
     accepted = {one["msg_id"] for one in facts.sent}
     said = facts.history.said
     handed_over = {s.inbound.fan for s in said.values() if s.rule == HANDS_OVER}
+    # what is left of a fan's budget is for people: she was handed over as the bot was refused
+    refused = [m for m, row in facts.stories.items() if row["outcome"] == "refused"]
+    handed_over |= {said[message_id].inbound.fan for message_id in refused if message_id in said}
     for message_id in said:
         if message_id not in facts.history.acknowledged:
             yield f"I1 {message_id} was never acknowledged"
@@ -129,12 +136,17 @@ def _silent(history: History, message_id: str, row: Story, is_handed_over: bool)
 
 
 def _unexplained(message_id: str, row: Story, accepted: AbstractSet[str]) -> Iterator[str]:
-    """A reply was decided: it was accepted and we know, or there is a reason why it was not."""
+    """A reply was decided: it was accepted and we know, or there is a reason why it was not.
+
+    One reason is that the same words to this fan are in doubt.
+    """
     if row["attempts"] != 1:
         yield f"I1 {message_id} has {row['attempts']} attempts"
     elif row["attempt"] == "sent":
         if row["msg_id"] not in accepted:
             yield f"I2 {message_id} is called sent, but the platform has never seen it"
+    elif row["attempt"] == "queued" and row["waits"]:
+        return
     elif row["attempt"] not in {"unknown", "failed"} or not row["reason"]:
         yield f"I1 {message_id} got no answer and no reason: {row['attempt']} ({row['reason']})"
 

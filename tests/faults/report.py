@@ -56,7 +56,7 @@ class Report:
             f" {self.verdict.orphans} holds without a send yet"
         )
         if self.slow > 1:
-            yield f"slow     this machine started it {self.slow:.1f} times as slowly as a quiet one: so much longer were bounds"
+            yield f"slow     this machine started it {self.slow:.1f} times as slowly as a quiet one: bounds were longer, fans fewer"
         yield from (f"NOT SEEN {one}" for one in self.unseen)
         for violation in self.verdict.violations[:_SHOWN]:
             yield f"BROKEN   {violation}"

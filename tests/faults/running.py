@@ -71,7 +71,8 @@ class Run:
         began = time.monotonic()
         base = f"http://127.0.0.1:{lab.wires.links['fans→door'].port}"
         async with Poster(base, history) as poster, asyncio.TaskGroup() as group:
-            fans = Fans(lab, poster, mark, self.shape.rate, random.Random(dice.random()))
+            rate = self.shape.rate / slow
+            fans = Fans(lab, poster, mark, rate, random.Random(dice.random()))
             people = People(lab, history, random.Random(dice.random()), written)
             guests = Guests(lab, fans, written, random.Random(dice.random()), report.told)
             stage = Stage(lab, fans, people, guests, dice, self.shape.long, slow)

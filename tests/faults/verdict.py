@@ -18,7 +18,8 @@ from tests.faults.waiting import AWAY
 
 _SHOWN = 12
 _WAITING = (
-    "SELECT (SELECT count(*) FROM douyin.attempt WHERE state IN ('queued', 'sending')) AS attempts"
+    "SELECT (SELECT count(*) FROM douyin.attempt a WHERE state = 'sending'"
+    f" OR state = 'queued' AND NOT {checks.IN_DOUBT}) AS attempts"
     + "".join(f", (SELECT count(*) FROM {s}.outbox) AS outbox_{s}" for s in SERVICES)
     + "".join(
         f", (SELECT count(*) FROM {s}.quarantine WHERE quarantined_at IS NOT NULL"
@@ -30,7 +31,8 @@ _WAITING = (
 _STUCK = {
     "attempts": (
         "SELECT operation_id, item, state, tries, next_try_at, lease_until, reason, expires_at"
-        " FROM douyin.attempt WHERE state IN ('queued', 'sending') ORDER BY position LIMIT 3"
+        " FROM douyin.attempt a WHERE state = 'sending'"
+        f" OR state = 'queued' AND NOT {checks.IN_DOUBT} ORDER BY position LIMIT 3"
     ),
     **{
         f"outbox_{s}": (

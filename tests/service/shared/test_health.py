@@ -10,7 +10,7 @@ import uvicorn
 from services.embedded.servers import ValkeyServer
 from services.embedded.servers.ports import free_port
 from shared.runtime.health import Health
-from shared.runtime.process import _Server
+from shared.runtime.process import _Asked, _Server
 from tests.service.shared.conftest import HEARER, Road, eventually
 
 
@@ -93,7 +93,7 @@ async def test_who_is_asked_to_stop_says_so_and_still_serves_for_a_while(road: R
 
     health = Health(app, [resources.database(HEARER)], resources.streams, list)
     config = uvicorn.Config(health, port=port, lifespan="off", log_config=None)
-    server = _Server(config, health, drain_seconds=0.6)
+    server = _Server(config, health, 0.6, _Asked(60))
     async with (
         asyncio.TaskGroup() as group,
         httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client,

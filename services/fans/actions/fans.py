@@ -62,7 +62,8 @@ async def _record(deps: Deps, observed: Sequence[tuple[Envelope, str, Observatio
     async with deps.database.transaction(ALL_TENANTS) as tx:
         fresh = await inbox.take(tx, [e for e, _, _ in observed])
         new = [one for one in observed if one[0].id in fresh]
-        new.sort(key=lambda one: one[2].at)
+        # within a second, in which a follow has no place, as they came
+        new.sort(key=lambda one: one[2].at.replace(microsecond=0))
         keys = [Key(e.organization_id, e.account_id, open_id) for e, open_id, _ in new]
         await store.meet(tx, keys)
         fans = await store.lock(tx, keys)

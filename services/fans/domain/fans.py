@@ -1,8 +1,12 @@
 """What an observation of a follow means for what we know of a fan."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
+
+_SECOND: Final = timedelta(seconds=1)  # as exactly as the platform says when somebody followed
+_MOMENT: Final = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +73,10 @@ def observe(fan: Fan, observation: Observation) -> Fan:
     """The fan after the observation; the same fan if we know better already.
 
     The platform reports follows but no unfollows. So a follow that is newer than what we know is
-    another follow, even of somebody whom we take for a follower.
+    another follow, even of somebody whom we take for a follower. It names the second only: in the
+    second of a look that found no follow, what we hear last holds.
     """
-    if fan.observed_at is not None and observation.at <= fan.observed_at:
+    if _is_old(observation, fan):
         return fan
     if not observation.follows:
         seen = replace(fan, follows=False, followed_at=None, observed_at=observation.at)
@@ -98,5 +103,15 @@ def is_news(before: Fan, after: Fan) -> bool:
     return (before.follows, before.epoch) != (after.follows, after.epoch)
 
 
+def _is_old(observation: Observation, fan: Fan) -> bool:
+    if fan.observed_at is None:
+        return False
+    if observation.told is Told.FOLLOW and fan.follows is False:
+        return observation.at + _SECOND <= fan.observed_at
+    return observation.at <= fan.observed_at
+
+
 def _followed(fan: Fan, at: datetime) -> Fan:
-    return replace(fan, follows=True, followed_at=at, observed_at=at, epoch=fan.epoch + 1)
+    # hearers go by `observed_at`, so it only grows
+    seen = at if fan.observed_at is None else max(at, fan.observed_at + _MOMENT)
+    return replace(fan, follows=True, followed_at=at, observed_at=seen, epoch=fan.epoch + 1)

@@ -1,6 +1,7 @@
 """Follows that the platform reports: once, twice, late, in any order."""
 
 import itertools
+from datetime import timedelta
 
 import pytest
 
@@ -102,3 +103,20 @@ async def test_what_the_platform_says_when_asked_is_kept_by_its_time(fans: FansW
     await fans.hear(a_check(7, follows=True))
     assert (await fans.fan())["epoch"] == 2, "it began between two looks"
     assert [one["data"]["follows"] for one in await fans.told()] == [True, False, True]
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_who_unfollows_is_looked_up_and_follows_again_in_one_second_follows(
+    fans: FansWorld, *, at_once: bool
+) -> None:
+    await fans.hear(a_follow(1))
+    looked = FollowChecked(open_id=FAN, follows=False, checked_at=at(2) + timedelta(seconds=0.7))
+    again = [heard(looked), a_follow(2)]
+    for batch in [again] if at_once else [[one] for one in again]:
+        await fans.hear(*batch)
+    fan = await fans.fan()
+    assert (fan["follows"], fan["epoch"]) == (True, 2)
+    told = [one["data"] for one in await fans.told()]
+    assert [one["follows"] for one in told] == [True, False, True]
+    times = [one["observed_at"] for one in told]
+    assert times == sorted(set(times)), "who hears of them in any order keeps the last"

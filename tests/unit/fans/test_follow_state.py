@@ -77,3 +77,23 @@ def test_in_whatever_order_they_arrive_the_newest_observation_holds() -> None:
     for order in itertools.permutations(told):
         fan = after(*order)
         assert (fan.follows, fan.observed_at) == (False, at(4))
+
+
+def test_a_follow_in_the_second_of_a_look_that_found_none_is_newer() -> None:
+    a_moment_later = at(2) + timedelta(milliseconds=700)
+    unfollowed = after(a_follow(1), Observation(Told.CHECK, follows=False, at=a_moment_later))
+    fan = observe(unfollowed, a_follow(2))  # the platform names whole seconds
+    assert (fan.follows, fan.followed_at, fan.epoch) == (True, at(2), 2)
+    assert fan.observed_at is not None
+    assert fan.observed_at > a_moment_later, "who hears of both takes the follow for the newer one"
+
+
+def test_a_follow_of_the_second_before_a_look_is_old() -> None:
+    gone = after(a_look(2, follows=False))
+    before = Observation(Told.FOLLOW, follows=True, at=at(2) - timedelta(seconds=1))
+    assert observe(gone, before) is gone
+
+
+def test_a_look_in_the_second_of_a_follow_is_newer() -> None:
+    seen = Observation(Told.CHECK, follows=False, at=at(1) + timedelta(milliseconds=700))
+    assert after(a_follow(1), seen).follows is False

@@ -38,14 +38,22 @@ async def bind_echoes(deps: SendDeps, envelopes: Sequence[Envelope]) -> None:
 
 async def _bind(tx: Tx, echoes: list[store.Echo]) -> tuple[list[store.Resolved], list[store.Echo]]:
     left = await _unbound(tx, echoes)  # once more: an answer may have been settled meanwhile
-    bound = await store.bind_sent(tx, left) if left else set()
-    left = [e for e in left if e.key not in bound]
+    resolved, left = await _bind_by_content(tx, left)
+    if left and await store.doubt_equal_ids(tx, left):
+        more, left = await _bind_by_content(tx, left)
+        resolved += more
+    return resolved, left
+
+
+async def _bind_by_content(
+    tx: Tx, echoes: list[store.Echo]
+) -> tuple[list[store.Resolved], list[store.Echo]]:
+    """What was sent comes first: of two with the same content, the older one was said first."""
+    bound = await store.bind_sent(tx, echoes) if echoes else set()
+    left = [e for e in echoes if e.key not in bound]
     resolved = await store.resolve(tx, left) if left else []
     found = {(r.moved.organization_id, r.moved.account_id, r.moved.msg_id) for r in resolved}
-    left = [e for e in left if e.key not in found]
-    if left and await store.doubt_equal_ids(tx, left):
-        bound = await store.bind_sent(tx, left)
-    return resolved, [e for e in left if e.key not in bound]
+    return resolved, [e for e in left if e.key not in found]
 
 
 async def _unbound(tx: Tx, echoes: list[store.Echo]) -> list[store.Echo]:

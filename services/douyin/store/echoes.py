@@ -32,12 +32,20 @@ _LEARN = sa.text(
     " FROM unnest(CAST(:organizations AS text[]), CAST(:accounts AS text[])) AS v(o, a)"
     " WHERE b.organization_id = v.o AND b.account_id = v.a AND NOT b.echoes_by_id"
 )
+# An echo under the very id of an answer binds without a trace here; the door keeps what it said.
+_HAS_ECHO = (
+    "EXISTS (SELECT 1 FROM binding k CROSS JOIN LATERAL (SELECT 1 FROM inbound i"
+    "  WHERE i.organization_id = k.organization_id AND i.account_id = k.account_id"
+    "  AND i.client_key = k.client_key AND i.event = 'im_send_msg' AND i.dedupe_key = a.msg_id"
+    "  OFFSET 0) i WHERE k.organization_id = a.organization_id AND k.account_id = a.account_id)"
+)
+_UNECHOED = f"a.state = 'sent' AND a.echo_id IS NULL AND NOT {_HAS_ECHO}"
 # until one comes that can only be of a message which was answered with another id
 _UNLEARN = sa.text(
     f"UPDATE binding b SET echoes_by_id = false FROM {_V} WHERE b.organization_id = v.o"
     " AND b.account_id = v.a AND b.echoes_by_id AND EXISTS (SELECT 1 FROM attempt a"
     "  WHERE a.organization_id = v.o AND a.account_id = v.a AND a.conversation_id = v.conversation"
-    "  AND a.content_hash = v.hash AND a.echo_id IS NULL AND a.state = 'sent' OFFSET 0)"
+    f"  AND a.content_hash = v.hash AND {_UNECHOED} OFFSET 0)"
 )
 # one lookup a conversation and content, whatever the planner believes of states that are soon left
 _PAIRS = (
@@ -59,21 +67,29 @@ _SAME = (
 )
 _BY_CONTENT = sa.text(
     _PAIRS.format(
-        which="a.state = 'sent'",
+        which=_UNECHOED,
         unless="a.msg_id IS NULL OR NOT coalesce(b.echoes_by_id, false)",
     )
     + f" UPDATE attempt a SET echo_id = v.id{_SAME} RETURNING v.o, v.a, v.id"
 )
 # an app without a maximum age lives by arrival: the platform's clock may be another year
+_BY_CREATION = (
+    "EXISTS (SELECT 1 FROM app p JOIN binding b USING (organization_id, client_key)"
+    "  WHERE b.organization_id = a.organization_id AND b.account_id = a.account_id"
+    "  AND p.max_event_age_hours IS NOT NULL)"
+)
+# It may be of a sent one, whose own echo has not come, although ids were equal so far: then nothing is
+# sure, and a doubt stays. Only where creation counts can the time rule that out.
 _BY_DOUBT = sa.text(
     _PAIRS.format(which="a.state IN ('sending', 'unknown', 'presumed_not_sent')", unless="true")
     + " UPDATE attempt a SET state = 'sent', echo_id = v.id, msg_id = v.id, lease_until = NULL,"
     " reason = CASE a.state WHEN 'sending' THEN NULL ELSE 'echo' END, seq = a.seq + 1,"
     f" settled_at = :now{_SAME}"
-    " AND (CASE WHEN EXISTS (SELECT 1 FROM app p JOIN binding b USING (organization_id, client_key)"
-    "  WHERE b.organization_id = a.organization_id AND b.account_id = a.account_id"
-    "  AND p.max_event_age_hours IS NOT NULL) THEN v.created ELSE v.arrived END)"
+    f" AND (CASE WHEN {_BY_CREATION} THEN v.created ELSE v.arrived END)"
     " >= a.written_at - interval '5 seconds'"
+    " AND NOT EXISTS (SELECT 1 FROM attempt a WHERE a.organization_id = v.o AND a.account_id = v.a"
+    f"  AND a.conversation_id = v.conversation AND a.content_hash = v.hash AND {_UNECHOED}"
+    f"  AND (v.created <= a.settled_at + interval '5 seconds' OR NOT {_BY_CREATION}) OFFSET 0)"
     f" RETURNING {MOVED}, c.state AS state_before"
 )
 

@@ -4,8 +4,9 @@ from datetime import timedelta
 
 from services.douyin.domain.attempts import content_hash
 from shared.contracts.events.douyin import MessageEchoed
-from tests.service.douyin.conftest import ACCOUNT, Connector
+from tests.service.douyin.conftest import ACCOUNT, FAN, KEY, OPEN_ID, Connector
 from tests.service.douyin.platform import accept_and_hang_up, hang_up
+from tests.service.douyin.test_door import a_message
 
 
 async def test_an_echo_of_what_was_answered_with_its_id_is_no_news(
@@ -31,17 +32,50 @@ async def test_an_echo_with_another_id_binds_the_oldest_sent_attempt_first(
     assert await connector.states() == ["sent", "sent"]
 
 
+async def in_doubt_behind_an_unechoed_one(connector: Connector) -> None:
+    """Ids were equal so far; of two messages "hi" the first was sent, of the second nobody knows."""
+    await connector.request("op_0", "first")
+    await connector.until_states("sent")
+    await connector.echo("@out0001==", "first")
+    await connector.request("op_1", "hi")
+    await connector.until_states("sent", "sent")
+    await connector.world.set_clock(await connector.world.now() + timedelta(seconds=20))
+    connector.platform.script.append(hang_up)
+    await connector.request("op_2", "hi")
+    await connector.until_states("sent", "sent", "unknown")
+
+
 async def test_where_ids_are_known_to_match_a_lost_echo_does_not_steal_the_next(
     connector: Connector,
 ) -> None:
-    await connector.request("op_0", "first")
-    await connector.until_states("sent")
-    await connector.echo("@out0001==", "first")  # the platform's ids are those of its answers
-    await connector.request("op_1", "hi")
-    await connector.until_states("sent", "sent")  # its echo is lost
-    connector.platform.script.append(accept_and_hang_up)
-    await connector.request("op_2", "hi")
-    await connector.until_states("sent", "sent", "unknown")
+    await connector.put_app(max_event_age_hours=72)
+    await in_doubt_behind_an_unechoed_one(connector)  # the echo of op_1 is lost
+    await connector.echo("@unseen==", "hi")  # created after the answer to op_1
+    assert await connector.states() == ["sent", "sent", "sent"]
+
+
+async def test_the_first_echo_after_ids_stopped_being_equal_confirms_nothing_false(
+    connector: Connector,
+) -> None:
+    await in_doubt_behind_an_unechoed_one(connector)  # op_2 never left
+    await connector.echo("@other1==", "hi")  # of op_1, which was answered with another id
+    assert await connector.states() == ["sent", "sent", "unknown"]
+    assert [row["echo_id"] for row in await connector.attempts()] == [None, "@other1==", None]
+
+
+async def test_as_many_echoes_as_messages_settle_them_all_whatever_their_ids(
+    connector: Connector,
+) -> None:
+    await in_doubt_behind_an_unechoed_one(connector)
+    for one in ("@other1==", "@other2=="):
+        await connector.echo(one, "hi")
+    assert await connector.states() == ["sent", "sent", "sent"]
+
+
+async def test_what_was_echoed_by_its_id_takes_no_other_echo(connector: Connector) -> None:
+    await in_doubt_behind_an_unechoed_one(connector)
+    sent = {"event": "im_send_msg", "from_user_id": OPEN_ID, "to_user_id": FAN}
+    await connector.post(a_message("@out0002==", content={"source": KEY}, **sent))  # of op_1
     await connector.echo("@unseen==", "hi")
     assert await connector.states() == ["sent", "sent", "sent"]
 

@@ -15,6 +15,7 @@ class Look(NamedTuple):
 
     table: str
     condition: str
+    index: str
 
 
 async def looks(database: Database, statement: sa.Executable) -> list[Look]:
@@ -27,7 +28,11 @@ async def looks(database: Database, statement: sa.Executable) -> list[Look]:
         rows = await tx.execute(sa.text(f"EXPLAIN (FORMAT JSON) {execute}"))
         await tx.execute(sa.text("DEALLOCATE looked_at"))
     return [
-        Look(node["Relation Name"], node.get("Index Cond") or node.get("TID Cond") or "")
+        Look(
+            node["Relation Name"],
+            node.get("Index Cond") or node.get("TID Cond") or "",
+            node.get("Index Name", ""),
+        )
         for node in _nodes(rows.scalar()[0]["Plan"])
         if "Relation Name" in node and node["Node Type"].endswith("Scan")
     ]

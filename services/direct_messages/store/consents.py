@@ -11,9 +11,9 @@ from services.direct_messages.store.tables import Account
 from shared.db import Tx
 
 _VERSIONS = sa.text(
-    "SELECT organization_id, account_id, max(version) FROM lead_consent"
-    " WHERE (organization_id, account_id)"
-    " IN (SELECT * FROM unnest(CAST(:org AS text[]), CAST(:acc AS text[]))) GROUP BY 1, 2"
+    "SELECT k.o, k.a, c.version FROM (SELECT DISTINCT * FROM unnest(CAST(:org AS text[]),"
+    " CAST(:acc AS text[]))) k(o, a) CROSS JOIN LATERAL (SELECT version FROM lead_consent"
+    " WHERE organization_id = k.o AND account_id = k.a ORDER BY version DESC LIMIT 1) c"
 )
 _ONE = sa.text(
     "SELECT version, text, created_at FROM lead_consent"

@@ -1,6 +1,5 @@
 """What was taken back, told before or after the message itself."""
 
-# ruff: noqa: S608  statements are put together from constants of this room only
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,17 +15,17 @@ _ADD = insert(
     heard_at="CAST(:now AS timestamptz)",
     applied="false",
 )
-_MINE = (
-    "m.organization_id = c.organization_id AND m.account_id = c.account_id"
-    " AND m.conversation_id = c.id"
-)
 _APPLY = sa.text(
     "WITH due AS (SELECT organization_id, account_id, platform_message_id, fan_open_id FROM recall"
     " WHERE NOT applied AND heard_at > CAST(:now AS timestamptz) - interval '1 day' ORDER BY heard_at LIMIT 500),"
-    " gone AS (UPDATE message m SET state = 'recalled' FROM due d JOIN conversation c"
-    "  ON c.organization_id = d.organization_id AND c.account_id = d.account_id"
-    f"  AND c.fan_open_id = d.fan_open_id WHERE {_MINE}"
-    "  AND m.platform_message_id = d.platform_message_id AND m.state <> 'recalled'"
+    # each is looked up by its key (OFFSET 0), else the planner walks through all messages
+    " found AS (SELECT m.place FROM due d CROSS JOIN LATERAL (SELECT m.ctid AS place"
+    "  FROM conversation c JOIN message m ON m.organization_id = c.organization_id"
+    "  AND m.account_id = c.account_id AND m.conversation_id = c.id"
+    "  WHERE c.organization_id = d.organization_id AND c.account_id = d.account_id"
+    "  AND c.fan_open_id = d.fan_open_id AND m.platform_message_id = d.platform_message_id"
+    "  AND m.state <> 'recalled' OFFSET 0) m),"
+    " gone AS (UPDATE message m SET state = 'recalled' WHERE m.ctid = ANY(ARRAY(SELECT place FROM found))"
     "  RETURNING m.organization_id, m.account_id, m.platform_message_id)"
     " UPDATE recall r SET applied = true FROM gone g WHERE r.organization_id = g.organization_id"
     " AND r.account_id = g.account_id AND r.platform_message_id = g.platform_message_id"
@@ -34,7 +33,8 @@ _APPLY = sa.text(
 _REFUSED = sa.text(
     "UPDATE message m SET reason = :reason, code = :code, log_id = :log_id FROM conversation c"
     " WHERE c.organization_id = :org AND c.account_id = :acc AND c.fan_open_id = :fan"
-    f" AND {_MINE} AND m.platform_message_id = :pid AND m.state = 'sent'"
+    " AND m.organization_id = c.organization_id AND m.account_id = c.account_id"
+    " AND m.conversation_id = c.id AND m.platform_message_id = :pid AND m.state = 'sent'"
 )
 
 

@@ -26,6 +26,10 @@ _KNOWN = sa.text(
     f" UNION ALL SELECT v.o, v.a, v.id, false FROM {_IDS} JOIN attempt a ON a.organization_id = v.o"
     " AND a.account_id = v.a AND a.echo_id = v.id"
 )
+_BY_ID = (
+    "(SELECT b.echoes_by_id FROM binding b WHERE b.organization_id = a.organization_id"
+    " AND b.account_id = a.account_id)"
+)
 # where ids were seen to be equal, a sent attempt with another id is another message
 _LEARN = sa.text(
     "UPDATE binding b SET echoes_by_id = true"
@@ -56,8 +60,7 @@ _PAIRS = (
     "  FROM (SELECT DISTINCT o, a, conversation, hash FROM v) k CROSS JOIN LATERAL ("
     "   SELECT a.* FROM attempt a WHERE a.organization_id = k.o"
     "   AND a.account_id = k.a AND a.conversation_id = k.conversation AND a.content_hash = k.hash"
-    "   AND a.echo_id IS NULL AND {which} OFFSET 0) a"
-    "  LEFT JOIN binding b ON b.organization_id = k.o AND b.account_id = k.a WHERE {unless})"
+    "   AND a.echo_id IS NULL AND {which} OFFSET 0) a)"
 )
 _SAME = (
     " FROM candidates c JOIN v ON v.o = c.organization_id AND v.a = c.account_id"
@@ -66,10 +69,7 @@ _SAME = (
     " AND a.operation_id = c.operation_id AND a.item = c.item"
 )
 _BY_CONTENT = sa.text(
-    _PAIRS.format(
-        which=_UNECHOED,
-        unless="a.msg_id IS NULL OR NOT coalesce(b.echoes_by_id, false)",
-    )
+    _PAIRS.format(which=f"{_UNECHOED} AND (a.msg_id IS NULL OR NOT coalesce({_BY_ID}, false))")
     + f" UPDATE attempt a SET echo_id = v.id{_SAME} RETURNING v.o, v.a, v.id"
 )
 # an app without a maximum age lives by arrival: the platform's clock may be another year
@@ -81,7 +81,7 @@ _BY_CREATION = (
 # It may be of a sent one, whose own echo has not come, although ids were equal so far: then nothing is
 # sure, and a doubt stays. Only where creation counts can the time rule that out.
 _BY_DOUBT = sa.text(
-    _PAIRS.format(which="a.state IN ('sending', 'unknown', 'presumed_not_sent')", unless="true")
+    _PAIRS.format(which="a.state IN ('sending', 'unknown', 'presumed_not_sent')")
     + " UPDATE attempt a SET state = 'sent', echo_id = v.id, msg_id = v.id, lease_until = NULL,"
     " reason = CASE a.state WHEN 'sending' THEN NULL ELSE 'echo' END, seq = a.seq + 1,"
     f" settled_at = :now{_SAME}"

@@ -36,11 +36,11 @@ def decide(case: Case) -> Decision:
         return Decision(case, Outcome.JOINED, state)
     if case.inbound.is_message:
         return calling.beside(_on_message(case, state))
-    if case.inbound.trigger is Trigger.ENTER:
-        return _on_enter(case, state)
     if case.inbound.wait is not None:
         return _on_wait(case, state, case.inbound.wait)
-    return _on_follow(case, state)
+    found = candidates_of(case.rules.by_trigger.get(case.inbound.trigger, ()), Step.GREETING, case)
+    answered = _on_enter if case.inbound.trigger is Trigger.ENTER else _on_follow
+    return replace(answered(case, state, _fires(found)), found=tuple(found))
 
 
 def withdraw(conversation: Conversation, decision: Decision) -> Conversation:
@@ -141,8 +141,9 @@ def _wordless(
     if 0 < case.policy.people.misses <= state.misses:
         over = conversations.hand_over(state, Owner.PERSON, Reason.MISSES, case.now)
         return Decision(case, Outcome.HANDED_OVER, over, found=tuple(found))
-    rule, skipped = _first(case, Trigger.DEFAULT, Step.DEFAULT)
-    found += skipped
+    asked = candidates_of(case.rules.by_trigger.get(Trigger.DEFAULT, ()), Step.DEFAULT, case)
+    found += asked
+    rule = _fires(asked)
     if rule is None:
         return Decision(case, Outcome.NO_MATCH, state, found=tuple(found))
     if _is_within(state.last_default_at, case.policy.default_interval, case.now):
@@ -151,30 +152,25 @@ def _wordless(
     return replace(fired, found=tuple(found))
 
 
-def _first(case: Case, trigger: Trigger, step: Step) -> tuple[Rule | None, list[Candidate]]:
-    """The rule that fires on `trigger`, and those before it whose conditions do not hold."""
-    found = candidates_of(case.rules.by_trigger.get(trigger, ()), step, case)
+def _fires(found: list[Candidate]) -> Rule | None:
     first = firing(found)
-    return first.rule if first else None, [c for c in found if c.fails is not None]
+    return first.rule if first else None
 
 
-def _on_enter(case: Case, state: Conversation) -> Decision:
-    rule, skipped = _first(case, Trigger.ENTER, Step.GREETING)
+def _on_enter(case: Case, state: Conversation, rule: Rule | None) -> Decision:
     if rule is None:
-        return Decision(case, Outcome.NO_MATCH, state, found=tuple(skipped))
+        return Decision(case, Outcome.NO_MATCH, state)
     if _is_within(state.last_greeting_at, case.policy.greeting_interval, case.now):
-        return Decision(case, Outcome.GREETING_WAITS, state, found=tuple(skipped))
+        return Decision(case, Outcome.GREETING_WAITS, state)
     inbound = case.inbound
     context = conversations.enter_context(inbound.platform_id or "", inbound.at, case.policy)
-    fired = fire(case, state, rule, context, last_greeting_at=case.now)
-    return replace(fired, found=tuple(skipped))
+    return fire(case, state, rule, context, last_greeting_at=case.now)
 
 
-def _on_follow(case: Case, state: Conversation) -> Decision:
+def _on_follow(case: Case, state: Conversation, rule: Rule | None) -> Decision:
     inbound, policy, now = case.inbound, case.policy, case.now
-    rule, skipped = _first(case, Trigger.FOLLOW, Step.GREETING)
     if rule is None:
-        return Decision(case, Outcome.NO_MATCH, state, found=tuple(skipped))
+        return Decision(case, Outcome.NO_MATCH, state)
     is_old = state.follow_epoch is not None and (inbound.epoch or 0) <= state.follow_epoch
     if is_old or _is_within(state.last_follow_reply_at, policy.follow_interval, now):
         return Decision(case, Outcome.FOLLOW_ANSWERED, state)
@@ -182,7 +178,7 @@ def _on_follow(case: Case, state: Conversation) -> Decision:
     if context is None:
         return Decision(case, Outcome.NO_REPLY_CONTEXT, state, rule)
     marks = {"follow_epoch": inbound.epoch, "last_follow_reply_at": now}
-    return replace(fire(case, state, rule, context, **marks), found=tuple(skipped))
+    return fire(case, state, rule, context, **marks)
 
 
 def _on_wait(case: Case, state: Conversation, wait: Wait) -> Decision:

@@ -167,6 +167,28 @@ def test_a_follow_is_thanked_once_an_epoch_and_only_in_somebody_elses_context(
         assert decision.after.follow_epoch == epoch
 
 
+@pytest.mark.parametrize(
+    ("inbound", "state", "outcome"),
+    [
+        (a_follow(1), {}, Outcome.NO_REPLY_CONTEXT),
+        (a_follow(1), {"follow_epoch": 1}, Outcome.FOLLOW_ANSWERED),
+        (a_follow(1), {"last_inbound_id": "@m==", "last_inbound_at": NOW}, Outcome.REPLIED),
+        (an_entry(), {"last_greeting_at": NOW - HOUR}, Outcome.GREETING_WAITS),
+        (an_entry(), {}, Outcome.REPLIED),
+        (a_message("？"), {"last_default_at": NOW - HOUR}, Outcome.DEFAULT_WAITS),
+        (a_message("？"), {}, Outcome.REPLIED),
+    ],
+)
+def test_whatever_comes_of_it_the_trace_names_the_rule_and_why_it_lost(
+    inbound: Inbound, state: dict[str, Any], outcome: Outcome
+) -> None:
+    talk = replace(TALK, **state)
+    decision = decided(inbound, DEFAULT, GREETING, THANKS, conversation=talk)
+    assert decision.outcome is outcome
+    (candidate,) = record_of(decision)["candidates"]
+    assert candidate["lost"] == (None if decision.rule else outcome)
+
+
 def test_a_message_is_the_better_context_of_a_follow() -> None:
     state: dict[str, Any] = {
         "enter_id": "@e",

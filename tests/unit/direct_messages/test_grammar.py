@@ -196,7 +196,11 @@ def test_a_greeting_for_some_fans_comes_before_the_default_and_waits_a_day() -> 
     second = decided(*rules, text="哈", conversation=first.after, **fans)
     assert second.rule == rules[2]
     lost = {c["rule_id"]: c["lost"] for c in record_of(second)["candidates"]}
-    assert lost == {"followers": "condition:greeting_interval", "new": "condition:first_contact"}
+    assert lost == {
+        "followers": "condition:greeting_interval",
+        "new": "condition:first_contact",
+        "default": None,
+    }
 
 
 def test_a_filled_in_card_asks_the_rules_for_leads_and_no_words() -> None:

@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from fastapi import Depends, Header
@@ -29,7 +29,16 @@ def etag(version: int | str) -> str:
 
 def tag_of(*facts: object) -> str:
     """The tag of something without a version of its own: it changes when the facts do."""
-    return etag(hashlib.blake2b(repr(facts).encode(), digest_size=12).hexdigest())
+    return etag(_digest(facts))
+
+
+def tag_of_parts(changed: object, rest: object) -> str:
+    """The tag of something of which a caller changes a part: it begins with that part's own tag."""
+    return etag(f"{_digest((changed,))}.{_digest((rest,))}")
+
+
+def _digest(facts: tuple[object, ...]) -> str:
+    return hashlib.blake2b(repr(facts).encode(), digest_size=12).hexdigest()
 
 
 def is_known(asked: Mapping[str, str], tag: str | None) -> bool:
@@ -61,6 +70,12 @@ class Precondition:
                 raise PreconditionRequired("it exists: send If-Match with the ETag that you read")
         elif current is None or (self.tags != _ANY and current not in self.tags):
             raise PreconditionFailed("it was changed since you read it")
+
+    def of_part(self) -> "Precondition":
+        """The same about the part alone that a caller changes (`tag_of_parts`)."""
+        if self.tags is None:
+            return self
+        return replace(self, tags=frozenset(re.sub(r'\.[^."]*"$', '"', tag) for tag in self.tags))
 
 
 UNCONDITIONAL = Precondition()

@@ -41,7 +41,7 @@ from shared.db import Tx
 from shared.errors import Invalid, NeighbourAway, NotFound
 from shared.http.idempotency import IdempotencyKey, Once
 from shared.http.limits import Fact
-from shared.http.versions import UNCONDITIONAL, Precondition, tag_of
+from shared.http.versions import UNCONDITIONAL, Precondition, tag_of, tag_of_parts
 
 Answer = dict[str, Any]  # what the caller of a reply is told
 
@@ -83,8 +83,13 @@ async def reply(
 
 
 def conversation_tag(conversation: Conversation, owner: Owner) -> str:
-    """The version of a conversation, and of who answers in it by now."""
-    return tag_of(conversation.id, conversation.version, owner)
+    """The version of who answers in a conversation by now, and of all the rest of it."""
+    return tag_of_parts(_ownership(conversation, owner), conversation.version)
+
+
+def _ownership(conversation: Conversation, owner: Owner) -> tuple[object, ...]:
+    """What a caller changes: a busy conversation has a new message before anybody can."""
+    return conversation.id, owner.value, conversation.owner_since
 
 
 async def set_owner(
@@ -102,7 +107,7 @@ async def set_owner(
         found = await store.conversation(tx, organization_id, conversation_id, lock=True)
         if found is None:
             raise NotFound("no such conversation")
-        expected.check(conversation_tag(found, await owner_now(deps, tx, found)))
+        expected.of_part().check(tag_of(_ownership(found, await owner_now(deps, tx, found))))
         if owner is Owner.PERSON:
             after = domain.person_spoke(found, Reason.SET_BY_PERSON, tx.now)
         else:

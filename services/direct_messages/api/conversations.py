@@ -232,7 +232,10 @@ async def set_conversation_owner(
     expected: RequiredVersion,
     response: Response,
 ) -> ConversationOut:
-    """Take the conversation, or give it back to the bot; with `If-Match: *` whatever happened meanwhile."""
+    """Take the conversation, or give it back to the bot; with `If-Match: *` whoever has it meanwhile.
+
+    With the conversation's ETag only if nobody took it since; messages that came do not matter.
+    """
     conversation = (caller.organization_id, conversation_id)
     found = await actions.set_owner(deps, conversation, body.owner, expected)
     return _tagged(*found, response)

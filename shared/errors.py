@@ -26,6 +26,7 @@ class AppError(Exception):
         self.pointer = pointer
         self.facts = facts
         self.limits: tuple[Any, ...] = ()  # what the answer's RateLimit headers shall tell
+        self.in_doubt = False  # whether what was asked may have been done nevertheless
 
 
 class NeighbourAway(AppError):

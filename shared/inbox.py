@@ -21,7 +21,13 @@ _COUNT = sa.text(
     " ON CONFLICT (id) DO UPDATE SET attempts = quarantine.attempts + 1, updated_at = now()"
     " RETURNING attempts, quarantined_at"
 )
-_UNCOUNT = sa.text("UPDATE quarantine SET attempts = greatest(attempts - 1, 0) WHERE id = :id")
+# what was never counted leaves no row; one that was redriven stays in sight until it is handled
+_UNCOUNT = sa.text(
+    "WITH gone AS (DELETE FROM quarantine WHERE id = :id AND attempts <= 1 AND reason = ''"
+    " AND quarantined_at IS NULL RETURNING id)"
+    " UPDATE quarantine SET attempts = greatest(attempts - 1, 0) WHERE id = :id"
+    " AND NOT EXISTS (SELECT FROM gone)"
+)
 _GIVE_UP = sa.text(
     "INSERT INTO quarantine (id, lane, envelope, attempts, reason, quarantined_at)"
     " VALUES (:id, :lane, :envelope, 0, :reason, now())"

@@ -6,6 +6,7 @@ from services.direct_messages import actions, api, consumers, jobs, store
 from services.direct_messages.actions import Deps
 from services.direct_messages.clients import Quota
 from shared.http.pages import Cursors
+from shared.http.routing import serve
 from shared.runtime import Api, Resources, Service, Worker, new_api
 
 _NAME = "direct_messages"
@@ -22,7 +23,7 @@ def build_api(resources: Resources) -> Api:
     app.state.direct_messages = deps_of(resources)
     app.state.draining = resources.draining
     app.state.cursors = Cursors(resources.sealer.derive("cursors|direct_messages"))
-    app.include_router(api.router)
+    serve(app, api.router)
     return Api(app)
 
 

@@ -29,6 +29,7 @@ from services.douyin.jobs import Watching, alarms, ticks
 from shared.errors import NeighbourAway
 from shared.http.client import OneTry
 from shared.http.pages import Cursors
+from shared.http.routing import serve
 from shared.runtime import Api, Resources, Service, Worker, new_api
 
 _NAME = "douyin"
@@ -62,7 +63,7 @@ def build_api(resources: Resources) -> Api:
     asking = Asking(settings.douyin_api_url, http)
     app.state.asking = AskDeps(database, sealer, directory, tokens, asking, budget)
     app.state.cursors = Cursors(sealer.derive(f"cursors|{_NAME}"))
-    app.include_router(router)
+    serve(app, router)
     door = Door(IntakeDesk(database, directory, sealer))
     return Api(app, doors={"/douyin/webhooks/": door}, larger=LARGER)
 

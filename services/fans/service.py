@@ -3,6 +3,7 @@
 from services.fans import api, consumers, jobs, store
 from services.fans.actions import Deps
 from shared.http.pages import Cursors
+from shared.http.routing import serve
 from shared.runtime import Api, Resources, Service, Worker, new_api
 
 NAME = "fans"
@@ -18,7 +19,7 @@ def build_api(resources: Resources) -> Api:
     app = new_api(resources, NAME, "Fans: who follows, and who left a contact.")
     app.state.deps = deps_of(resources)
     app.state.cursors = Cursors(resources.sealer.derive(f"cursors|{NAME}"))
-    app.include_router(api.router)
+    serve(app, api.router)
     return Api(app)
 
 

@@ -15,6 +15,7 @@ from services.open_platform.domain.destinations import may_connect
 from services.open_platform.store import metadata
 from shared.http.client import Fence, OneTry
 from shared.http.pages import Cursors
+from shared.http.routing import serve
 from shared.observability import metrics
 from shared.runtime import Api, Resources, Service, Worker, new_api
 
@@ -43,7 +44,7 @@ def build_api(resources: Resources) -> Api:
     app.state.deps = deps_of(resources)
     app.state.sealer = resources.sealer
     app.state.cursors = Cursors(resources.sealer.derive(f"cursors|{NAME}"))
-    app.include_router(router)
+    serve(app, router)
     return Api(app)
 
 

@@ -3,6 +3,7 @@
 from services.quota import api, consumers, jobs, store
 from services.quota.actions import Deps
 from shared.http.pages import Cursors
+from shared.http.routing import serve
 from shared.runtime import Api, Resources, Service, Worker, new_api
 
 
@@ -11,7 +12,7 @@ def build_api(resources: Resources) -> Api:
     app = new_api(resources, "quota", "Budgets: pushes a month, replies to fans who do not follow")
     app.state.quota = Deps(resources.database("quota"))
     app.state.cursors = Cursors(resources.sealer.derive("cursors|quota"))
-    app.include_router(api.router)
+    serve(app, api.router)
     return Api(app)
 
 

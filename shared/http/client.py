@@ -59,7 +59,7 @@ class JsonClient:
         if status in _OF_THIS_REQUEST:
             raise NeighbourRefuses(path, status)
         if status != HTTPStatus.OK:
-            raise NeighbourAway("a service could not answer", neighbour=path, status=status)
+            raise NeighbourAway("a service could not answer", neighbour=path, answered=status)
         return content
 
     async def ask(

@@ -94,8 +94,8 @@ def refusal(request: Request, error: AppError, **headers: str) -> Response:
         "code": error.code,
         "request_id": request.scope.get("siyu.request_id", ""),
         "retryable": error.retryable,
-        **error.facts,
     }
+    body |= {name: fact for name, fact in error.facts.items() if name not in body}
     if error.pointer is not None:
         body["errors"] = [{"pointer": error.pointer, "detail": error.detail, "code": error.code}]
     named = {name.replace("_", "-").title(): value for name, value in headers.items()}

@@ -2,7 +2,7 @@
 
 An action begins with `Once.begin` and ends with `Once.keep`; what comes again under its key gets the
 first answer, whoever asks and however often. An action that asks the outside in between, where no
-transaction may be open, stands within `Once.held`.
+transaction may be open, stands within `Once.held`; a call that must not happen twice, within `Once.risked`.
 """
 
 import hashlib
@@ -23,19 +23,21 @@ from shared.sealing import Sealer
 
 KEPT = timedelta(hours=72)
 _HELD = timedelta(minutes=1)  # longer than any action asks the outside
-_RUNNING = 0  # the status of a key whose request has no answer yet
+# the status of a key whose request has no answer yet: nothing was done; something may have been done
+_RUNNING, _RISKED, _UNKNOWN = 0, 1, 2
 T = TypeVar("T")
 
 _TAKE = sa.text("SELECT pg_try_advisory_xact_lock(hashtextextended(:place, 7461))")
 _FIND = sa.text(
-    "SELECT fingerprint, status, body, expires_at < now() AS is_over FROM idempotency_key"
+    "SELECT fingerprint, status, body, expires_at < now() + CASE status WHEN :risked"
+    " THEN CAST(:kept AS interval) - :held ELSE interval '0' END AS is_over FROM idempotency_key"
     " WHERE organization_id = :organization AND scope = :scope AND key = :key"
 )
 _KEEP = sa.text(
     "INSERT INTO idempotency_key (organization_id, scope, key, fingerprint, status, body, expires_at)"
     " VALUES (:organization, :scope, :key, :fingerprint, :status, :body, now() + :kept)"
     " ON CONFLICT (organization_id, scope, key) DO UPDATE SET status = excluded.status,"
-    " body = excluded.body, expires_at = excluded.expires_at WHERE idempotency_key.status = 0"
+    " body = excluded.body, expires_at = excluded.expires_at WHERE idempotency_key.status <= 2"
 )
 _LET_GO = sa.text(
     "DELETE FROM idempotency_key"
@@ -67,6 +69,18 @@ class IdempotencyKeyInUse(AppError):
     to_do = "Wait as long as `Retry-After` says, then repeat it: you get its answer."
     to_do_zh = "请按 `Retry-After` 等待后重试，即可得到它的应答。"
     retryable = True
+
+
+class OutcomeUnknown(AppError):
+    """What was asked may have been done at the platform: no clear answer came, and asking again could do it twice."""
+
+    code = "outcome_unknown"
+    status = 409
+    title = "The outcome is unknown"
+    title_zh = "结果未知"
+    meaning_zh = "平台没有给出明确的应答，请求可能已在平台生效，重复请求可能会生效两次。"
+    to_do = "Look whether it is there; only if it is not, ask again with a new Idempotency-Key."
+    to_do_zh = "请先查看是否已经存在；确认不存在后，再用新的幂等键重试。"
 
 
 class Replayed(Exception):
@@ -101,21 +115,24 @@ class Once(Generic[T]):
     async def begin(self, tx: Tx, organization_id: str) -> None:
         """Take the key until the transaction ends.
 
-        Raises Replayed, IdempotencyKeyReused, IdempotencyKeyInUse.
+        Raises Replayed, IdempotencyKeyReused, IdempotencyKeyInUse, OutcomeUnknown.
         """
         if self.key is None:
             return
         place = self._place(organization_id)
         if not (await tx.execute(_TAKE, {"place": "\n".join(place.values())})).scalar():
             raise IdempotencyKeyInUse("a request with this Idempotency-Key is still running")
-        row = (await tx.execute(_FIND, place)).first()
+        times = {"risked": _RISKED, "kept": KEPT, "held": _HELD}
+        row = (await tx.execute(_FIND, place | times)).first()
         if row is None:
             return
         if bytes(row.fingerprint) != self.key.fingerprint:
             raise IdempotencyKeyReused("this Idempotency-Key was used with another request")
         if row.status == _RUNNING and row.is_over:
             return  # whoever held it died
-        if row.status == _RUNNING:
+        if row.status == _UNKNOWN or (row.status == _RISKED and row.is_over):
+            raise OutcomeUnknown
+        if row.status in {_RUNNING, _RISKED}:
             raise IdempotencyKeyInUse("a request with this Idempotency-Key is still running")
         body = bytes(row.body)
         if self.sealer is not None:
@@ -141,6 +158,32 @@ class Once(Generic[T]):
                 async with database.transaction(organization_id) as tx:
                     await tx.execute(_LET_GO, self._place(organization_id))
             raise
+
+    @asynccontextmanager
+    async def risked(self, database: Database, organization_id: str) -> AsyncIterator[None]:
+        """Say before a call that must not be made twice; within `held`.
+
+        Only an error that is not `in_doubt` says that nothing was done: then the key is free again. After
+        any other end without an answer, also of the process, it stays taken: OutcomeUnknown, to whoever repeats it.
+        """
+        await self._mark(database, organization_id, _RISKED, KEPT)
+        try:
+            yield
+        except AppError as error:
+            if not error.in_doubt:
+                with suppress(NeighbourAway):
+                    await self._mark(database, organization_id, _RUNNING, _HELD)
+                raise
+            with suppress(NeighbourAway):
+                await self._mark(database, organization_id, _UNKNOWN, KEPT)
+            raise OutcomeUnknown(**error.facts) from error
+
+    async def _mark(
+        self, database: Database, organization_id: str, status: int, kept: timedelta
+    ) -> None:
+        if self.key is not None:
+            async with database.transaction(organization_id) as tx:
+                await self._store(tx, organization_id, status, b"", kept)
 
     async def keep(self, tx: Tx, organization_id: str, made: T) -> None:
         """Store the answer with its effect."""

@@ -27,7 +27,7 @@ _WAIT = sa.text(
 )
 _NEXT = sa.text("SELECT extract(epoch FROM min(due_at) - now()) FROM held_message")
 _DUE = sa.text(
-    "SELECT envelope FROM held_message WHERE (organization_id, account_id, fan_open_id) IN"
+    "SELECT organization_id, account_id, fan_open_id, envelope FROM held_message WHERE (organization_id, account_id, fan_open_id) IN"
     " (SELECT organization_id, account_id, fan_open_id FROM held_message WHERE due_at <= now()"
     "  ORDER BY due_at LIMIT 200) ORDER BY held_at, event_id"
 )
@@ -54,9 +54,10 @@ async def seconds_to_next(tx: Tx) -> float | None:
     return None if found is None else float(found)
 
 
-async def due_pieces(tx: Tx) -> list[Envelope]:
+async def due_pieces(tx: Tx) -> list[tuple[Fan, Envelope]]:
     """All pieces of bursts that are due, as they came."""
-    return [Envelope.load(bytes(row[0])) for row in await tx.execute(_DUE)]
+    rows = await tx.execute(_DUE)
+    return [((row[0], row[1], row[2]), Envelope.load(bytes(row[3]))) for row in rows]
 
 
 async def drop_pieces(tx: Tx, pieces: Sequence[tuple[Fan, str]]) -> None:

@@ -146,7 +146,9 @@ def _fields(end: Conclusion) -> Fields:
 
 def _unanswered(lost: NotSent | MaybeSent) -> PlatformBusy:
     reason = lost.reason if isinstance(lost, MaybeSent) else "unreachable"
-    return PlatformBusy("Douyin gave no answer", reason=reason)
+    busy = PlatformBusy("Douyin gave no answer", reason=reason)
+    busy.in_doubt = isinstance(lost, MaybeSent)
+    return busy
 
 
 def _refusal(end: Conclusion) -> AppError:
@@ -162,4 +164,6 @@ def _refusal(end: Conclusion) -> AppError:
             return AccountNotAuthorised(f"Douyin says: {end.reason}", **facts)
         case Remedy.WAIT_FOR_QUOTA:
             return PlatformQuotaUsed(f"Douyin says: {end.reason}", **facts)
-    return PlatformBusy(f"Douyin says: {end.reason}", **facts)
+    busy = PlatformBusy(f"Douyin says: {end.reason}", **facts)
+    busy.in_doubt = end.in_doubt
+    return busy

@@ -43,11 +43,13 @@ async def add_card(
 ) -> CardRow:
     """Create a card for (organization, account); the platform reviews it first.
 
-    Raises Replayed, and as `ask` does.
+    Raises Replayed, OutcomeUnknown, and as `ask` does.
     """
     async with once.held(deps.database, account_key[0]):
         account = await usable_account(deps, *account_key)
-        return await _save(deps, account, None, draft, once)
+        async with once.risked(deps.database, account_key[0]):
+            platform_id = await _saved(deps, account, None, draft)
+        return await _keep(deps, account, ids.new("card"), platform_id, draft, once)
 
 
 async def change_card(
@@ -60,16 +62,12 @@ async def change_card(
     account = await usable_account(deps, *account_key)
     known = await find_card(deps, *account_key, card_id)
     expected.check(etag(known.version))
-    return await _save(deps, account, known, draft)
+    platform_id = await _saved(deps, account, known, draft)
+    return await _keep(deps, account, known.id, platform_id, draft)
 
 
-async def _save(
-    deps: AskDeps,
-    account: Account,
-    known: CardRow | None,
-    draft: Draft,
-    once: Once[CardRow] = EACH_TIME,
-) -> CardRow:
+async def _saved(deps: AskDeps, account: Account, known: CardRow | None, draft: Draft) -> str:
+    """The platform's id of the card that it has saved."""
     body: dict[str, Any] = {
         "title": draft.title,
         "media_id": draft.image_id,
@@ -83,11 +81,24 @@ async def _save(
     )
     platform_id = fields.get("card_id") or (known and known.card_id)
     if not isinstance(platform_id, str):
-        raise PlatformBusy("Douyin named no card", reason="no_card_id")
+        unnamed = PlatformBusy("Douyin named no card", reason="no_card_id")
+        unnamed.in_doubt = True
+        raise unnamed
+    return platform_id
+
+
+async def _keep(  # noqa: PLR0913, PLR0917  one card, and where it goes
+    deps: AskDeps,
+    account: Account,
+    card_id: str,
+    platform_id: str,
+    draft: Draft,
+    once: Once[CardRow] = EACH_TIME,
+) -> CardRow:
     row = CardRow(
         account.organization_id,
         account.account_id,
-        known.id if known else ids.new("card"),
+        card_id,
         platform_id,
         draft.title,
         draft.image_id,

@@ -27,6 +27,8 @@ async def upload_image(
 ) -> ImageRow:
     """The image under the account's Douyin app; the same bytes are uploaded once an app.
 
+    After a lost answer they are uploaded again: an image that nothing names is seen by nobody.
+
     Raises Invalid, NotFound, Replayed, and what `ask_as_app` raises.
     """
     kind = kind_of(image)

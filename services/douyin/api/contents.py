@@ -21,7 +21,7 @@ from services.douyin.domain.refusals import (
 )
 from shared.errors import Invalid, NotFound, PreconditionFailed, PreconditionRequired
 from shared.http.errors import errors
-from shared.http.idempotency import ONCE, Once, OptionalKey
+from shared.http.idempotency import ONCE, Once, OptionalKey, OutcomeUnknown
 from shared.http.models import Id, RequestModel, ResponseModel, Text
 from shared.http.principal import Principal, caller_with
 from shared.http.routing import Router
@@ -137,7 +137,7 @@ async def list_lead_cards(account_id: AccountId, caller: Reader, deps: Dependenc
     "/v1/accounts/{account_id}/cards",
     operation_id="create_lead_card",
     status_code=201,
-    responses=errors(Invalid, *_REFUSALS, *ONCE),
+    responses=errors(Invalid, *_REFUSALS, *ONCE, OutcomeUnknown),
 )
 async def create_lead_card(
     account_id: AccountId,
@@ -147,7 +147,10 @@ async def create_lead_card(
     deps: Dependencies,
     response: Response,
 ) -> Card:
-    """Create a lead card; Douyin reviews it before fans see it."""
+    """Create a lead card; Douyin reviews it before fans see it.
+
+    Where Douyin gives no clear answer, `outcome_unknown` says so: list the cards before you create it anew.
+    """
     account = (caller.organization_id, account_id)
     row = await cards.add_card(deps, account, _draft(body), Once(key, _card))
     response.headers["Location"] = f"/v1/accounts/{account_id}/cards/{row.id}"

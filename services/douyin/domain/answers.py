@@ -52,13 +52,17 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Conclusion:
-    """How a call that is no send ended. Without a remedy it worked, and `fields` is its payload."""
+    """How a call that is no send ended. Without a remedy it worked, and `fields` is its payload.
+
+    `in_doubt`: the platform may have done what it was asked nevertheless.
+    """
 
     remedy: Remedy | None
     reason: str | None = None
     code: int | None = None
     log_id: str | None = None
     fields: dict[str, Any] = field(default_factory=dict)
+    in_doubt: bool = False
 
 
 _ACTIONS: Final[dict[Remedy, Action]] = {
@@ -136,16 +140,18 @@ def classify(status: int, body: bytes) -> Verdict:
 def conclude(group: Group, status: int, body: bytes) -> Conclusion:
     """What came of a call that may be asked again. What cannot be read is worth another try."""
     if status != HTTP_OK:
-        return Conclusion(Remedy.RETRY, f"http_{status}")
+        return Conclusion(Remedy.RETRY, f"http_{status}", in_doubt=True)
     answer = read_answer(body)
     if answer is None:
-        return Conclusion(Remedy.RETRY, "unreadable_answer")
+        return Conclusion(Remedy.RETRY, "unreadable_answer", in_doubt=True)
     if answer.code is None:
-        return Conclusion(Remedy.RETRY, "no_code", log_id=answer.log_id)
+        return Conclusion(Remedy.RETRY, "no_code", log_id=answer.log_id, in_doubt=True)
     if answer.code == 0:
         return Conclusion(None, None, 0, answer.log_id, answer.fields)
     said = meaning(group, answer.code)
-    return Conclusion(said.remedy, said.reason, answer.code, answer.log_id)
+    return Conclusion(
+        said.remedy, said.reason, answer.code, answer.log_id, in_doubt=said.in_doubt
+    )
 
 
 def _doubt(answer: Answer, refusal: int | None) -> str | None:

@@ -13,7 +13,7 @@ class Group(StrEnum):
     CLIENT_TOKEN = "client_token"
     SEND = "send"  # messages to fans and groups: what is in doubt stays in doubt
     FANS = "fans"
-    ASK = "ask"  # all that may be asked again without harm: cards, images, recall, videos, lives
+    ASK = "ask"  # what may be asked again without harm: images, recall, videos, lives; but a new card
 
 
 class Remedy(StrEnum):

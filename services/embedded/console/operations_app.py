@@ -9,6 +9,7 @@ from services.embedded.console.dead_letters import DeadLetters
 from services.embedded.console.operations_api import router
 from services.embedded.console.standing import Watch
 from shared.http.pages import Cursors
+from shared.http.routing import serve
 from shared.runtime import Resources, Service, new_api
 
 NAME: Final = "operations"
@@ -23,5 +24,5 @@ def build_operations(resources: Resources, services: Sequence[Service]) -> FastA
     app.state.answers = resources.database("open_platform")
     app.state.watch = Watch(resources, services, letters)
     app.state.cursors = Cursors(resources.sealer.derive(f"cursors|{NAME}"))
-    app.include_router(router)
+    serve(app, router)
     return app

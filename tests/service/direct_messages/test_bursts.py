@@ -138,3 +138,24 @@ async def test_pieces_whose_account_quota_has_not_heard_of_wait_and_hold_up_no_o
     await release(patient)
     assert [r["open_id"] for r in await patient.requests()] == [FAN, "early"]
     assert await seconds_to_next_burst(patient.deps) is None
+
+
+async def test_a_burst_that_cannot_be_decided_holds_up_no_other_and_is_put_aside_at_last(
+    patient: Shop,
+) -> None:
+    await patient.says("多少钱", fan="odd")
+    await patient.says("多少钱")
+    await patient.world.sql(  # no question to quota can name such a fan: the whole batch fails
+        "UPDATE direct_messages.held_message SET envelope = convert_to(replace("
+        "convert_from(envelope, 'UTF8'), '\"odd\"', '\"' || repeat('odd', 200) || '\"'), 'UTF8')"
+        " WHERE fan_open_id = 'odd'"
+    )
+    await release(patient)
+    assert [r["open_id"] for r in await patient.requests()] == [FAN]
+    for attempt in range(2, 6):
+        counted = await patient.world.sql("SELECT attempts FROM direct_messages.quarantine")
+        assert [row[0] for row in counted] == [attempt - 1]
+        await release(patient)
+    aside = await patient.world.sql("SELECT lane, reason FROM direct_messages.quarantine")
+    assert [tuple(row) for row in aside] == [("live", "ValidationError")]
+    assert await seconds_to_next_burst(patient.deps) is None

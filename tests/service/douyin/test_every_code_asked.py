@@ -69,6 +69,8 @@ def expected(name: str, meaning: Meaning) -> End:
             return "put off" if is_final else "later", None
         case "are webhooks on" | "switch webhooks on":
             return "seen", meaning.reason
+        case "save a card" if meaning.in_doubt:
+            return "outcome_unknown", meaning.reason
     return REFUSALS[meaning.remedy], meaning.reason
 
 

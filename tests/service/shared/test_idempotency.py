@@ -9,7 +9,7 @@ import httpx2
 import pytest
 import sqlalchemy as sa
 
-from shared.errors import NeighbourAway
+from shared.errors import AppError, NeighbourAway
 from shared.http import idempotency
 from shared.http.idempotency import Once, OptionalKey, RequiredKey
 from shared.http.middleware import Doorkeeper
@@ -22,6 +22,7 @@ from tests.service.shared.conftest import HEARER, Road
 Writer = Annotated[Principal, caller_with("dm:send")]
 KEY = "order-0001"
 OUTSIDE = "/v1/questions"
+RISKED = "/v1/orders"
 
 
 class WordIn(RequestModel):
@@ -87,6 +88,43 @@ def questions(resources: Resources) -> Router:
     return router
 
 
+class Unclear(AppError):
+    """The outside gave no answer that can be read."""
+
+    status = 503
+
+    def __init__(self, *, in_doubt: bool) -> None:
+        super().__init__()
+        self.in_doubt = in_doubt
+
+
+def orders(resources: Resources) -> Router:
+    """An endpoint that asks the outside for something that must not be done twice."""
+    router = Router()
+    database = resources.database(HEARER)
+
+    async def ordered(organization: str, body: WordIn, once: Once[WordOut]) -> WordOut:
+        async with once.held(database, organization):
+            async with once.risked(database, organization):
+                async with database.transaction(organization) as tx:
+                    effect = sa.text("INSERT INTO effect VALUES (:word)")
+                    await tx.execute(effect, {"word": body.word})
+                if body.word == "slowly":
+                    await asyncio.sleep(0.3)
+                if body.word in {"refused", "unclear"}:
+                    raise Unclear(in_doubt=body.word == "unclear")
+            async with database.transaction(organization) as tx:
+                said = WordOut(said=body.word, at=tx.now)
+                await once.keep(tx, organization, said)
+                return said
+
+    @router.post("/v1/orders", status_code=201)
+    async def order(body: WordIn, key: OptionalKey, caller: Writer) -> WordOut:
+        return await ordered(caller.organization_id, body, Once(key, lambda said: said))
+
+    return router
+
+
 class Client:
     """Says words under keys."""
 
@@ -114,6 +152,7 @@ async def client(road: Road) -> AsyncIterator[Client]:
     app = new_api(resources, HEARER, "words")
     app.include_router(words(resources))
     app.include_router(questions(resources))
+    app.include_router(orders(resources))
     transport = httpx2.ASGITransport(app=Doorkeeper(app, HEARER), raise_app_exceptions=False)
     async with httpx2.AsyncClient(transport=transport, base_url="http://siyu") as http:
         yield Client(road, http)
@@ -190,6 +229,48 @@ async def test_a_key_whose_process_died_is_free_after_a_minute(client: Client) -
     await running
     rows = await client.road.sql(f"SELECT status FROM {HEARER}.idempotency_key")
     assert [row[0] for row in rows] == [201]
+
+
+async def test_what_must_not_be_done_twice_is_not_done_again_after_its_process_died(
+    client: Client,
+) -> None:
+    running = asyncio.create_task(client.say("slowly", path=RISKED))
+    await asyncio.sleep(0.15)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    told = []
+    for minutes in (0, 1, 60):
+        await client.road.sql(
+            f"UPDATE {HEARER}.idempotency_key SET expires_at = expires_at - interval '{minutes} min'"
+        )
+        answer = await client.say("slowly", path=RISKED)
+        told.append((answer.status_code, answer.json()["code"]))
+    assert told == [
+        (409, "idempotency_key_in_use"),
+        (409, "outcome_unknown"),
+        (409, "outcome_unknown"),
+    ]
+    assert await client.road.effects() == ["slowly"]
+
+
+async def test_without_a_clear_answer_the_outcome_stays_unknown_under_its_key(
+    client: Client,
+) -> None:
+    for key, done in ((KEY, 1), (KEY, 1), (None, 2)):
+        answer = await client.say("unclear", key, path=RISKED)
+        assert (answer.status_code, answer.json()["code"]) == (409, "outcome_unknown")
+        assert answer.json()["retryable"] is False
+        assert len(await client.road.effects()) == done
+
+
+async def test_what_was_clearly_refused_may_be_asked_again_and_what_was_done_is_replayed(
+    client: Client,
+) -> None:
+    for _ in range(2):
+        assert (await client.say("refused", path=RISKED)).status_code == 503
+    first, again = [await client.say("done", "another-key", path=RISKED) for _ in range(2)]
+    assert (first.json(), again.headers["idempotency-replayed"]) == (again.json(), "true")
+    assert await client.road.effects() == ["done", "refused", "refused"]
 
 
 async def test_another_request_under_the_same_key_is_refused(client: Client) -> None:

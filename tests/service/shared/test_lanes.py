@@ -221,6 +221,18 @@ async def test_an_attempt_is_taken_back_when_a_neighbour_was_away(road: Road) ->
     assert (await road.effects(), await attempts(road)) == (["w"], {})
 
 
+async def test_an_attempt_that_a_neighbour_spoilt_leaves_no_trace(road: Road) -> None:
+    calls = [fails, is_away]  # as a batch, then alone
+
+    async def next_answer() -> None:
+        await calls.pop(0)()
+
+    await told(road, "w")
+    with pytest.raises(NeighbourAway):
+        await road.lane(Handler(road, {"w": next_answer})).step(block_ms=0)
+    assert (calls, await attempts(road)) == ([], {})
+
+
 async def test_what_a_dead_consumer_took_is_taken_over(road: Road) -> None:
     await told(road, "w1", "w2")
     dead = road.process("dead").streams.reader(HEARER, LANE)

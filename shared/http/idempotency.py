@@ -128,12 +128,9 @@ class Once(Generic[T]):
             return
         if bytes(row.fingerprint) != self.key.fingerprint:
             raise IdempotencyKeyReused("this Idempotency-Key was used with another request")
-        if row.status == _RUNNING and row.is_over:
-            return  # whoever held it died
-        if row.status == _UNKNOWN or (row.status == _RISKED and row.is_over):
-            raise OutcomeUnknown
-        if row.status in {_RUNNING, _RISKED}:
-            raise IdempotencyKeyInUse("a request with this Idempotency-Key is still running")
+        if row.status <= _UNKNOWN:
+            _judge_unfinished(row.status, is_over=row.is_over)
+            return
         body = bytes(row.body)
         if self.sealer is not None:
             body = self.sealer.open("|".join(place.values()), body.decode()).encode()
@@ -205,6 +202,14 @@ class Once(Generic[T]):
     def _place(self, organization_id: str) -> dict[str, str]:
         assert self.key is not None
         return {"organization": organization_id, "scope": self.key.scope, "key": self.key.key}
+
+
+def _judge_unfinished(status: int, *, is_over: bool) -> None:
+    """Return if the request may be done: whoever held its key died before anything was done."""
+    if status == _UNKNOWN or (status == _RISKED and is_over):
+        raise OutcomeUnknown
+    if not is_over:
+        raise IdempotencyKeyInUse("a request with this Idempotency-Key is still running")
 
 
 EACH_TIME: Once[Any] = Once()  # without a key, every request is a new one

@@ -93,9 +93,7 @@ async def _decide_alone(deps: Deps, read: Read, burst: Sequence[Piece]) -> None:
     await _give_up(deps, quarantine, burst, reason)
 
 
-async def _give_up(
-    deps: Deps, quarantine: Quarantine, burst: Sequence[Piece], reason: str
-) -> None:
+async def _give_up(deps: Deps, quarantine: Quarantine, burst: Sequence[Piece], reason: str) -> None:
     for _, envelope in burst:
         await quarantine.give_up(envelope.id, _LANE, envelope.dump(), reason)
         metrics.child(metrics.quarantined, "direct_messages", _LANE).inc()

@@ -87,7 +87,7 @@ async def _saved(deps: AskDeps, account: Account, known: CardRow | None, draft: 
     return platform_id
 
 
-async def _keep(  # noqa: PLR0913, PLR0917  one card, and where it goes
+async def _keep(
     deps: AskDeps,
     account: Account,
     card_id: str,

@@ -149,9 +149,7 @@ def conclude(group: Group, status: int, body: bytes) -> Conclusion:
     if answer.code == 0:
         return Conclusion(None, None, 0, answer.log_id, answer.fields)
     said = meaning(group, answer.code)
-    return Conclusion(
-        said.remedy, said.reason, answer.code, answer.log_id, in_doubt=said.in_doubt
-    )
+    return Conclusion(said.remedy, said.reason, answer.code, answer.log_id, in_doubt=said.in_doubt)
 
 
 def _doubt(answer: Answer, refusal: int | None) -> str | None:

@@ -13,7 +13,7 @@ class Group(StrEnum):
     CLIENT_TOKEN = "client_token"
     SEND = "send"  # messages to fans and groups: what is in doubt stays in doubt
     FANS = "fans"
-    ASK = "ask"  # what may be asked again without harm: images, recall, videos, lives; but a new card
+    ASK = "ask"  # all others. But for a new card, what may be asked again without harm
 
 
 class Remedy(StrEnum):

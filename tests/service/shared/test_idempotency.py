@@ -17,7 +17,7 @@ from shared.http.models import RequestModel, ResponseModel
 from shared.http.principal import Principal, caller_with
 from shared.http.routing import Router
 from shared.runtime import Resources, new_api
-from tests.service.shared.conftest import HEARER, Road
+from tests.service.shared.conftest import HEARER, Road, eventually
 
 Writer = Annotated[Principal, caller_with("dm:send")]
 KEY = "order-0001"
@@ -235,8 +235,11 @@ async def test_what_must_not_be_done_twice_is_not_done_again_after_its_process_d
     client: Client,
 ) -> None:
     running = asyncio.create_task(client.say("slowly", path=RISKED))
-    while await client.road.effects() != ["slowly"]:
-        await asyncio.sleep(0.02)
+
+    async def is_done() -> bool:
+        return await client.road.effects() == ["slowly"]
+
+    await eventually(is_done, "it is done, and not answered")
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     told = []

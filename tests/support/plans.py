@@ -11,11 +11,11 @@ from shared.db.statements import ready
 
 
 class Look(NamedTuple):
-    """A scan of a table; `condition` is what its index is asked for, '' without one."""
+    """A scan of a table `by` an index; `condition` is what that is asked for. Both are '' without one."""
 
     table: str
     condition: str
-    index: str
+    by: str
 
 
 async def looks(database: Database, statement: sa.Executable) -> list[Look]:

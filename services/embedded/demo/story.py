@@ -23,6 +23,7 @@ _ANSWERS = (
 _AFTERWARDS = tuple(
     f"会员专享搭配 {number}：针织衫配灯芯绒半裙，暖和又显高。" for number in range(1, 7)
 )
+_BY_WORDS = frozenset({"hand_off", "exact", "contains", "re2"})  # steps whose rules ask for words
 _NOTHING = Budget(0, None)
 
 
@@ -70,7 +71,8 @@ async def _show(told: _Told, story: dict[str, Any], before: Budget, after: Budge
         told.screen.says("bot", item["text"], item["state"])
     told.budget = await _settled(told, after)
     won = next(c for c in story["candidates"] if c["lost"] is None) if story["candidates"] else None
-    matched = f' matched "{won["found"]}"' if won else ""
+    # greetings, thanks and the default reply ask for no words
+    matched = f' matched "{won["found"]}"' if won and won["step"] in _BY_WORDS else ""
     told.screen.why(
         f"{story['outcome']}: rule {story['rule']['name']}{matched}",
         moved(before, told.budget),

@@ -13,7 +13,8 @@ from services.open_platform.consumers import handlers
 from services.open_platform.domain.api_keys import ALPHABET, CHANCE
 from services.open_platform.domain.destinations import may_connect
 from services.open_platform.store import metadata
-from shared.http.client import Fence, OneTry
+from shared.http.client import OneTry
+from shared.http.fence import Fence
 from shared.http.pages import Cursors
 from shared.http.routing import serve
 from shared.observability import metrics

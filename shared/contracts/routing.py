@@ -47,6 +47,7 @@ ROUTES: dict[str, tuple[Hearer, ...]] = {
     "douyin.subscription_alarm": (),
     "direct_messages.send_requested": (Hearer("douyin", "sends"),),
     "direct_messages.recall_requested": (Hearer("douyin", "sends"),),
+    "direct_messages.rule_notified": (Hearer("open_platform", "hooks"),),
     "direct_messages.rule_paused": (Hearer("open_platform", "hooks"),),  # an alarm for people
     # its own, told to itself: who gets what waits is decided after the commit, and never lost
     "direct_messages.hand_off_changed": (

@@ -1,13 +1,12 @@
 """Calls out: `JsonClient` asks our own services, `OneTry` speaks to the outside exactly once a call.
 
-The only place that imports httpx2 and aiohttp.
+The only place that imports httpx2 and aiohttp, with `fence` beside it.
 """
 
 import asyncio
 import io
-import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Self
@@ -19,6 +18,7 @@ from prometheus_client import Histogram
 
 from shared.errors import NeighbourAway
 from shared.failpoints import failpoint
+from shared.http.fence import BehindFence, Fence
 from shared.observability import metrics, semantics, tracing
 
 _POSTED = {semantics.HTTP_METHOD: "POST"}
@@ -99,7 +99,7 @@ class JsonClient:
             await self._session.close()
 
 
-def _new_session(*, most_at_once: int, fence: "Fence | None" = None) -> aiohttp.ClientSession:
+def _new_session(*, most_at_once: int, fence: Fence | None = None) -> aiohttp.ClientSession:
     how = fence.connecting() if fence else {"ttl_dns_cache": 60}
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=most_at_once, keepalive_timeout=4, **how),
@@ -150,52 +150,6 @@ class Answer:
     status: int
     body: bytes
     retry_after: str | None = None  # as it was written
-
-
-class _Refused(OSError):
-    """An address behind the fence."""
-
-
-class Fence(aiohttp.abc.AbstractResolver):
-    """Which addresses may be connected to: for URLs that somebody else chose.
-
-    A name that has one forbidden address is refused. What was looked up is what is connected to, and looked at
-    once more then: an address that was written into the URL is never looked up.
-    """
-
-    def __init__(
-        self, allows: Callable[[str], bool], names: aiohttp.abc.AbstractResolver | None = None
-    ) -> None:
-        self._allows, self._names = allows, names
-
-    def connecting(self) -> dict[str, Any]:
-        """What makes a connector keep to the fence."""
-        return {"resolver": self, "socket_factory": self._socket, "use_dns_cache": False}
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[aiohttp.abc.ResolveResult]:
-        """The addresses of a name. Raises OSError."""
-        if self._names is None:
-            self._names = aiohttp.ThreadedResolver()
-        found = await self._names.resolve(host, port, family)
-        for each in found:
-            self._check(each["host"])
-        return found
-
-    def _check(self, address: str) -> None:
-        if not self._allows(address):
-            raise _Refused("address refused")
-
-    def _socket(self, info: Any) -> socket.socket:  # Any: aiohttp's tuple about an address
-        family, kind, protocol, _, place = info
-        self._check(place[0])
-        return socket.socket(family, kind, protocol)
-
-    async def close(self) -> None:
-        """Close what looks names up."""
-        if self._names is not None:
-            await self._names.close()
 
 
 class OneTry:
@@ -259,7 +213,7 @@ class OneTry:
             aiohttp.ConnectionTimeoutError,
             aiohttp.InvalidURL,
         ) as error:
-            if isinstance(getattr(error, "os_error", None), _Refused):
+            if isinstance(getattr(error, "os_error", None), BehindFence):
                 raise AddressRefused from error
             raise NotSent(repr(error)) from error
         except (aiohttp.ClientError, TimeoutError, OSError, asyncio.IncompleteReadError) as error:

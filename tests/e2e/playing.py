@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import itertools
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -96,6 +96,7 @@ class Talk:
     waited: int = 0
     typed: int = 0
     answered: int = 0
+    notified: Counter[tuple[str, str]] = field(default_factory=Counter)  # message and label
 
     async def play(self) -> str:
         """Every step; what went otherwise than written, or nothing."""
@@ -113,7 +114,10 @@ class Talk:
     async def left_over(self) -> str:
         """What came that nobody wrote down."""
         more = (await self.record.of(self.shop.open_id, self.fan))[self.got :]
-        return f"also sent: {[one['content'] for one in more]}" if more else ""
+        if more:
+            return f"also sent: {[one['content'] for one in more]}"
+        told = self.stage.tool.of(self.conversation)
+        return "" if told == self.notified else f"told {told}, not {self.notified}"
 
     async def _play(self, step: Step) -> str:
         if step.later:
@@ -125,6 +129,8 @@ class Talk:
         if step.is_decided:
             decision = await self._decision(step)
             self.conversation = decision["conversation_id"]
+            if step.notifies is not None:
+                self.notified[decision["inbound"]["id"], step.notifies] += 1
             wrong = self._against(step, decision) or await self._sends(step, decision)
             return wrong or await self._afterwards(step)
         return await self._by_person(step)
@@ -292,7 +298,13 @@ class Talk:
         return f"not in {place}: {wrong}" if wrong else ""
 
     async def _afterwards(self, step: Step) -> str:
-        """How the conversation, its promises and the lead differ."""
+        """How the conversation, its promises, the lead and what the shop's system was told differ."""
+        if step.notifies is not None:
+
+            async def has_heard() -> bool:
+                return self.stage.tool.of(self.conversation) == self.notified
+
+            await seen(has_heard)
         for measure, wanted in step.promises.items():
             place = (self.shop.account, self.fan, measure, wanted == "met")
             await self.stage.until(_KEPT, *place)

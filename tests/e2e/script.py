@@ -68,6 +68,7 @@ class Step(Part):
     reason: str | None = None
     unmet: dict[str, str] = Field(default_factory=dict)  # rules whose condition did not hold
     tags: list[str] | None = None
+    notifies: str | None = None  # what the shop's own system is told: the label, or "" without one
     promises: dict[str, str] = Field(default_factory=dict)  # any, human → met or breached
     lead: dict[str, str | None] | None = None  # the fan's contact, as a lead
 

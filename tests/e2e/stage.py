@@ -14,8 +14,10 @@ import asyncpg
 import httpx2
 
 from tests.e2e import wire
+from tests.e2e.hooked import Tool
 from tests.e2e.house import House
 from tests.e2e.script import Shop
+from tests.support.receiving import Receiver, receiving
 
 APP: Final = wire.Shop("awtalks01234567", "talks-0123456789abcdef0123456789", "")
 PATIENCE_S: Final = 30.0
@@ -41,10 +43,12 @@ class OpenShop:
 async def open_stage(house: House, scripts: dict[str, Shop]) -> AsyncIterator["Stage"]:
     """The running system with every shop open."""
     async with (
+        receiving() as receiver,
         httpx2.AsyncClient(timeout=30, trust_env=False) as http,
         asyncpg.create_pool(house.database_url, min_size=1, max_size=4) as database,
     ):
         stage = Stage(house, http, database)
+        await stage.hook(receiver)
         await stage.furnish(scripts)
         yield stage
 
@@ -56,6 +60,13 @@ class Stage:
         self.house, self.http, self.database = house, http, database
         self.shops: dict[str, OpenShop] = {}
         self._moved = timedelta()
+        self.tool: Tool
+
+    async def hook(self, receiver: Receiver) -> None:
+        """Let the shops' own system hear of rules."""
+        body = {"url": receiver.url, "event_types": ["dm.rule_notified"]}
+        made = await self.api("POST", "/v1/webhook-endpoints", body)
+        self.tool = Tool(receiver, made.json()["secret"])
 
     async def furnish(self, scripts: dict[str, Shop]) -> None:
         """Open every shop."""

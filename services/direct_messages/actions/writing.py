@@ -8,6 +8,7 @@ from services.direct_messages.actions import promising
 from services.direct_messages.actions.capturing import Capture, tell_leads
 from services.direct_messages.actions.deps import Deps
 from services.direct_messages.actions.handing_over import Change, change_owners
+from services.direct_messages.actions.notifying import tell_notices
 from services.direct_messages.domain import waits
 from services.direct_messages.domain.cases import Decision, FanFacts, Outcome
 from services.direct_messages.domain.conversations import Context, Conversation, Owner, Reason
@@ -119,6 +120,7 @@ async def _write_plans(tx: Tx, plans: list[Plan]) -> None:
     await promising.start(tx, [started for plan in plans if (started := _start(plan))])
     await change_owners(tx, [change for plan in plans for change in _owner_changes(plan)])
     await store.add_news(tx, [shown for plan in plans if (shown := _news(plan))])
+    tell_notices(tx, ((plan.envelope, plan.decision, plan.conversation_id) for plan in plans))
 
 
 def _message_id(plan: Plan) -> str:

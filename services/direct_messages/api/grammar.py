@@ -65,6 +65,13 @@ class StopIn(RequestModel):
     kind: Literal["stop"]
 
 
+class NotifyWebhookIn(RequestModel):
+    """Tell the organization's webhook endpoints that subscribed to `dm.rule_notified`."""
+
+    kind: Literal["notify_webhook"]
+    label: ShortText | None = None
+
+
 class ChoiceIn(RequestModel):
     """One of the answers; `then` is the step that follows, counted from 0: null the next, -1 the end."""
 
@@ -99,6 +106,7 @@ EffectIn = Annotated[
     Annotated[AddTagIn, Tag("kind:add_tag")]
     | Annotated[RemoveTagIn, Tag("kind:remove_tag")]
     | Annotated[StopIn, Tag("kind:stop")]
+    | Annotated[NotifyWebhookIn, Tag("kind:notify_webhook")]
     | Annotated[StartFlowIn, Tag("kind:start_flow")],
     Discriminator(by_kind),
 ]

@@ -44,6 +44,12 @@ class TrialIn(RequestModel):
     waited_minutes: Annotated[int, Field(ge=1, le=10_000)] = 30
 
 
+class WebhookNoticeOut(ResponseModel):
+    """What webhooks would tell of the rule."""
+
+    label: str | None
+
+
 class TrialDecision(ResponseModel):
     """What would be decided, and why each rule that matched but one lost."""
 
@@ -53,6 +59,7 @@ class TrialDecision(ResponseModel):
     candidates: list[CandidateOut]
     owner_after: Owner
     tags_after: list[str]
+    webhook: WebhookNoticeOut | None
 
 
 class TrialOut(ResponseModel):
@@ -187,6 +194,7 @@ def _decision_out(decision: Decision) -> TrialDecision:
         candidates=[CandidateOut.model_validate(c) for c in trace_of(decision)],
         owner_after=decision.after.owner,
         tags_after=list(decision.after.tags),
+        webhook=WebhookNoticeOut(label=decision.notice.label) if decision.notice else None,
     )
 
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from services.direct_messages.domain.conditions import Tier
 from services.direct_messages.domain.conversations import Context, Conversation, Source
+from services.direct_messages.domain.effects import NotifyWebhook
 from services.direct_messages.domain.items import Item
 from services.direct_messages.domain.matching import Candidate, CompiledRules
 from services.direct_messages.domain.policy import Policy
@@ -107,4 +108,5 @@ class Decision:
     items: tuple[Item, ...] = ()
     context: Context | None = None
     found: tuple[Candidate, ...] = ()
+    notice: NotifyWebhook | None = None  # webhooks tell that the rule fired
     learnt: tuple[tuple[str, str], ...] = ()  # of a flow that came to its end: field → message

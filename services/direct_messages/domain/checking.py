@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
 from services.direct_messages.domain.conditions import ALWAYS, OpenWindow
-from services.direct_messages.domain.effects import AddTag, RemoveTag, Stop
+from services.direct_messages.domain.effects import AddTag, NotifyWebhook, RemoveTag, Stop
 from services.direct_messages.domain.flows import (
     CHOICES_MAX,
     EXPIRES_MAX,
@@ -107,11 +107,19 @@ def _effect_faults(definition: Definition, policy: Policy) -> Iterator[Fault]:
     tags = [effect.tag for effect in definition.effects if isinstance(effect, AddTag)]
     if len(tags) > policy.tags_max:
         yield Fault("#/effects", f"at most {policy.tags_max} tags", "crm.max_tags_per_contact")
+    if sum(isinstance(effect, NotifyWebhook) for effect in definition.effects) > 1:
+        yield Fault("#/effects", "a rule notifies webhooks once")
     for number, effect in enumerate(definition.effects):
         if isinstance(effect, AddTag | RemoveTag) and not effect.tag.strip():
             yield Fault(f"#/effects/{number}/tag", "must not be blank")
         if isinstance(effect, StartFlow):
             yield from _flow_faults(effect, policy, f"#/effects/{number}")
+        if (
+            isinstance(effect, NotifyWebhook)
+            and effect.label is not None
+            and not effect.label.strip()
+        ):
+            yield Fault(f"#/effects/{number}/label", "must not be blank")
         if isinstance(effect, Stop) and definition.replies:
             yield Fault(f"#/effects/{number}", "a rule that stops sends nothing")
 

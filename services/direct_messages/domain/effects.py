@@ -36,7 +36,15 @@ class Stop:
     kind: Literal["stop"] = "stop"
 
 
-Effect = AddTag | RemoveTag | Stop | StartFlow
+@dataclass(frozen=True, slots=True)
+class NotifyWebhook:
+    """The organization's webhook endpoints are told; `label` is what they tell rules apart by."""
+
+    label: str | None = None
+    kind: Literal["notify_webhook"] = "notify_webhook"
+
+
+Effect = AddTag | RemoveTag | Stop | NotifyWebhook | StartFlow
 _KINDS: Final[dict[str, type[Any]]] = {
     str(next(field.default for field in fields(kind) if field.name == "kind")): kind
     for kind in get_args(Effect)
@@ -60,6 +68,11 @@ def apply(effects: Iterable[Effect], talk: Conversation, tags_max: int) -> Conve
 def flow_of(effects: Iterable[Effect]) -> StartFlow | None:
     """The flow that a rule with these effects starts; it may have one."""
     return next((effect for effect in effects if isinstance(effect, StartFlow)), None)
+
+
+def notice_of(effects: Iterable[Effect]) -> NotifyWebhook | None:
+    """What a rule with these effects lets webhooks tell; it may have one."""
+    return next((effect for effect in effects if isinstance(effect, NotifyWebhook)), None)
 
 
 def dump_effect(effect: Effect) -> dict[str, Any]:

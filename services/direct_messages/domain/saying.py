@@ -7,7 +7,7 @@ from services.direct_messages.domain import calling, conversations, effects, flo
 from services.direct_messages.domain.cases import Case, Decision, Outcome
 from services.direct_messages.domain.choosing import chosen
 from services.direct_messages.domain.conversations import Context, Conversation, Owner, Reason
-from services.direct_messages.domain.effects import flow_of
+from services.direct_messages.domain.effects import flow_of, notice_of
 from services.direct_messages.domain.items import Item, MenuReply, Reply, TextReply
 from services.direct_messages.domain.rules import Rule
 
@@ -23,7 +23,11 @@ def fire(case: Case, state: Conversation, rule: Rule, context: Context, **marks:
         waiting = running or flows.begun(rule.id, case.now)  # two quick messages start one
         items = (*items, TextReply(flows.asked(flow.steps[waiting.step])))
         marks |= {"flow": replace(waiting, asked_at=case.now)}
-    return say(case, state, rule, items, context, **marks)
+    decision = say(case, state, rule, items, context, **marks)
+    if decision.outcome is Outcome.LOOP_GUARD:
+        return decision
+    # here and not in `say`: the answers to a flow are the same firing
+    return replace(decision, notice=notice_of(rule.definition.effects))
 
 
 def say(

@@ -33,7 +33,7 @@ from shared.db import ALL_TENANTS, Database, Tx
 from shared.errors import NeighbourAway
 from shared.failpoints import failpoint
 from shared.observability import metrics
-from shared.sealing import Sealer
+from shared.sealing import SealBroken, Sealer
 
 log = structlog.get_logger()
 
@@ -65,9 +65,13 @@ class Courier:
             while True:
                 self._woken.clear()
                 try:
-                    for claimed in await self.claim():
+                    due = await self._seconds_to_next()
+                    found = await self.claim() if due <= 0 else []
+                    # what is overdue and not taken waits for room, and whoever makes room wakes us
+                    pause = due if 0 < due < _LOOK_EVERY else _LOOK_EVERY
+                    for claimed in found:
                         group.create_task(self._carry(claimed))
-                    pause = await self._seconds_to_next()
+                        self.wake()  # look at once for more
                 except NeighbourAway as away:
                     log.info("webhooks_wait", reason=str(away))
                     pause = _AWAY
@@ -108,11 +112,10 @@ class Courier:
                 del self._busy[claimed.place]
 
     async def _send(self, claimed: Claimed) -> Told:
-        place = claimed.place
-        secrets = [self._sealer.open(secret_place(*place), claimed.secret)]
-        if claimed.previous_secret is not None:
-            earlier = secret_place(*place, "previous_secret")
-            secrets.append(self._sealer.open(earlier, claimed.previous_secret))
+        try:
+            secrets = self._secrets(claimed)
+        except SealBroken:
+            return Told(None, "secret_unreadable")
         event_id = claimed.delivery.event_id
         headers = {
             "webhook-id": event_id,
@@ -120,6 +123,13 @@ class Courier:
             "webhook-signature": signature(secrets, event_id, claimed.at, claimed.body),
         }
         return await self._receivers.tell(claimed.url, claimed.body, headers)
+
+    def _secrets(self, claimed: Claimed) -> list[str]:
+        secrets = [self._sealer.open(secret_place(*claimed.place), claimed.secret)]
+        if claimed.previous_secret is not None:
+            earlier = secret_place(*claimed.place, "previous_secret")
+            secrets.append(self._sealer.open(earlier, claimed.previous_secret))
+        return secrets
 
     async def _settle(self, claimed: Claimed, told: Told, ms: int) -> None:
         delivery = claimed.delivery
@@ -143,8 +153,7 @@ class Courier:
     async def _seconds_to_next(self) -> float:
         async with self._database.transaction(ALL_TENANTS) as tx:
             found = await store.seconds_to_next(tx)
-        # what is overdue waits for room, and whoever makes room wakes us
-        return _LOOK_EVERY if found is None or found <= 0 else min(found, _LOOK_EVERY)
+        return _LOOK_EVERY if found is None else found
 
     async def measure(self) -> None:
         """Set the gauges."""

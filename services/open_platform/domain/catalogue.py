@@ -4,6 +4,7 @@ Only what stands in `facts` leaves: ids, words of ours and times. Contacts, text
 a link names the call that shows them to a key that may see them.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,6 +14,7 @@ from typing import Any, Final
 class EventType(StrEnum):
     """The types of webhooks."""
 
+    RULE_NOTIFIED = "dm.rule_notified"
     LEAD_CAPTURED = "dm.lead_captured"
     HAND_OFF_CHANGED = "dm.hand_off_changed"
     SLA_WARNED = "dm.sla_warned"
@@ -36,10 +38,17 @@ class Entry:
     links: Mapping[str, str]  # name → path, with names of facts in braces
 
 
+_NAMES: Final = re.compile(r"{(\w+)}")
 _CONVERSATION: Final = "/v1/conversations/{conversation_id}"
 _MESSAGE: Final = "/v1/messages/{message_id}/decision"
 
 CATALOGUE: Final[Mapping[str, Entry]] = {
+    "direct_messages.rule_notified": Entry(
+        EventType.RULE_NOTIFIED,
+        "A rule with the effect `notify_webhook` fired; `label` is that of the effect.",
+        ("rule_id", "rule_version", "label", "trigger", "conversation_id", "message_id"),
+        {"conversation": _CONVERSATION, "decision": _MESSAGE},
+    ),
     "direct_messages.lead_captured": Entry(
         EventType.LEAD_CAPTURED,
         "A fan left a way to be reached; `lead.changed` follows with the lead itself.",
@@ -98,4 +107,9 @@ def content(entry: Entry, account_id: str, cause: str, facts: Mapping[str, Any])
         "cause": cause,
         **{name: facts[name] for name in entry.facts},
     }
-    return {**shown, "links": {name: path.format(**shown) for name, path in entry.links.items()}}
+    named = {
+        name: path.format(**shown)
+        for name, path in entry.links.items()
+        if all(shown[fact] is not None for fact in _NAMES.findall(path))
+    }
+    return {**shown, "links": named}

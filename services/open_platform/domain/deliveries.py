@@ -22,6 +22,7 @@ _OVERLOADED: Final = frozenset(
     {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT}
 )
 _OVERLOADED_WAIT: Final = timedelta(seconds=60)
+_DIGITS: Final = 20  # that anybody needs to write a time; Python refuses to read very many
 _LONGEST_SECONDS: Final = 86_400  # that a receiver may ask us to wait
 
 
@@ -85,7 +86,8 @@ def answered(status: int, retry_after: str | None) -> Told:
     """What an answer means: 2xx is taken, all else is not; nobody follows a redirect."""
     if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
         return Told(status)
-    seconds = int(retry_after) if retry_after and retry_after.isdecimal() else None
+    is_number = retry_after and len(retry_after) < _DIGITS and retry_after.isdecimal()
+    seconds = int(retry_after or "") if is_number else None
     asked = None if seconds is None else timedelta(seconds=min(seconds, _LONGEST_SECONDS))
     return Told(status, "refused", asked)
 

@@ -103,7 +103,7 @@ _FORGET = sa.text(
 _FORGET_ENDPOINTS = sa.text(
     "DELETE FROM webhook_endpoint e WHERE e.state = 'deleted' AND NOT EXISTS"
     " (SELECT FROM webhook_delivery d WHERE d.organization_id = e.organization_id"
-    " AND d.endpoint_id = e.id)"
+    " AND d.endpoint_id = e.id OFFSET 0)"  # looked up for each, never joined
 )
 _LIST = (
     f"SELECT {_SHOWN} FROM webhook_delivery WHERE organization_id = :organization"

@@ -138,6 +138,19 @@ class LeadCaptured(Event):
     captured_at: datetime  # business time
 
 
+class RuleNotified(Event):
+    """A rule fired that lets webhooks tell so (subject: the message)."""
+
+    type = "direct_messages.rule_notified"
+
+    rule_id: str
+    rule_version: int
+    label: str | None  # the rule's own word for it
+    trigger: str
+    conversation_id: str | None
+    message_id: str  # ours, or what stands for an entry, a follow or a wait
+
+
 class RulePaused(Event):
     """A rule no longer fires: the platform refused what it sends, again and again (subject: the rule)."""
 

@@ -64,6 +64,22 @@ async def test_a_trial_shows_published_rules_and_draft_side_by_side_and_does_not
     assert await shop.requests() == []
 
 
+async def test_a_notice_to_webhooks_is_shown_by_trial_and_replay_and_told_by_neither(
+    shop: Shop,
+) -> None:
+    price = (await shop.call("POST", RULES, PRICE)).json()
+    await shop.says("多少钱")
+    notifies = {**PRICE, "effects": [{"kind": "notify_webhook", "label": "询价"}]}
+    await drafted(shop, {"rule_id": price["id"], "rule": notifies})
+    found = await tried(shop, text="多少钱")
+    replay = await replayed(shop, rules="draft", days=7)
+
+    assert (found["same"], found["published"]["webhook"]) == (False, None)
+    assert found["draft"]["webhook"] == {"label": "询价"}
+    assert (replay["differ"], replay["changed"]) == (1, 1)
+    assert "direct_messages.rule_notified" not in await shop.world.outbox_types("direct_messages")
+
+
 async def test_a_trial_knows_the_conversation_and_other_things_that_fans_do(shop: Shop) -> None:
     await shop.rules(GREETING, PERSON)
     await shop.says("人工")

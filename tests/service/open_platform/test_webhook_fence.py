@@ -12,7 +12,8 @@ import pytest
 from services.open_platform.clients import Receivers
 from services.open_platform.domain.destinations import may_connect
 from services.open_platform.service import deps_of
-from shared.http.client import Fence, OneTry
+from shared.http.client import OneTry
+from shared.http.fence import Fence
 from tests.support.serving import free_socket
 
 PUBLIC = "93.184.216.34"

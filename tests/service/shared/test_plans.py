@@ -23,6 +23,7 @@ SPINE = (inbox, outbox, idempotency)
 PARTIAL = "SELECT relname FROM pg_index JOIN pg_class ON oid = indexrelid WHERE indpred IS NOT NULL"
 VERBS = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")
 _BINDINGS = "one row an account, at fixed times"
+_ENDPOINTS = "one row a webhook endpoint, of which an organization has twenty at most"
 # what walks through a table, and why it may
 WALKS = {
     "direct_messages.bursts._NEXT": "what is held is held for seconds; the first of an index",
@@ -37,6 +38,10 @@ WALKS = {
     "douyin.repairs._BEGIN": _BINDINGS,
     "douyin.tokens._CLAIM": _BINDINGS,
     "open_platform.accounts._STALE": "one row an account, when a profile has changed",
+    "open_platform.webhook_deliveries._CLAIM": _ENDPOINTS,
+    "open_platform.webhook_deliveries._FAILING": _ENDPOINTS,
+    "open_platform.webhook_deliveries._FORGET_ENDPOINTS": _ENDPOINTS,
+    "open_platform.webhook_deliveries._SECONDS": _ENDPOINTS,
     "quota.reports._DRIFT": "a check of every bucket against its ledger",
 }
 # in every service

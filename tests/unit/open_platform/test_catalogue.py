@@ -49,3 +49,9 @@ def test_its_links_lead_to_calls_that_exist(event_type: str) -> None:
         path = link.partition("?")[0]
         known = (re.sub(r"\{\w+\}", "[^/]+", each) for each in PATHS)
         assert any(re.fullmatch(each, path) for each in known), path
+
+
+def test_a_link_without_its_id_is_left_out() -> None:
+    entry = CATALOGUE["direct_messages.rule_notified"]
+    facts = {**dict.fromkeys(entry.facts), "message_id": "dm_1"}
+    assert list(content(entry, "acc_1", "evt_1", facts)["links"]) == ["decision"]

@@ -38,7 +38,17 @@ def test_who_is_overloaded_has_a_minute(status: int) -> None:
 
 @pytest.mark.parametrize(
     ("asked", "first"),
-    [("120", 120), ("1", 60), ("9" * 30, 86_400), ("soon", 60), ("-5", 60), ("", 60), ("٣", 60)],
+    [
+        ("120", 120),
+        ("1", 60),
+        ("9" * 19, 86_400),
+        ("9" * 30, 60),
+        ("9" * 5000, 60),
+        ("soon", 60),
+        ("-5", 60),
+        ("", 60),
+        ("٣", 60),
+    ],
 )
 def test_who_says_when_to_come_is_heard_up_to_a_day(asked: str, first: float) -> None:
     assert waited(answered(503 if asked == "120" else 429, asked))[0] == first

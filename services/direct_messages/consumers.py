@@ -16,6 +16,7 @@ from shared.contracts.envelope import Envelope
 from shared.contracts.events.direct_messages import FanWaited, HandOffChanged, SlaBreached
 from shared.contracts.events.douyin import (
     AttemptSettled,
+    CardChanged,
     MessageRecalled,
     MessageReceived,
     PageEntered,
@@ -35,6 +36,7 @@ def handlers(deps: Deps) -> dict[str, Handler]:
         PageEntered.type: partial(on_page_entered, deps),
         FollowChanged.type: partial(on_follow_changed, deps),
         TierChanged.type: partial(on_tier_changed, deps),
+        CardChanged.type: partial(on_card_changed, deps),
         PolicyChanged.type: partial(on_policy_changed, deps),
         PersonAnswered.type: partial(on_person_answered, deps),
         AttemptSettled.type: partial(on_attempt_settled, deps),
@@ -116,6 +118,12 @@ async def on_reservation_overdue(deps: Deps, envelopes: list[Envelope]) -> None:
     await actions.answer_overdue(
         deps, envelopes, [(t.operation_id, t.reservation_id) for t in told]
     )
+
+
+async def on_card_changed(deps: Deps, envelopes: list[Envelope]) -> None:
+    """A lead card was seen, or is gone: what rules may send changes."""
+    told = [CardChanged.model_validate(e.data) for e in envelopes]
+    await actions.learn_cards(deps, envelopes, [(t.card_id, t.is_there) for t in told])
 
 
 async def on_hand_off_changed(deps: Deps, envelopes: list[Envelope]) -> None:

@@ -30,6 +30,7 @@ ROUTES: dict[str, tuple[Hearer, ...]] = {
     "douyin.message_recalled": (Hearer("direct_messages", "settled"),),
     "douyin.recall_settled": (Hearer("direct_messages", "settled"),),
     "douyin.follow_checked": (Hearer("fans", "facts"),),
+    "douyin.card_changed": (Hearer("direct_messages", "settled"),),
     # nobody hears these yet: the connector keeps them with their reading
     "douyin.messages_read": (),
     "douyin.group_message_seen": (),

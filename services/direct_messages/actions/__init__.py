@@ -38,7 +38,7 @@ from services.direct_messages.actions.errors import (
     Taken,
     TooManyRules,
 )
-from services.direct_messages.actions.learning import learn_policies, learn_tiers
+from services.direct_messages.actions.learning import learn_cards, learn_policies, learn_tiers
 from services.direct_messages.actions.looking import (
     Story,
     find_conversation,
@@ -188,6 +188,7 @@ __all__ = [
     "forget_updates",
     "give_back",
     "is_forgotten",
+    "learn_cards",
     "learn_policies",
     "learn_tiers",
     "list_agents",

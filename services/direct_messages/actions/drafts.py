@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from services.direct_messages import store
 from services.direct_messages.actions.deps import Deps
 from services.direct_messages.actions.errors import NothingToPublish
-from services.direct_messages.actions.publishing import check, edited, lock
+from services.direct_messages.actions.publishing import check, check_cards, edited, lock
 from services.direct_messages.domain.changes import Change, applied, crossed, restored
 from services.direct_messages.domain.matching import in_order
+from services.direct_messages.domain.policy import Policy
 from services.direct_messages.domain.reviewing import Finding, review
 from services.direct_messages.domain.rules import Rule
 from services.direct_messages.store import Account, Draft, RuleSet
@@ -52,9 +53,7 @@ async def put_draft(
         expected.check(etag(before.version))
         rules = await store.rules(tx, *account)
         kept = _based(rules, before, changes)
-        for number, change in enumerate(kept):
-            if change.definition is not None:
-                check(change.definition, policy, f"#/changes/{number}/rule")
+        await _check_all(tx, account, kept, policy)
         stale = {change.rule_id for change in crossed(rules, kept)}
         edited(rules, [c for c in kept if c.rule_id not in stale], policy, tx, "#/changes")
         draft = Draft(before.version + 1, tuple(kept), tx.now)
@@ -92,9 +91,8 @@ async def publish_draft(
         if not draft.changes:
             raise NothingToPublish("the draft is empty")
         edit = edited(await store.rules(tx, *account), draft.changes, policy, tx, "#/changes")
-        for number, change in enumerate(draft.changes):
-            if change.definition is not None:  # the policy may have changed since it was drafted
-                check(change.definition, policy, f"#/changes/{number}/rule")
+        # the policy may have changed since it was drafted, and cards may be gone
+        await _check_all(tx, account, draft.changes, policy)
         made = await store.add_rule_set(tx, account, edit, note, made_by)
         await _empty(tx, account, draft)
         await once.keep(tx, account[0], made)
@@ -139,9 +137,22 @@ async def restore_rule_set(
             raise NothingToPublish(f"the rules are those of rule set {version} already")
         for rule in edit.written:  # the policy may have changed since then
             check(rule.definition, policy)
+        await check_cards(tx, account, [("#", rule.definition) for rule in edit.written], policy)
         made = await store.add_rule_set(tx, account, edit, note, made_by, version)
         await once.keep(tx, account[0], made)
         return made
+
+
+async def _check_all(tx: Tx, account: Account, changes: Sequence[Change], policy: Policy) -> None:
+    """Raise Invalid for the first thing that is wrong with rules of a draft."""
+    placed = [
+        (f"#/changes/{number}/rule", change.definition)
+        for number, change in enumerate(changes)
+        if change.definition is not None
+    ]
+    for place, definition in placed:
+        check(definition, policy, place)
+    await check_cards(tx, account, placed, policy)
 
 
 def _based(rules: list[Rule], before: Draft, changes: Sequence[Change]) -> list[Change]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from services.direct_messages import store
 from services.direct_messages.actions.deps import Deps
-from services.direct_messages.actions.publishing import check, edited, lock
+from services.direct_messages.actions.publishing import check, check_cards, edited, lock
 from services.direct_messages.domain.changes import Change
 from services.direct_messages.domain.menus import Position, menu_of
 from services.direct_messages.domain.policy import Policy
@@ -43,6 +43,7 @@ async def put_menu(
         expected.check(menu_tag(live) if live else None)
         for place, definition in wanted:
             _check(definition, policy, place)
+        await check_cards(tx, account, wanted, policy)
         changes = _changes(rules, live, [definition for _, definition in wanted])
         if not changes:
             return live

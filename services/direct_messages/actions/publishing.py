@@ -4,8 +4,10 @@ from collections.abc import Iterable, Sequence
 
 from services.direct_messages import store
 from services.direct_messages.actions.errors import DraftCrossed, TooManyRules
+from services.direct_messages.domain.cards import card_faults, cards_of
 from services.direct_messages.domain.changes import Change, Edit, applied, crossed
 from services.direct_messages.domain.checking import faults, set_fault
+from services.direct_messages.domain.items import Fault
 from services.direct_messages.domain.policy import Policy, policy_of
 from services.direct_messages.domain.rules import Definition, Rule
 from services.direct_messages.store import Account
@@ -25,10 +27,25 @@ async def lock(tx: Tx, account: Account) -> Policy:
 def check(definition: Definition, policy: Policy, place: str = "#") -> None:
     """Raise Invalid for the first thing that is wrong; `place` is where the rule stands."""
     for fault in faults(definition, policy):
-        pointer = place + fault.pointer.removeprefix("#")
-        raise Invalid(
-            fault.detail, pointer=pointer, rule=definition.name, policy_key=fault.policy_key
-        )
+        raise _invalid(fault, definition, place)
+
+
+async def check_cards(
+    tx: Tx, account: Account, placed: Sequence[tuple[str, Definition]], policy: Policy
+) -> None:
+    """Raise Invalid for the first card, of rules at these places, that is not the account's."""
+    named = {card_id for _, definition in placed for card_id in cards_of(definition).values()}
+    if not named:
+        return
+    known = await store.known_cards(tx, account, named)
+    for place, definition in placed:
+        for fault in card_faults(definition, account[1], known, policy):
+            raise _invalid(fault, definition, place)
+
+
+def _invalid(fault: Fault, definition: Definition, place: str) -> Invalid:
+    pointer = place + fault.pointer.removeprefix("#")
+    return Invalid(fault.detail, pointer=pointer, rule=definition.name, policy_key=fault.policy_key)
 
 
 def edited(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from services.direct_messages import store
 from services.direct_messages.actions.deps import Deps
-from services.direct_messages.actions.publishing import check, edited, lock
+from services.direct_messages.actions.publishing import check, check_cards, edited, lock
 from services.direct_messages.domain.changes import Change, applied
 from services.direct_messages.domain.matching import in_order
 from services.direct_messages.domain.patterns import pattern_fault
@@ -44,6 +44,7 @@ async def add_rule(
         await once.begin(tx, account[0])
         policy = await lock(tx, account)
         check(definition, policy)
+        await check_cards(tx, account, [("#", definition)], policy)
         change = Change(ids.new("rule"), None, definition)
         edit = edited(await store.rules(tx, *account), [change], policy, tx)
         await store.add_rule_set(tx, account, edit, f"+ {definition.name}", made_by)
@@ -65,6 +66,7 @@ async def change_rule(
         rules = await store.rules(tx, *account)
         rule = _at(rules, rule_id, expected)
         check(definition, policy)
+        await check_cards(tx, account, [("#", definition)], policy)
         edit = edited(rules, [Change(rule_id, rule.version, definition)], policy, tx)
         await store.add_rule_set(tx, account, edit, f"~ {definition.name}", made_by)
         return edit.written[0]

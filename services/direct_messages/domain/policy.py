@@ -76,6 +76,7 @@ class Policy:
     )
     tags_max: int  # of one conversation
     allowed_hosts: tuple[str, ...]  # to which links may lead although they lead away
+    only_known_cards: bool  # whether rules may send no card that nobody saw yet
     absolute_words: tuple[str, ...]  # claims that the advertising law forbids without a reason
     people: PeoplePolicy
 
@@ -114,6 +115,7 @@ def policy_of(version: int, values: Mapping[str, Any]) -> Policy:
         # a policy stored before there were these keys has none of them
         join=timedelta(seconds=values.get("dm.auto_reply.join_seconds", 0)),
         allowed_hosts=tuple(values.get("dm.text.allowed_hosts", ())),
+        only_known_cards=values.get("dm.card.ownership") == "known",
         absolute_words=tuple(values.get("content.absolute_words", ())),
         people=_people_of(values),
     )

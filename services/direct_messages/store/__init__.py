@@ -28,6 +28,7 @@ from services.direct_messages.store.bursts import (
     put_off_pieces,
     seconds_to_next,
 )
+from services.direct_messages.store.cards import ToldCard, known_cards, learn_cards
 from services.direct_messages.store.clocks import (
     Line,
     Stopped,
@@ -172,6 +173,7 @@ __all__ = [
     "Spoken",
     "Stopped",
     "StoredDecision",
+    "ToldCard",
     "Unanswered",
     "Unmatched",
     "Update",
@@ -218,8 +220,10 @@ __all__ = [
     "hold",
     "is_running",
     "items",
+    "known_cards",
     "last_agents",
     "last_said",
+    "learn_cards",
     "learn_policies",
     "list_agents",
     "list_canned_replies",

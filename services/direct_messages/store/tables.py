@@ -84,6 +84,15 @@ rule_failures = sa.Table(
     sa.Column("failures", sa.Integer, nullable=False),
     sa.Column("first_message_id", sa.Text, nullable=False),
 )
+cards = sa.Table(
+    "card",  # lead cards of accounts, as the connector saw them
+    metadata,
+    *_tenant(),
+    sa.Column("card_id", sa.Text, primary_key=True),  # the platform's
+    sa.Column("seq", sa.BigInteger, nullable=False),
+    sa.Column("is_there", sa.Boolean, nullable=False),
+    sa.Index("ix_card_card_id", "organization_id", "card_id"),
+)
 rule_drafts = sa.Table(
     "rule_draft",  # changes of rules that are not published yet, edited in place
     metadata,

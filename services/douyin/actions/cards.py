@@ -1,6 +1,11 @@
-"""Lead cards: the platform keeps them; we know which of them are an account's, and under which id of ours."""
+"""Lead cards: the platform keeps them; we know which of them are an account's, and under which id of ours.
 
+Whatever changes what we know of a card is told in the same transaction. Its version is the order of that.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
@@ -12,6 +17,9 @@ from services.douyin.domain.questions import LEAD_CARDS
 from services.douyin.domain.refusals import PlatformBusy, PlatformRefused
 from services.douyin.store import CardRow
 from shared import ids
+from shared.contracts.envelope import Envelope, Origin
+from shared.contracts.events.douyin import CardChanged
+from shared.db import Tx
 from shared.errors import NotFound
 from shared.http.idempotency import EACH_TIME, Once
 from shared.http.versions import Precondition, etag
@@ -47,9 +55,11 @@ async def add_card(
     """
     async with once.held(deps.database, account_key[0]):
         account = await usable_account(deps, *account_key)
+        asked_at = await _asked_at(deps, account)
         async with once.risked(deps.database, account_key[0]):
             platform_id = await _saved(deps, account, None, draft)
-        return await _keep(deps, account, ids.new("card"), platform_id, draft, once)
+        row = _row(account, ids.new("card"), platform_id, draft)
+        return await _keep(deps, account, row, asked_at, once)
 
 
 async def change_card(
@@ -62,8 +72,9 @@ async def change_card(
     account = await usable_account(deps, *account_key)
     known = await find_card(deps, *account_key, card_id)
     expected.check(etag(known.version))
+    asked_at = await _asked_at(deps, account)
     platform_id = await _saved(deps, account, known, draft)
-    return await _keep(deps, account, known.id, platform_id, draft)
+    return await _keep(deps, account, _row(account, known.id, platform_id, draft), asked_at)
 
 
 async def _saved(deps: AskDeps, account: Account, known: CardRow | None, draft: Draft) -> str:
@@ -87,15 +98,8 @@ async def _saved(deps: AskDeps, account: Account, known: CardRow | None, draft: 
     return platform_id
 
 
-async def _keep(
-    deps: AskDeps,
-    account: Account,
-    card_id: str,
-    platform_id: str,
-    draft: Draft,
-    once: Once[CardRow] = EACH_TIME,
-) -> CardRow:
-    row = CardRow(
+def _row(account: Account, card_id: str, platform_id: str, draft: Draft) -> CardRow:
+    return CardRow(
         account.organization_id,
         account.account_id,
         card_id,
@@ -105,10 +109,22 @@ async def _keep(
         list(draft.components),
         None,
     )
+
+
+async def _keep(
+    deps: AskDeps,
+    account: Account,
+    row: CardRow,
+    asked_at: datetime,
+    once: Once[CardRow] = EACH_TIME,
+) -> CardRow:
     async with deps.database.transaction(account.organization_id) as tx:
-        kept = (await store.keep_cards(tx, [row]))[0]
-        await once.keep(tx, account.organization_id, kept)
-        return kept
+        kept = await store.keep_cards(tx, [row], asked_at)
+        if not kept:
+            raise NotFound("the card was deleted meanwhile")
+        _tell_kept(tx, account, kept)
+        await once.keep(tx, account.organization_id, kept[0][0])
+        return kept[0][0]
 
 
 async def find_card(deps: AskDeps, organization_id: str, account_id: str, card_id: str) -> CardRow:
@@ -121,8 +137,9 @@ async def find_card(deps: AskDeps, organization_id: str, account_id: str, card_i
 
 
 async def list_cards(deps: AskDeps, organization_id: str, account_id: str) -> list[CardRow]:
-    """The account's cards as the platform has them now. Raises as `ask` does."""
+    """The account's cards as the platform has them now; what it no longer has is gone. Raises as `ask` does."""
     account = await usable_account(deps, organization_id, account_id)
+    asked_at = await _asked_at(deps, account)
     get = partial(deps.asking.get, _LIST)
     fields = await ask(deps, account, LEAD_CARDS, lambda token: get(token, open_id=account.open_id))
     listed = fields.get("cards")
@@ -132,7 +149,14 @@ async def list_cards(deps: AskDeps, organization_id: str, account_id: str) -> li
         if isinstance(card, dict) and (row := _listed(account, card)) is not None
     ]
     async with deps.database.transaction(organization_id) as tx:
-        return await store.keep_cards(tx, found) if found else []
+        kept = await store.keep_cards(tx, found, asked_at) if found else []
+        _tell_kept(tx, account, kept)
+        # of a list that could not be read whole nobody can say what is missing
+        if isinstance(listed, list) and len(found) == len(listed):
+            ids_left = [row.card_id for row in found]
+            place = (organization_id, account_id)
+            _tell_gone(tx, place, await store.drop_other_cards(tx, place, ids_left, asked_at))
+        return [row for row, _ in kept]
 
 
 async def delete_card(
@@ -151,7 +175,30 @@ async def delete_card(
         if known.card_id in {card.card_id for card in listed}:
             raise
     async with deps.database.transaction(account.organization_id) as tx:
-        await store.drop_card(tx, *account_key, card_id)
+        _tell_gone(tx, account_key, await store.drop_card(tx, account_key, card_id))
+
+
+async def _asked_at(deps: AskDeps, account: Account) -> datetime:
+    async with deps.database.transaction(account.organization_id) as tx:
+        return await store.asked_at(tx)
+
+
+def _tell_kept(tx: Tx, account: Account, kept: Sequence[tuple[CardRow, bool]]) -> None:
+    for row, is_news in kept:
+        if is_news:
+            place = (account.organization_id, account.account_id)
+            _tell(tx, place, CardChanged(card_id=row.card_id, is_there=True), row.version)
+
+
+def _tell_gone(tx: Tx, place: tuple[str, str], gone: Sequence[tuple[str, int]]) -> None:
+    for card_id, version in gone:
+        _tell(tx, place, CardChanged(card_id=card_id, is_there=False), version)
+
+
+def _tell(tx: Tx, place: tuple[str, str], event: CardChanged, version: int) -> None:
+    # nothing came in at the door: what was seen is the cause
+    origin = Origin(*place, ids.new("obs"), ids.trace_parent())
+    tx.publish(Envelope.of(event, origin, subject=event.card_id, seq=version, at=tx.now))
 
 
 def _listed(account: Account, card: Fields) -> CardRow | None:

@@ -123,6 +123,8 @@ OPERATING: Final[dict[str, Kind]] = {
     "dm.handoff.agent_capacity": Whole(1, 1_000),
     "dm.handoff.sticky_days": _DAYS,
     "dm.handoff.misses": Whole(0, 100),  # 0: however often nothing matched, nobody is called
+    # of a lead card in a rule: known as the account's own, or not known as another's
+    "dm.card.ownership": Choice(("known", "not_others")),
     "dm.handoff.vip_tags": Texts(50, 30),  # a fan with one of them is for people
     "dm.handoff.lead_card": Switch(),  # whether a filled-in lead card calls a person
     "dm.handoff.from_menu": Switch(),  # whether an entry's hand-off is `menu` or as any rule's

@@ -5,7 +5,7 @@ import re
 import pytest
 import sqlalchemy as sa
 
-from services.direct_messages.store import conversations, reading, recalls, waits
+from services.direct_messages.store import cards, conversations, reading, recalls, waits
 from services.quota.store import buckets, reservations
 from shared import inbox, outbox
 from shared.contracts.events.douyin import Outcome
@@ -34,6 +34,7 @@ _NAMED = {
         "_DUE": {"response_clock": "ask_at", "conversation": "id", "message": "conversation_id"},
         "_ASKED": {"response_clock": "id"},
         "_STILL": {"response_clock": "id", "message": "conversation_id"},
+        "_KNOWN": {"card": "card_id"},
         "_SEEN": {"inbox": "id"},
         "_ACKNOWLEDGED": {"outbox": "id"},
         "_CLAIM": {"outbox": "(send_after|ctid)"},
@@ -50,7 +51,7 @@ _NAMED = {
     },
 }
 _ROOMS = {
-    "direct_messages": (conversations, reading, recalls, waits, inbox, outbox, idempotency),
+    "direct_messages": (cards, conversations, reading, recalls, waits, inbox, outbox, idempotency),
     "quota": (buckets, reservations),
 }
 _CASES = {
@@ -68,7 +69,12 @@ async def full(shop: Shop) -> Shop:
     await shop.says("多少钱")
     (request,) = await shop.requests()
     await shop.tell(shop.a_settlement(request, Outcome.SENT))
+    await shop.world.sql(
+        "INSERT INTO direct_messages.card (organization_id, account_id, card_id, seq, is_there)"
+        " VALUES ('org_1', 'acc_1', '@card', 1, true)"
+    )
     for table, *varied in (
+        ("card", "card_id"),
         ("conversation", "id", "fan_open_id"),
         ("message", "id", "platform_message_id", "operation_id"),
         ("operation", "id"),

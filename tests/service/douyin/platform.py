@@ -31,6 +31,14 @@ class Sent:
 
 
 @dataclass
+class Gate:
+    """Holds answers back until a test opens it."""
+
+    reached: asyncio.Event = field(default_factory=asyncio.Event)
+    opened: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass
 class Asked:
     """One other call, as it came."""
 
@@ -74,6 +82,7 @@ class ScriptedPlatform:
     most_refreshing: int = 0
     asked: list[Asked] = field(default_factory=list)
     answers: dict[str, deque[Reply]] = field(default_factory=lambda: defaultdict(deque))
+    gates: dict[str, Gate] = field(default_factory=dict)  # of these paths, answers wait
     _number: int = 0
 
     def texts(self) -> list[str]:
@@ -113,6 +122,9 @@ class ScriptedPlatform:
         self.asked.append(
             Asked(request.method, request.path, dict(request.query), token, body, request.headers)
         )
+        if gate := self.gates.get(request.path):
+            gate.reached.set()
+            await gate.opened.wait()
         script = self.answers[request.path]
         if not script:
             return _json({"data": {"error_code": 28001017}, "extra": {"error_code": 28001017}})

@@ -1,5 +1,6 @@
 """Images, lead cards and files of fans: asked of the platform, and one clear refusal for what goes wrong."""
 
+import asyncio
 import base64
 import json
 from typing import Any
@@ -8,6 +9,7 @@ import httpx2
 import pytest
 
 from tests.service.douyin.conftest import ACCOUNT, FAN, KEY, OPEN_ID, ORGANIZATION, Connector
+from tests.service.douyin.platform import Gate
 
 UPLOAD = "/tool/imagex/client_upload/"
 SAVE, LIST = "/im/save/retain_consult_card/", "/im/get/retain_consult_card/"
@@ -152,6 +154,69 @@ async def test_a_card_is_created_listed_changed_and_deleted(asking: Connector) -
     assert gone.status_code == 204, gone.text
     assert asking.platform.asked[-1].query == {"open_id": OPEN_ID, "card_id": "@card001=="}
     assert (await call(asking, "GET", path)).status_code == 404
+
+
+async def told_cards(connector: Connector) -> list[tuple[str, bool, int]]:
+    """(card, whether it is there, its place in the order) as told, oldest first."""
+    found = [e for e in await connector.events() if e["type"] == "douyin.card_changed"]
+    return [(e["data"]["card_id"], e["data"]["is_there"], e["subject_seq"]) for e in found]
+
+
+def a_card_of_the_list(card_id: str, **changed: Any) -> dict[str, Any]:
+    return {"card_id": card_id, "title": "t", "media_id": "@i==", "components": [3]} | changed
+
+
+async def test_what_is_known_of_a_card_is_told_once(asking: Connector) -> None:
+    card = (await call(asking, "POST", "cards", CARD)).json()
+    made_elsewhere = a_card_of_the_list("@elsewhere==")
+    same = {"title": "预约试驾", "media_id": "@img==", "components": [1, 2]}
+    mine = a_card_of_the_list("@card001==", **same)
+    for listed in ([mine, made_elsewhere], [mine, made_elsewhere], [{**mine, "status": 1}]):
+        asking.platform.will(LIST, flat(cards=listed))
+        assert (await call(asking, "GET", "cards")).status_code == 200
+    asking.platform.will(DELETE, flat())
+    await call(asking, "DELETE", f"cards/{card['id']}", If_Match="*")
+
+    assert await told_cards(asking) == [
+        ("@card001==", True, 1),
+        ("@elsewhere==", True, 1),
+        ("@card001==", True, 2),  # its review
+        ("@elsewhere==", False, 2),  # gone from the list
+        ("@card001==", False, 3),
+    ]
+
+
+@pytest.mark.parametrize("answer", [{}, {"cards": 7}, {"cards": [a_card_of_the_list(""), 7]}])
+async def test_a_list_that_cannot_be_read_whole_takes_no_card_away(
+    asking: Connector, answer: dict[str, Any]
+) -> None:
+    await call(asking, "POST", "cards", CARD)
+    asking.platform.will(LIST, flat(**answer))
+    assert (await call(asking, "GET", "cards")).json()["data"] == []
+    assert await told_cards(asking) == [("@card001==", True, 1)]
+
+
+async def test_what_is_deleted_while_the_list_is_on_its_way_stays_deleted(
+    asking: Connector,
+) -> None:
+    card = (await call(asking, "POST", "cards", CARD)).json()
+    listed = a_card_of_the_list("@card001==")
+    asking.platform.will(DELETE, flat())
+    asking.platform.will(LIST, flat(cards=[listed]))
+    gate = asking.platform.gates[LIST] = Gate()
+    listing = asyncio.create_task(call(asking, "GET", "cards"))
+    await gate.reached.wait()
+    assert (await call(asking, "DELETE", f"cards/{card['id']}", If_Match="*")).status_code == 204
+    gate.opened.set()
+    assert (await listing).json()["data"] == []
+    told = await told_cards(asking)
+    assert told[-1][:2] == ("@card001==", False)
+
+    asking.platform.will(LIST, flat(cards=[listed]))  # it came back: we were wrong
+    assert len((await call(asking, "GET", "cards")).json()["data"]) == 1
+    (back,) = (await told_cards(asking))[len(told) :]
+    assert back[:2] == ("@card001==", True)
+    assert back[2] > told[-1][2], "the newest news"
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,9 @@ lead_card = sa.Table(
     sa.Column("components", sa.ARRAY(sa.Text), nullable=False),
     sa.Column("status", sa.Integer),  # the platform's word for the review
     sa.Column("version", sa.Integer, nullable=False, server_default="1"),
-    sa.Column("updated_at", TIME, nullable=False, server_default=NOW),
+    sa.Column("updated_at", TIME, nullable=False, server_default=NOW),  # PostgreSQL's clock
+    sa.Column("deleted_at", TIME),  # kept, so that its version goes on
+    sa.Column("is_told", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.UniqueConstraint("organization_id", "account_id", "card_id", name="uq_lead_card_card_id"),
 )
 

@@ -23,6 +23,7 @@ from shared.contracts.events.douyin.fans import (
 from shared.contracts.events.douyin.messages import (
     AnsweredCard,
     AttemptSettled,
+    CardChanged,
     MessageEchoed,
     MessageRecalled,
     MessageReceived,
@@ -41,6 +42,7 @@ __all__ = [
     "AttemptSettled",
     "AuthorisationNeeded",
     "AuthorisationReported",
+    "CardChanged",
     "ContactMade",
     "FanFollowed",
     "FollowChecked",

@@ -19,6 +19,15 @@ class AnsweredCard(BaseModel):
     answers: str  # sealed: a JSON list of [label, value]; the phone is as the platform masks it
 
 
+class CardChanged(Event):
+    """A lead card of the account was seen or changed, or is gone (subject: the card)."""
+
+    type = "douyin.card_changed"
+
+    card_id: str  # the platform's
+    is_there: bool
+
+
 class MessageReceived(Event):
     """A fan wrote to the account (subject: the fan). `text` is sealed; other kinds have none."""
 

@@ -47,7 +47,7 @@ from services.direct_messages.actions.looking import (
     read_timeline,
     tell_decision,
 )
-from services.direct_messages.actions.menus import menu_tag, put_menu, read_menu
+from services.direct_messages.actions.menus import count_clicks, menu_tag, put_menu, read_menu
 from services.direct_messages.actions.noting import (
     NewNote,
     Suggestions,
@@ -174,6 +174,7 @@ __all__ = [
     "change_canned_reply",
     "change_rule",
     "conversation_tag",
+    "count_clicks",
     "decline",
     "delete_agent",
     "delete_canned_reply",

@@ -1,16 +1,18 @@
 """The menu of an account as one tree: read, and replaced as one rule set."""
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from services.direct_messages import store
 from services.direct_messages.actions.deps import Deps
 from services.direct_messages.actions.publishing import check, check_cards, edited, lock
+from services.direct_messages.actions.reporting import REPORT_SECONDS
 from services.direct_messages.domain.changes import Change
 from services.direct_messages.domain.menus import Position, menu_of
 from services.direct_messages.domain.policy import Policy
 from services.direct_messages.domain.rules import Definition, Rule
 from services.direct_messages.domain.texts import Form
-from services.direct_messages.store import Account
+from services.direct_messages.store import Account, Clicks
 from shared import ids
 from shared.errors import Invalid, NotFound
 from shared.http.versions import Precondition, tag_of
@@ -50,6 +52,19 @@ async def put_menu(
         edit = edited(rules, changes, policy, tx)
         await store.add_rule_set(tx, account, edit, "menu", made_by)
         return _menu(edit.rules)
+
+
+async def count_clicks(
+    deps: Deps, account: Account, days: int
+) -> tuple[datetime, list[Rule], list[Clicks]]:
+    """Since when, the menu as it is, and how often fans called its entries since then. Raises NotFound."""
+    async with deps.database.transaction(account[0], seconds=REPORT_SECONDS) as tx:
+        if account not in await store.heads(tx, [account]):
+            raise NotFound("no such account")
+        since = tx.now - timedelta(days=days)
+        entries = _menu(await store.rules(tx, *account))
+        found = await store.clicks(tx, account, since, [rule.id for rule in entries])
+        return since, entries, found
 
 
 def _check(definition: Definition, policy: Policy, place: str) -> None:

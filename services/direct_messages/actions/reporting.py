@@ -11,7 +11,7 @@ from services.direct_messages.store import Account, Hits, Spoken, Unanswered, Un
 from shared.errors import NotFound
 
 _LISTED: Final = 50
-_SECONDS: Final = 60  # a large account's month is a few million rows
+REPORT_SECONDS: Final = 60  # a large account's month is a few million rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Report:
 
 async def report_rules(deps: Deps, account: Account, days: int) -> Report:
     """The last days of an account. Raises NotFound."""
-    async with deps.database.transaction(account[0], seconds=_SECONDS) as tx:
+    async with deps.database.transaction(account[0], seconds=REPORT_SECONDS) as tx:
         if account not in await store.heads(tx, [account]):
             raise NotFound("no such account")
         since = tx.now - timedelta(days=days)

@@ -9,6 +9,7 @@ from services.direct_messages.actions import Story
 from services.direct_messages.api.callers import MessageDeps, Reader
 from services.direct_messages.api.rules import RuleOut, rule_out
 from services.direct_messages.domain.conditions import Tier
+from services.direct_messages.domain.menus import Way
 from services.direct_messages.domain.messages import Message
 from shared.contracts.api.quota import Denied, ReserveAnswer
 from shared.errors import NotFound
@@ -106,6 +107,7 @@ class DecisionOut(ResponseModel):
     outcome: str
     decided_at: datetime
     rule: RuleOut | None
+    called_by: Way | None
     candidates: list[CandidateOut]
     candidates_total: int
     versions: VersionsOut
@@ -148,6 +150,7 @@ def _story_out(story: Story) -> DecisionOut:
         outcome=decision.outcome,
         decided_at=decision.decided_at,
         rule=rule_out(story.rule) if story.rule else None,
+        called_by=record.get("called_by"),  # older ones do not say
         candidates=[CandidateOut.model_validate(c) for c in record["candidates"]],
         candidates_total=record["candidates_total"],
         versions=VersionsOut(

@@ -1,9 +1,11 @@
 """The menu of an account, as one document."""
 
+from collections import defaultdict
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import Response
+from fastapi import Query, Response
 from pydantic import Field
 
 from services.direct_messages import actions
@@ -11,6 +13,7 @@ from services.direct_messages.actions import TooManyRules
 from services.direct_messages.api.callers import Keeper, MessageDeps, Reader
 from services.direct_messages.api.items import ItemIn, ReplyItemOut, item_out, reply_of
 from services.direct_messages.domain.items import MenuReply
+from services.direct_messages.domain.menus import Way
 from services.direct_messages.domain.rules import Definition, MenuPlace, Mode, Rule, Trigger
 from shared.errors import Invalid, NotFound, PreconditionFailed, PreconditionRequired
 from shared.http.errors import errors
@@ -66,11 +69,33 @@ class MenuOut(ResponseModel):
     entries: list[MenuEntryOut]
 
 
+class EntryClicks(ResponseModel):
+    """How often an entry was called, and how. A tap counts as its label: Douyin tells no difference.
+
+    An entry that stays at its position is counted on, also under another label. What answers a question of
+    its flow, or comes while a person has the conversation, is no click.
+    """
+
+    position: list[int]
+    label: str
+    rule_id: str
+    clicks: int
+    ways: dict[Way, int]
+
+
+class MenuClicks(ResponseModel):
+    """Clicks since `since`, entry by entry, in the order of the menu."""
+
+    since: datetime
+    clicks: int
+    entries: list[EntryClicks]
+
+
 @router.get(_PLACE, operation_id="get_menu", responses=errors(NotFound))
 async def get_menu(
     account_id: Id, caller: Reader, deps: MessageDeps, response: Response
 ) -> MenuOut:
-    """The menu as fans see it. What calls were made of it is told by its rules."""
+    """The menu as fans see it."""
     return _out(await actions.read_menu(deps, (caller.organization_id, account_id)), response)
 
 
@@ -92,6 +117,33 @@ async def put_menu(
     wanted = list(_definitions(body))
     rules = await actions.put_menu(deps, account, wanted, expected, caller.key_id)
     return _out(rules, response)
+
+
+@router.get(f"{_PLACE}/clicks", operation_id="get_menu_clicks", responses=errors(NotFound))
+async def get_menu_clicks(
+    account_id: Id,
+    caller: Reader,
+    deps: MessageDeps,
+    days: Annotated[int, Query(ge=1, le=366, description="How far back")] = 7,
+) -> MenuClicks:
+    """How often fans called each entry of the menu as it is now, and how."""
+    account = (caller.organization_id, account_id)
+    since, rules, found = await actions.count_clicks(deps, account, days)
+    counted: dict[str, dict[Way, int]] = defaultdict(dict)
+    for one in found:
+        counted[one.rule_id][one.way] = one.count
+    entries = [
+        EntryClicks(
+            position=list(place.position),
+            label=place.label,
+            rule_id=rule.id,
+            clicks=sum(counted[rule.id].values()),
+            ways={way: counted[rule.id].get(way, 0) for way in Way},
+        )
+        for rule in rules
+        if (place := rule.definition.menu) is not None
+    ]
+    return MenuClicks(since=since, clicks=sum(e.clicks for e in entries), entries=entries)
 
 
 def _definitions(menu: MenuIn) -> Iterator[tuple[str, Definition]]:

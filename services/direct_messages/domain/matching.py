@@ -5,7 +5,7 @@ Compiled once a version. The cost of a match hardly depends on the number of rul
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import re2
@@ -13,7 +13,7 @@ from ahocorasick_rs import AhoCorasick
 
 from services.direct_messages.domain.characters import simplified
 from services.direct_messages.domain.effects import flow_of
-from services.direct_messages.domain.menus import Entry, Menu, menu_of
+from services.direct_messages.domain.menus import Click, Menu, Way, menu_of
 from services.direct_messages.domain.patterns import pattern_options
 from services.direct_messages.domain.precedence import HAND_OFF_WORDS, Step, step_of
 from services.direct_messages.domain.rules import Match, Rule, Trigger
@@ -31,6 +31,7 @@ class Candidate:
     found: str  # the keyword, the pattern or the kind
     key: tuple[int, int, int]  # (step, longest first, place); the smallest fires
     fails: str | None = None  # the condition that does not hold
+    way: Way | None = None  # of an entry of the menu: how it was called
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +65,8 @@ class CompiledRules:
         found = [
             _candidate(rule, Step.EXACT, words, len(words), place) for place, rule in exactly or ()
         ]
-        if self.menu.entries and (entry := self.menu.picked(said, level)):
-            found.append(called(entry))
+        if self.menu.entries and (click := self.menu.picked(said, level)):
+            found.append(called(click))
         if self.words is not None or self.marks:
             found += self._contained(said)
         if self.pattern_rules:
@@ -105,9 +106,11 @@ class CompiledRules:
         ]
 
 
-def called(entry: Entry) -> Candidate:
-    """The candidate that an entry of the menu is."""
-    return _candidate(entry.rule, Step.TAPPED, entry.label, 0, entry.place)
+def called(click: Click) -> Candidate:
+    """The candidate that a called entry of the menu is."""
+    entry = click.entry
+    found = _candidate(entry.rule, Step.TAPPED, entry.label, 0, entry.place)
+    return replace(found, way=click.way)
 
 
 def _key(candidate: Candidate) -> tuple[int, int, int]:

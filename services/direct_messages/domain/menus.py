@@ -8,6 +8,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 from services.direct_messages.domain.items import Item, MenuReply, QuestionCardReply, TextReply
@@ -38,6 +39,22 @@ class Entry:
         return self.position[0] if len(self.position) > 1 else 0
 
 
+class Way(StrEnum):
+    """How a fan called an entry. A tap comes as the entry's label: nothing tells it from the words typed."""
+
+    LABEL = "label"
+    NUMBER = "number"
+    NEAR = "near"  # something that is nearly the label
+
+
+@dataclass(frozen=True, slots=True)
+class Click:
+    """An entry that a fan called."""
+
+    entry: Entry
+    way: Way
+
+
 @dataclass(frozen=True, slots=True)
 class Menu:
     """The entries that can be shown, in their order."""
@@ -57,21 +74,23 @@ class Menu:
         lines = [f"{entry.position[-1]}. {entry.label}" for entry in entries]
         return TextReply("\n".join([reply.title, *lines]))
 
-    def picked(self, said: Reading, level: int | None) -> Entry | None:
+    def picked(self, said: Reading, level: int | None) -> Click | None:
         """The entry that was tapped or named; a number counts on the level that was shown last."""
         named = [entry for entry in self.entries if entry.words in {said.words, said.bare}]
         if named:
-            return next((entry for entry in named if entry.level == level), named[0])
+            at_hand = next((entry for entry in named if entry.level == level), named[0])
+            return Click(at_hand, Way.LABEL)
         number = _NUMBER.fullmatch(said.words)
         if level is None or number is None:
             return None
         wanted = _NUMBERS.get(number.group(1)) or int(number.group(1))
-        return next((entry for entry in self.at(level) if entry.position[-1] == wanted), None)
+        found = (entry for entry in self.at(level) if entry.position[-1] == wanted)
+        return next((Click(entry, Way.NUMBER) for entry in found), None)
 
-    def near(self, said: Reading, level: int) -> Entry | None:
+    def near(self, said: Reading, level: int) -> Click | None:
         """The one entry of the shown level that was probably meant; None if none or several were."""
         meant = [entry for entry in self.at(level) if _is_near(entry.words, said.words)]
-        return meant[0] if len(meant) == 1 else None
+        return Click(meant[0], Way.NEAR) if len(meant) == 1 else None
 
 
 def menu_of(placed: Iterable[tuple[int, Rule]], form: Form) -> Menu:

@@ -17,6 +17,7 @@ from services.direct_messages.domain.conversations import (
 from services.direct_messages.domain.decisions import decide
 from services.direct_messages.domain.flows import load_waiting
 from services.direct_messages.domain.matching import Candidate, CompiledRules
+from services.direct_messages.domain.menus import Way
 from services.direct_messages.domain.policy import Policy
 from services.direct_messages.domain.precedence import Step
 from services.direct_messages.domain.rules import Trigger
@@ -54,9 +55,16 @@ def record_of(decision: Decision) -> dict[str, Any]:
         "owner": decision.after.owner,
         "owner_reason": decision.after.owner_reason,
         "context": decision.context,
+        "called_by": way_of(decision),
         "candidates": trace_of(decision),
         "candidates_total": len(decision.found),
     }
+
+
+def way_of(decision: Decision) -> Way | None:
+    """How the entry of the menu that fired was called; None: none did, or a flow of it goes on."""
+    first = firing(decision.found)
+    return first.way if first is not None and first.rule is decision.rule else None
 
 
 def form_of(record: Mapping[str, Any]) -> Form:

@@ -114,10 +114,12 @@ from services.direct_messages.store.replays import (
     texts,
 )
 from services.direct_messages.store.reports import (
+    Clicks,
     Hits,
     Spoken,
     Unanswered,
     Unmatched,
+    clicks,
     hits,
     spoken,
     unanswered,
@@ -157,6 +159,7 @@ __all__ = [
     "Asked",
     "AskedHandOffs",
     "CannedReply",
+    "Clicks",
     "Consent",
     "Draft",
     "Failures",
@@ -194,6 +197,7 @@ __all__ = [
     "apply_recalls",
     "be_present",
     "canned_reply",
+    "clicks",
     "consent",
     "consent_versions",
     "conversation",

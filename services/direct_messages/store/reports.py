@@ -2,12 +2,14 @@
 
 # ruff: noqa: S608  statements are put together from constants only
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
+from services.direct_messages.domain.menus import Way
 from services.direct_messages.store.rows import read
 from services.direct_messages.store.tables import Account
 from shared.db import Tx
@@ -16,6 +18,11 @@ _TENANT = "organization_id = :org AND account_id = :acc"
 _HITS = sa.text(
     "SELECT coalesce(rule_id, '') AS rule_id, outcome, count(*) AS count FROM decision"
     f" WHERE {_TENANT} AND decided_at >= :since GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2"
+)
+_CLICKS = sa.text(
+    "SELECT rule_id, record->>'called_by' AS way, count(*) AS count FROM decision"
+    f" WHERE {_TENANT} AND decided_at >= :since AND rule_id = ANY(CAST(:rules AS text[]))"
+    " AND record->>'called_by' IS NOT NULL GROUP BY 1, 2"
 )
 _SPOKEN = sa.text(
     "SELECT actor, state, count(*) AS count FROM message"
@@ -51,6 +58,15 @@ class Hits:
 
 
 @dataclass(frozen=True, slots=True)
+class Clicks:
+    """How often an entry of the menu was called in a way."""
+
+    rule_id: str
+    way: Way
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Spoken:
     """How many messages of somebody are in a state."""
 
@@ -81,6 +97,12 @@ class Unanswered:
 async def hits(tx: Tx, account: Account, since: datetime) -> list[Hits]:
     """Decisions by rule and outcome."""
     return [read(Hits, row) for row in await tx.execute(_HITS, _asked(account, since))]
+
+
+async def clicks(tx: Tx, account: Account, since: datetime, rules: Sequence[str]) -> list[Clicks]:
+    """Calls of these entries of the menu. Answers to the questions of a flow are none."""
+    found = await tx.execute(_CLICKS, {**_asked(account, since), "rules": list(rules)})
+    return [Clicks(row.rule_id, Way(row.way), row.count) for row in found]
 
 
 async def spoken(tx: Tx, account: Account, since: datetime) -> list[Spoken]:

@@ -52,6 +52,42 @@ async def test_a_fan_walks_through_the_menu_by_card_label_and_number(shop: Shop)
     assert (await shop.story())["rule"]["name"] == "家用轿车"
 
 
+async def test_clicks_are_counted_by_entry_and_way_and_no_answer_of_a_flow_is_one(
+    shop: Shop,
+) -> None:
+    ask = {"field": "name", "question": "怎么称呼您？"}
+    flow = {"kind": "start_flow", "done": "好的", "steps": [ask]}
+    spot = {"position": [2], "label": "预约试驾"}
+    asking = {"name": "预约试驾", "trigger": "menu", "menu": spot, "effects": [flow]}
+    await shop.rules(SHOWS)
+    await put(shop, {**MENU, "entries": [MENU["entries"][0]]})
+    assert (await shop.call("POST", f"/v1/accounts/{ACC}/rules", asking)).status_code == 201
+
+    for fan, texts in {
+        "fan-1": ["车型", "菜单", "1", "2", "家用轿车的"],
+        "fan-2": ["预约试驾", "王女士", "嗯嗯"],
+        "fan-3": ["第1个"],  # who saw no menu
+    }.items():
+        for text in texts:
+            await shop.says(text, fan=fan)
+
+    answer = await shop.get(f"{PLACE}/clicks?days=1")
+    assert answer.status_code == 200, answer.text
+    counted = answer.json()
+    assert [(e["label"], e["clicks"], e["ways"]) for e in counted["entries"]] == [
+        ("车型", 2, {"label": 1, "number": 1, "near": 0}),
+        ("运动型SUV", 0, {"label": 0, "number": 0, "near": 0}),
+        ("家用轿车", 2, {"label": 0, "number": 1, "near": 1}),
+        ("预约试驾", 1, {"label": 1, "number": 0, "near": 0}),
+    ]
+    assert counted["clicks"] == 5
+    assert (await shop.get(f"{PLACE}/clicks", OTHER_ORG)).status_code == 404
+    assert (await shop.get(f"{PLACE}/clicks?days=0")).status_code == 422
+    report = (await shop.get(f"/v1/accounts/{ACC}/rule-report?days=1")).json()
+    hits = {rule["name"]: rule["hits"] for rule in report["rules"]}
+    assert (hits["预约试驾"], hits["车型"]) == (2, 2), "hits count what a flow answered, too"
+
+
 async def test_an_entry_hands_over_to_a_person(shop: Shop) -> None:
     await put(shop, MENU)
     await shop.says("找人工")

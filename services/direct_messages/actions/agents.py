@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from services.direct_messages import store
+from services.direct_messages.actions.assigning import turn
 from services.direct_messages.actions.deps import Deps
 from services.direct_messages.actions.errors import KeyHasAgent
 from services.direct_messages.domain.agents import Agent, Presence, Role
@@ -118,11 +119,17 @@ async def change_agent(
 async def delete_agent(
     deps: Deps, organization_id: str, agent_id: str, expected: Precondition
 ) -> None:
-    """The agent is gone; what they had goes back to the queue when they fall silent."""
+    """The agent is gone, and what they had goes to others at once. Raises NotFound, PreconditionFailed.
+
+    Whatever is still theirs when this process dies here, or becomes theirs meanwhile, is found by its time.
+    """
     async with deps.database.transaction(organization_id) as tx:
-        found = await _one(tx, organization_id, agent_id, lock=True)
-        expected.check(etag(found.version))
+        expected.check(etag((await _one(tx, organization_id, agent_id)).version))
+        held = await store.make_due(tx, organization_id, agent_id)  # locked before the agent is
+        expected.check(etag((await _one(tx, organization_id, agent_id, lock=True)).version))
         await store.drop_agent(tx, organization_id, agent_id)
+    for account_id, conversation_id in held:
+        await turn(deps, (organization_id, account_id), conversation_id)
 
 
 async def be_present(

@@ -91,13 +91,13 @@ async def turn_hand_offs(deps: Deps) -> int:
         waiting = await store.organizations_that_wait(tx)
     moved = 0
     for organization_id, account_id, conversation_id in due:
-        moved += await _turn(deps, (organization_id, account_id), conversation_id)
+        moved += await turn(deps, (organization_id, account_id), conversation_id)
     for organization_id in sorted({key[0] for key in due} | set(waiting)):
         await assign(deps, organization_id)
     return moved
 
 
-async def _turn(deps: Deps, account: Account, conversation_id: str) -> bool:
+async def turn(deps: Deps, account: Account, conversation_id: str) -> bool:
     """One hand-off whose time may have come, each in a transaction of its own."""
     async with deps.database.transaction(account[0]) as tx:
         found = await store.conversation(tx, account[0], conversation_id, lock=True)
@@ -107,12 +107,25 @@ async def _turn(deps: Deps, account: Account, conversation_id: str) -> bool:
         is_due = hand_off and hand_off.due_at and hand_off.due_at <= tx.now
         if not (found and hand_off and setting and is_due):
             return False
+        agent_id = hand_off.agent_id
+        if agent_id is not None and await store.agent(tx, account[0], agent_id) is None:
+            return await _without_agent(tx, found, hand_off)
         if hand_off.stage is HandOffStage.OFFERED:
             after = domain.passed_over(hand_off, tx.now)
             await store.save_hand_offs(tx, [after])
             await tell(tx, after, "not_accepted", by_time(after))
             return True
         return await _by_silence(tx, found, hand_off, setting)
+
+
+async def _without_agent(tx: Tx, found: Conversation, hand_off: HandOff) -> bool:
+    """Whoever has it was deleted: others are asked, unless it was answered already."""
+    if hand_off.stage is HandOffStage.WRAP_UP:
+        return await _give_back(tx, found, hand_off, Reason.RETURNED)
+    after = domain.passed_over(hand_off, tx.now)
+    await store.save_hand_offs(tx, [after])
+    await tell(tx, after, "agent_deleted", by_time(after))
+    return True
 
 
 async def _by_silence(tx: Tx, found: Conversation, hand_off: HandOff, setting: Setting) -> bool:
@@ -128,6 +141,10 @@ async def _by_silence(tx: Tx, found: Conversation, hand_off: HandOff, setting: S
     if due > tx.now:
         await store.save_hand_offs(tx, [domain.looked_at(hand_off, due)])
         return False
+    return await _give_back(tx, found, hand_off, reason)
+
+
+async def _give_back(tx: Tx, found: Conversation, hand_off: HandOff, reason: Reason) -> bool:
     after = conversing.hand_over(found, Owner.BOT, reason, tx.now)
     if after is found:
         ended = domain.ended(hand_off, reason, tx.now)

@@ -142,7 +142,7 @@ async def change_agent(
 async def delete_agent(
     agent_id: Id, caller: Keeper, deps: MessageDeps, expected: RequiredVersion
 ) -> None:
-    """Delete an agent. What they had stays theirs until it ends, or is transferred."""
+    """Delete an agent. What they had, or were offered, goes to the others at once; what was answered, to the bot."""
     await actions.delete_agent(deps, caller.organization_id, agent_id, expected)
 
 

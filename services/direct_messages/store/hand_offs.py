@@ -48,6 +48,12 @@ _WAIT = sa.text(  # of those where somebody is there to be asked
     " AND a.present_until > now() AND EXISTS (SELECT FROM hand_off h"
     " WHERE h.organization_id = a.organization_id AND h.stage = 'queued')"
 )
+_TOUCH = sa.text(
+    "UPDATE hand_off SET due_at = :now WHERE (organization_id, account_id, id) IN"
+    " (SELECT organization_id, account_id, id FROM hand_off WHERE organization_id = :org"
+    " AND agent_id = :agent AND stage <> 'ended' ORDER BY account_id, id FOR UPDATE)"
+    " RETURNING account_id, conversation_id"
+)
 _LIST = sa.text(
     "SELECT * FROM hand_off WHERE organization_id = :org AND stage <> 'ended'"
     " AND (:stage = '' OR stage = :stage) AND (:agent = '' OR agent_id = :agent)"
@@ -111,6 +117,12 @@ async def last_agents(
 async def due_hand_offs(tx: Tx, most: int) -> list[tuple[str, str, str]]:
     """(organization, account, conversation) of those that time changes now."""
     return [(r[0], r[1], r[2]) for r in await tx.execute(_DUE, {"now": tx.now, "most": most})]
+
+
+async def make_due(tx: Tx, organization_id: str, agent_id: str) -> list[tuple[str, str]]:
+    """Time changes now what this agent has or is offered: (account, conversation) of it."""
+    asked = {"org": organization_id, "agent": agent_id, "now": tx.now}
+    return [(row[0], row[1]) for row in await tx.execute(_TOUCH, asked)]
 
 
 async def organizations_that_wait(tx: Tx) -> list[str]:

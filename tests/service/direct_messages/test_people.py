@@ -83,6 +83,54 @@ async def test_whoever_matters_comes_before_others_and_both_reasons_are_told(sho
     assert waiting == {"negative": False, "vip": True}
 
 
+@pytest.mark.parametrize("stage", ["offered", "accepted"])
+async def test_what_a_deleted_agent_had_goes_to_another_at_once(shop: Shop, stage: str) -> None:
+    await shop.rules(PERSON)
+    qing = await an_agent(shop, "qing")
+    await shop.says("我要人工")
+    if stage == "accepted":
+        await act(shop, "accept", "qing")
+    lan = await an_agent(shop, "lan")
+    assert (await stages(shop)) == [(stage, qing)]
+
+    stale = await shop.call("DELETE", f"/v1/agents/{qing}", if_match='"99"')
+    deleted = await shop.call("DELETE", f"/v1/agents/{qing}", if_match="*")
+    await shop.world.drain()
+
+    assert (stale.status_code, deleted.status_code) == (412, 204)
+    assert await stages(shop) == [("offered", lan)]
+    assert (await shop.conversation())["owner"] == "person"
+    assert (await act(shop, "accept", "lan")).status_code == 200
+
+
+async def test_what_a_deleted_agent_had_answered_is_the_bots_again(shop: Shop) -> None:
+    await shop.rules(PERSON)
+    qing = await an_agent(shop, "qing")
+    await shop.says("我要人工")
+    await act(shop, "accept", "qing")
+    await act(shop, "finish", "qing")
+
+    await shop.call("DELETE", f"/v1/agents/{qing}", if_match="*")
+
+    assert await stages(shop) == [("ended", qing)]
+    assert (await shop.conversation())["owner"] == "bot"
+
+
+async def test_what_is_left_with_a_deleted_agent_is_found_by_time(shop: Shop) -> None:
+    await shop.rules(PERSON)
+    await an_agent(shop, "qing")
+    await shop.says("我要人工")
+    await act(shop, "accept", "qing")
+    # as a process leaves it that dies between the deletion and what comes after
+    await shop.world.sql("UPDATE direct_messages.hand_off SET due_at = siyu.business_now()")
+    await shop.world.sql("DELETE FROM direct_messages.agent")
+    lan = await an_agent(shop, "lan")
+
+    await turn(shop)
+
+    assert await stages(shop) == [("offered", lan)]
+
+
 async def test_of_two_who_accept_at_once_one_has_it_and_the_other_is_told_who(shop: Shop) -> None:
     await shop.rules(PERSON)
     names = {await an_agent(shop, "qing"): "qing", await an_agent(shop, "lan"): "lan"}

@@ -1,6 +1,6 @@
 """Policies: both profiles, overrides, and that everybody hears of a change."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -43,6 +43,33 @@ async def test_the_profiles_differ_where_the_platform_changed(
     assert (await value(platform, account, "dm.reply.applies_to"))[0] == applies_to
     assert (await value(platform, account, "dm.reply.window_hours"))[0] == hours
     assert (await value(platform, account, "push.monthly_limit"))[0] == 8
+
+
+def days_of(texts: list[str]) -> list[date]:
+    """Every day that these name, one by one."""
+    spans = [(text.partition("/")[0], text.partition("/")[2]) for text in texts]
+    ends = [(date.fromisoformat(one), date.fromisoformat(last or one)) for one, last in spans]
+    return [first + timedelta(n) for first, last in ends for n in range((last - first).days + 1)]
+
+
+@pytest.mark.parametrize(("year", "days_off"), [(2025, 28), (2026, 33)])
+async def test_the_holidays_of_a_year_fit_the_law_and_name_their_notice(
+    platform: PlatformWorld, year: int, days_off: int
+) -> None:
+    account = await platform.an_account()
+    policy = await platform.ok("GET", f"/v1/accounts/{account}/policy")
+    found = {one["key"]: one for one in policy["values"]}
+    holidays, makeup = (
+        [day for day in days_of(found[key]["value"]) if day.year == year]
+        for key in ("calendar.holidays", "calendar.makeup_days")
+    )
+    assert len(set(holidays)) == len(holidays) == days_off
+    assert {day.weekday() >= 5 for day in makeup} == {True}, "who makes up works on a weekend"
+    assert set(makeup).isdisjoint(holidays)
+    # thirteen days off by law; what is off beyond that is made up for
+    assert len([day for day in holidays if day.weekday() < 5]) - len(makeup) == 13
+    assert f"国办发明电〔{year - 1}〕" in found["calendar.holidays"]["source"]
+    assert found["calendar.holidays"]["source"] == found["calendar.makeup_days"]["source"]
 
 
 async def test_a_new_account_is_told_with_its_whole_policy(platform: PlatformWorld) -> None:

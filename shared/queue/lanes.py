@@ -1,7 +1,7 @@
 """One lane of one service: reads batches, runs handlers, acknowledges; a poisoned envelope ends in quarantine.
 
-A neighbour being away pauses the lane and counts nothing. What waits for news leaves the stream, and
-its sender's net brings it again. A batch that fails is taken again one by
+A neighbour being away pauses the lane and counts nothing. What waits for news leaves the stream, is tried
+again after short pauses, and its sender's net brings it again, too. A batch that fails is taken again one by
 one, and so is what two processes in a row had in their hands when they died: only then do attempts count.
 """
 
@@ -22,6 +22,7 @@ from shared.errors import NeighbourAway
 from shared.inbox import MAX_ATTEMPTS, Postponed, Quarantine
 from shared.observability import metrics, semantics, tracing
 from shared.queue.streams import BATCH, CarrierAway, Entry, Streams, stream_key
+from shared.queue.waiting import Taken, Waiting
 
 log = structlog.get_logger()
 
@@ -38,17 +39,13 @@ class Patience:
     retry_seconds: tuple[float, ...] = (1, 5, 15, 30)
     sweep_seconds: float = 5
     abandoned_ms: int = 15_000
+    news_seconds: tuple[float, float] = (
+        0.1,
+        5,
+    )  # the first pause of what waits for news, the longest
 
 
 _PATIENCE = Patience()
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """An entry that could be read."""
-
-    entry: Entry
-    envelope: Envelope
 
 
 class Lane:
@@ -68,6 +65,7 @@ class Lane:
         self._patience = patience
         self._reader = streams.reader(service, lane)
         self._destination = stream_key(service, lane)
+        self._waiting = Waiting(*patience.news_seconds)
         self._later: list[tuple[float, Taken]] = []
         self._swept = 0.0
         self._began = 0.0
@@ -122,8 +120,10 @@ class Lane:
             found = await self._reader.abandoned(self._patience.abandoned_ms)
             left = [e for e in found if e.place not in held]
             await self._one_by_one(await self._read(left))
-        if self._later:
-            block_ms = min(block_ms, 500)
+        if self._waiting:
+            await self._batch(self._waiting.due(time.monotonic()))
+        if self._later or self._waiting:
+            block_ms = min(block_ms, 100 if self._waiting else 500)
         if block_ms and not self._is_behind:  # 0 asks for what is there, now
             await asyncio.sleep(self._began + pace_of(self.lane) - time.monotonic())
         entries = await self._reader.new(block_ms=block_ms)
@@ -243,9 +243,11 @@ class Lane:
             log.info("acknowledgement_lost", service=self.service, lane=self.lane, count=len(group))
 
     async def _let_go(self, group: Sequence[Taken]) -> None:
-        """Off the stream, but not acknowledged: they come again after growing pauses."""
+        """Off the stream, but not acknowledged: they are tried again, here and by whom the net brings them to."""
         account = group[0].envelope.account_id
-        log.info("envelopes_postponed", lane=self.lane, count=len(group), account=account)
+        if any(taken.since is None for taken in group):
+            log.info("envelopes_postponed", lane=self.lane, count=len(group), account=account)
+        self._waiting.put(group, time.monotonic())
         await self._streams.finish(self.service, self.lane, [t.entry for t in group], {})
 
     async def _give_up(self, taken: Taken, reason: str) -> None:

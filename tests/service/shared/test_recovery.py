@@ -23,7 +23,7 @@ async def test_what_waits_for_news_is_let_go_uncounted_and_its_sender_brings_it_
     acknowledgements = road.process("teller").streams.acknowledgements(TELLER)
     await acknowledgements.read(block_ms=0)
     await told(road, "w1", "early", "w2")
-    lane, relay = road.lane(handle), road.relay()
+    lane, relay = road.lane(handle, patience=Patience(news_seconds=(60, 60))), road.relay()
     for taken in range(1, 4):
         await turn(lane)
         assert (len(calls), await attempts(road)) == (taken, {}), "one call, nothing is counted"
@@ -36,6 +36,37 @@ async def test_what_waits_for_news_is_let_go_uncounted_and_its_sender_brings_it_
     await turn(lane)
     assert await road.effects() == ["early", "w1", "w2"]
     assert calls == [["w1", "early", "w2"], *[["early"]] * 3]
+
+
+async def test_what_waits_for_news_is_handled_soon_after_they_came_and_no_net_is_needed(
+    road: Road,
+) -> None:
+    news: set[str] = set()
+    calls = 0
+
+    async def handle(envelopes: list[Envelope]) -> None:
+        nonlocal calls
+        calls += 1
+        waiting = [e for e in envelopes if e.data["operation_id"] not in news]
+        await road.write([e for e in envelopes if e not in waiting])
+        if waiting:
+            raise Postponed(waiting)
+
+    async def had_effect(*words: str) -> None:
+        async def is_so() -> bool:
+            return await road.effects() == list(words)
+
+        await eventually(is_so, f"effects {words}")
+
+    await told(road, "early", "late")
+    async with running(road.lane(handle, patience=Patience(news_seconds=(0.01, 0.1))).run()):
+        await eventually(lambda: calls >= 3, "tried again and again")
+        assert (await road.effects(), await attempts(road), road.in_stream()) == ([], {}, 0)
+        news.add("early")
+        await had_effect("early")
+        news.add("late")
+        await had_effect("early", "late")
+    assert await attempts(road) == {}
 
 
 async def many_in_hand(road: Road, words: list[str]) -> None:

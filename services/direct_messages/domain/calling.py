@@ -50,5 +50,7 @@ def _reason(decision: Decision) -> Reason | None:
         return None
     if after.tags and not people.vip_tags.isdisjoint(after.tags):
         return Reason.VIP
+    if decision.case.facts.tier in people.vip_tiers:
+        return Reason.VIP
     is_card = decision.case.inbound.trigger is Trigger.LEAD
     return Reason.LEAD if is_card and people.lead_card else None

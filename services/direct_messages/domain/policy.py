@@ -25,7 +25,8 @@ class PeoplePolicy:
     pool_after: timedelta
     target_rate: float
     human_escalates: bool  # whether a person's lateness escalates, though the bot was in time
-    vip_tags: frozenset[str]  # whose messages call a person
+    vip_tags: frozenset[str]  # whose messages call a person, and with which tiers
+    vip_tiers: frozenset[str]
     lead_card: bool  # whether a filled-in lead card does
     from_menu: bool  # whether entries that hand over do so as such, and not as any rule
     negative_words: tuple[str, ...]  # that call a person before any rule, as readings have them
@@ -132,6 +133,7 @@ def _people_of(values: Mapping[str, Any]) -> PeoplePolicy:
         queue_notice=values.get("dm.handoff.queue_notice"),
         human_escalates=values.get("sla.human_escalates", False),
         vip_tags=frozenset(values.get("dm.handoff.vip_tags", ())),
+        vip_tiers=frozenset(values.get("dm.handoff.vip_tiers", ())),
         lead_card=values.get("dm.handoff.lead_card", False),
         from_menu=values.get("dm.handoff.from_menu", False),
         negative_words=_read(values.get("dm.handoff.negative_words", ())),

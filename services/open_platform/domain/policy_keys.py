@@ -26,6 +26,7 @@ _MINUTES: Final = Whole(1, 31 * 1_440)
 _HOURS: Final = Whole(1, 31 * 24)
 _DAYS: Final = Whole(1, 3_660)
 _CENTS: Final = Whole(1, 5_000_000)  # no prize and no packet beyond the law's CNY 50,000
+TIERS: Final = ("none", "potential", "passer_by", "goodwill", "true_love")
 
 PLATFORM: Final[dict[str, Kind]] = {
     "push.monthly_limit": _COUNT,
@@ -126,6 +127,7 @@ OPERATING: Final[dict[str, Kind]] = {
     # of a lead card in a rule: known as the account's own, or not known as another's
     "dm.card.ownership": Choice(("known", "not_others")),
     "dm.handoff.vip_tags": Texts(50, 30),  # a fan with one of them is for people
+    "dm.handoff.vip_tiers": Selection(TIERS, or_empty=True),
     "dm.handoff.lead_card": Switch(),  # whether a filled-in lead card calls a person
     "dm.handoff.from_menu": Switch(),  # whether an entry's hand-off is `menu` or as any rule's
     "dm.handoff.negative_words": Texts(200, 30),  # that call a person before any rule

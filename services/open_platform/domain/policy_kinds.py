@@ -64,13 +64,15 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Some of some words, at least one, none twice."""
+    """Some of some words, none twice; at least one, or none at all where that is said."""
 
     words: tuple[str, ...]
+    or_empty: bool = False
 
     def complaint(self, value: Value) -> str | None:
         """What is wrong with `value`; None when it fits."""
-        if isinstance(value, list) and value and len(set(value)) == len(value):
+        is_filled = isinstance(value, list) and (bool(value) or self.or_empty)
+        if isinstance(value, list) and is_filled and len(set(value)) == len(value):
             return None if set(value) <= set(self.words) else self._wanted()
         return self._wanted()
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from services.direct_messages.domain.cases import Decision, Inbound, Outcome
+from services.direct_messages.domain.cases import Decision, FanFacts, Inbound, Outcome
+from services.direct_messages.domain.conditions import Tier
 from services.direct_messages.domain.conversations import Conversation, Owner, Reason
 from services.direct_messages.domain.decisions import decide
 from services.direct_messages.domain.effects import AddTag, Stop
@@ -50,6 +51,16 @@ def test_whoever_matters_is_answered_and_a_person_is_called() -> None:
     decision = decided(a_message("多少钱"), PRICE, talk=IMPORTANT)
     assert (decision.outcome, len(decision.items)) == (Outcome.REPLIED, 1)
     assert called(decision) is Reason.VIP
+
+
+def test_a_fan_of_a_tier_that_matters_is_for_people() -> None:
+    policy = policy_of(2, VALUES | {"dm.handoff.vip_tiers": ["true_love"]})
+    reasons = {
+        tier: called(decide(a_case(a_message("多少钱"), PRICE, facts=facts, policy=policy)))
+        for tier in (None, Tier.GOODWILL, Tier.TRUE_LOVE)
+        for facts in (FanFacts(tier=tier),)
+    }
+    assert reasons == {None: None, Tier.GOODWILL: None, Tier.TRUE_LOVE: Reason.VIP}
 
 
 @pytest.mark.parametrize("rules", [(), (on(Trigger.MESSAGE, "stop", effects=(Stop(),)),)])

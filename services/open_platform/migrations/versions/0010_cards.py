@@ -1,4 +1,4 @@
-"""Which lead cards rules may send."""
+"""Which lead cards rules may send, and fans of which tiers are for people."""
 
 import json
 from datetime import datetime
@@ -15,7 +15,7 @@ PROFILES = {
     "seed_2021": datetime.fromisoformat("2021-07-27T00:00:00+08:00"),
     "openapi_2025": datetime.fromisoformat("2025-01-01T00:00:00+08:00"),
 }
-VALUES = [("dm.card.ownership", "not_others", "ours")]
+VALUES = [("dm.card.ownership", "not_others", "ours"), ("dm.handoff.vip_tiers", [], "ours")]
 INSERT = sa.text(
     "INSERT INTO open_platform.platform_policy (profile, key, effective_from, value, source)"
     " VALUES (:profile, :key, :effective_from, CAST(:value AS jsonb), :source)"

@@ -42,9 +42,9 @@ _KEEP_CARDS = sa.text(
     " excluded.status) OR COALESCE(lead_card.deleted_at < :asked_at, false) AS integer), updated_at = now(),"
     " is_told = true,"
     " deleted_at = CASE WHEN lead_card.deleted_at < :asked_at THEN NULL ELSE lead_card.deleted_at END"
-    f" RETURNING {_CARD_NOW}, lead_card.deleted_at IS NULL, NOT EXISTS (SELECT FROM lead_card was"
+    f" RETURNING {_CARD_NOW}, lead_card.deleted_at IS NULL, (SELECT was.version FROM lead_card was"
     " WHERE was.organization_id = lead_card.organization_id AND was.account_id = lead_card.account_id"
-    " AND was.card_id = lead_card.card_id AND was.version = lead_card.version AND was.is_told)"
+    " AND was.card_id = lead_card.card_id AND was.is_told) IS DISTINCT FROM lead_card.version"
 )
 _DELETED = "UPDATE lead_card SET deleted_at = now(), version = version + 1, is_told = true"
 _MINE = "organization_id = :organization AND account_id = :account AND deleted_at IS NULL"

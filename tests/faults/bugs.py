@@ -169,11 +169,6 @@ BUGS = {
                     "        return\n",
                 ),
                 Edit(
-                    "shared.http.idempotency",
-                    ":fingerprint, :status, :body, now() + :kept)",
-                    ":fingerprint, :status, :body, now() + :kept) ON CONFLICT DO NOTHING",
-                ),
-                Edit(
                     "services.direct_messages.actions.replying",
                     "key.fingerprint.hex(), context.opened_by)",
                     "key.fingerprint.hex(), __import__('uuid').uuid4().hex)",

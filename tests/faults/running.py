@@ -131,6 +131,7 @@ class Run:
 
     async def _scenario(self, scenario: Scenario, stage: Stage, report: Report) -> None:
         before, began = await stage.evidence(), time.monotonic()
+        known = len(stage.complaints)
         try:
             async with asyncio.timeout(scenario.seconds * max(1.0, stage.long)):
                 await scenario.play(stage)
@@ -148,6 +149,8 @@ class Run:
         seen = ", ".join(f"{after[n] - before[n]} {n}" for n in scenario.needs)
         took = time.monotonic() - began
         self.tell(f"{scenario.name:<8} {scenario.title}: {seen} ({took:.0f} s)")
+        for complaint in stage.complaints[known:]:
+            self.tell(f"{'':<8} {complaint}")
 
     async def _storm(self, stage: Stage, report: Report) -> None:
         began, history = time.monotonic(), stage.fans.poster.history

@@ -14,7 +14,7 @@ PLACE = f"/v1/accounts/{ACC}/lead-consent"
 async def captured(shop: Shop) -> list[dict[str, Any]]:
     """The leads that were told, their contacts opened."""
     rows = await shop.world.sql(
-        "SELECT envelope FROM direct_messages.outbox ORDER BY created_at, id"
+        "SELECT envelope FROM direct_messages.outbox WHERE hearer = 'fans' ORDER BY created_at, id"
     )
     told = [Envelope.load(bytes(row[0])) for row in rows]
     data = [e.data for e in told if e.type == "direct_messages.lead_captured"]

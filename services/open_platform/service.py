@@ -8,6 +8,7 @@ from services.open_platform import jobs
 from services.open_platform.actions.delivering import Courier
 from services.open_platform.actions.deps import Deps
 from services.open_platform.api import router
+from services.open_platform.api.payloads import describe
 from services.open_platform.clients import CONNECT_SECONDS, MOST_BYTES, Receivers
 from services.open_platform.consumers import handlers
 from services.open_platform.domain.api_keys import ALPHABET, CHANCE
@@ -46,6 +47,7 @@ def build_api(resources: Resources) -> Api:
     app.state.sealer = resources.sealer
     app.state.cursors = Cursors(resources.sealer.derive(f"cursors|{NAME}"))
     serve(app, router)
+    describe(app)
     return Api(app)
 
 

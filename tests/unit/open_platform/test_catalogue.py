@@ -15,7 +15,8 @@ from shared.contracts.routing import ROUTES, Hearer
 SAMPLES: list[dict[str, Any]] = json.loads(
     Path("tests/contract/events/samples.json").read_text("utf-8")
 )
-PATHS = json.loads(Path("openapi/siyu.json").read_text("utf-8"))["paths"]
+CONTRACT = json.loads(Path("openapi/siyu.json").read_text("utf-8"))
+PATHS = CONTRACT["paths"]
 # what is not ids, words of ours and times: texts, contacts, whom the platform calls a fan
 PERSONAL = {"contact", "text", "items", "open_id", "nickname", "phone", "wechat"}
 
@@ -55,3 +56,23 @@ def test_a_link_without_its_id_is_left_out() -> None:
     entry = CATALOGUE["direct_messages.rule_notified"]
     facts = {**dict.fromkeys(entry.facts), "message_id": "dm_1"}
     assert list(content(entry, "acc_1", "evt_1", facts)["links"]) == ["decision"]
+
+
+@pytest.mark.parametrize("event_type", CATALOGUE)
+def test_the_contract_describes_what_is_sent(event_type: str) -> None:
+    sample = next(s for s in SAMPLES if s["type"] == event_type)
+    entry = CATALOGUE[event_type]
+    facts = {name: sample["data"].get(name) for name in entry.facts}
+    sent = {
+        "type": entry.type,
+        "timestamp": "2026-01-31T09:00:00.123Z",
+        "data": content(entry, "acc_1", "evt_1", facts),
+    }
+    operation = CONTRACT["webhooks"][entry.type]["post"]
+    schema = operation["requestBody"]["content"]["application/json"]["schema"]
+    shape = CONTRACT["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    data = CONTRACT["components"]["schemas"][shape["properties"]["data"]["$ref"].rpartition("/")[2]]
+    assert set(shape["required"]) == set(sent)
+    assert set(data["required"]) == set(data["properties"]) == set(sent["data"])
+    named = {parameter["name"] for parameter in operation["parameters"]}
+    assert named == {"webhook-id", "webhook-timestamp", "webhook-signature"}

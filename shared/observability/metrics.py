@@ -162,7 +162,7 @@ webhook_seconds = Histogram(
     registry=registry,
 )
 webhook_deliveries = Counter(
-    "webhook_deliveries", "Webhooks to endpoints by how they ended", ["state"], registry=registry
+    "webhook_deliveries", "Webhooks to endpoints by how they ended", ["result"], registry=registry
 )
 webhook_oldest = Gauge(
     "webhook_delivery_oldest_seconds",

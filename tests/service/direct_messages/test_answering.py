@@ -271,6 +271,7 @@ async def test_only_the_newest_follow_fact_is_kept(shop: Shop) -> None:
         "follows": True,
         "observed_at": story["fan"]["observed_at"],
         "epoch": 2,
+        "tier": None,
     }
 
 

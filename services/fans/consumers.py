@@ -2,8 +2,15 @@
 
 from functools import partial
 
-from services.fans.actions import Deps, capture, know_accounts, record_checks, record_follows
-from shared.contracts.events.direct_messages import LeadCaptured
+from services.fans.actions import (
+    Deps,
+    capture,
+    know_accounts,
+    move_as_asked,
+    record_checks,
+    record_follows,
+)
+from shared.contracts.events.direct_messages import LeadCaptured, LeadStageAsked
 from shared.contracts.events.douyin import FanFollowed, FollowChecked
 from shared.contracts.events.open_platform import PolicyChanged
 from shared.queue import Handler
@@ -15,5 +22,6 @@ def handlers(deps: Deps) -> dict[str, Handler]:
         FanFollowed.type: partial(record_follows, deps),
         FollowChecked.type: partial(record_checks, deps),
         LeadCaptured.type: partial(capture, deps),
+        LeadStageAsked.type: partial(move_as_asked, deps),
         PolicyChanged.type: partial(know_accounts, deps),  # every account has a policy
     }

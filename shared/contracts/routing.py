@@ -64,6 +64,7 @@ ROUTES: dict[str, tuple[Hearer, ...]] = {
     "direct_messages.fan_waited": (Hearer("direct_messages", "live"),),
     "direct_messages.send_not_requested": (Hearer("quota", "settled"),),
     "direct_messages.lead_captured": (Hearer("fans", "facts"), Hearer("open_platform", "hooks")),
+    "direct_messages.lead_stage_asked": (Hearer("fans", "facts"),),
     "fans.follow_changed": (Hearer("quota", "settled"), Hearer("direct_messages", "live")),
     "fans.tier_changed": (Hearer("direct_messages", "settled"),),
     "fans.lead_changed": (Hearer("open_platform", "hooks"),),

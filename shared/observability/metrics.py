@@ -175,6 +175,21 @@ webhook_failing = Gauge(
     registry=registry,
 )
 
+# ------------------------------------------------------------------------------------------ rules
+
+decision_seconds = Histogram(
+    "rule_decision_duration_seconds",
+    "One decision on what a fan did: rules matched, conditions asked",
+    buckets=(0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.005, 0.025, 0.1),
+    registry=registry,
+)
+lead_stages = Counter(
+    "lead_stage_asked",
+    "Stages that rules asked for, by what became of it",
+    ["outcome"],
+    registry=registry,
+)
+
 # ------------------------------------------------------------------------------ people who answer
 
 promises = Counter(

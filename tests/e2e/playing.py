@@ -314,10 +314,17 @@ class Talk:
                 return f"tags {found.json()['tags']}, not {step.tags}"
         if step.lead is None:
             return ""
-        leads = await seen(self._leads)
-        contact = await self.stage.api("GET", f"/v1/leads/{leads[0]['id']}/contact")
-        lead = {**contact.json(), "source": leads[0]["source"]}
+        await seen(self._leads)
+        stage = step.lead.get("stage")
+        with contextlib.suppress(TimeoutError):  # another stage is told like a wrong contact
+            await seen(lambda: self._is_at(stage))
+        newest, *_ = await self._leads()
+        contact = await self.stage.api("GET", f"/v1/leads/{newest['id']}/contact")
+        lead = {**contact.json(), "source": newest["source"], "stage": newest["stage"]}
         return "" if step.lead.items() <= lead.items() else f"lead {lead}, not {step.lead}"
+
+    async def _is_at(self, stage: str | None) -> bool:
+        return stage is None or (await self._leads())[0]["stage"] == stage
 
     async def _leads(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = (

@@ -70,7 +70,7 @@ class Step(Part):
     tags: list[str] | None = None
     notifies: str | None = None  # what the shop's own system is told: the label, or "" without one
     promises: dict[str, str] = Field(default_factory=dict)  # any, human → met or breached
-    lead: dict[str, str | None] | None = None  # the fan's contact, as a lead
+    lead: dict[str, str | None] | None = None  # the fan's contact, as a lead, and its stage
 
     @model_validator(mode="after")
     def _one_thing_happens(self) -> "Step":

@@ -10,7 +10,7 @@ import pytest
 from services.direct_messages.api.grammar import RuleIn, definition_of
 from services.direct_messages.domain.conditions import Conditions, Hours, OpenWindow, Tier
 from services.direct_messages.domain.conversations import Reason, Source, Starter
-from services.direct_messages.domain.effects import Effect
+from services.direct_messages.domain.effects import Effect, LeadStage, SetStage
 from services.direct_messages.domain.flows import Expects, StartFlow
 from services.direct_messages.domain.items import MenuReply, Reply
 from services.direct_messages.domain.precedence import Step, step_of
@@ -34,6 +34,7 @@ UNMET = {
     for step in talk.steps
     for condition in step.unmet.values()
 }
+STAGES = [e for rule in FIRING for e in rule.effects if isinstance(e, SetStage)]
 FLOWS = [e for rule in FIRING for e in rule.effects if isinstance(e, StartFlow)]
 CALLS = {  # a person, on what a fan says
     *(Reason.HAND_OFF_RULE, Reason.HAND_OFF_WORD, Reason.NEGATIVE, Reason.MISSES),
@@ -69,6 +70,7 @@ PARTS: dict[str, tuple[set[Any], set[Any]]] = {
     "modes": (set(Mode), {rule.mode for rule in FIRING}),
     "items": (set(get_args(Reply)), {type(reply) for rule in FIRING for reply in rule.replies}),
     "effects": (set(get_args(Effect)), {type(one) for rule in FIRING for one in rule.effects}),
+    "stages": (set(LeadStage), {one.stage for one in STAGES}),
     "answers": (set(Expects), {step.expects for step in ASKED}),
     "hours": (set(Hours), met("hours")),
     "windows": (set(OpenWindow), met("window")),

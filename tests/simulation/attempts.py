@@ -48,15 +48,14 @@ class Attempt:
 
 @dataclass
 class Table:
-    """All attempts; whether echoes were seen to carry the ids of answers, and which echoes came."""
+    """All attempts, and whether echoes were seen to carry the ids of answers."""
 
     rows: dict[Key, Attempt] = field(default_factory=dict)
     echoes_by_id: bool = False
     position: int = 0
-    heard: frozenset[str] = frozenset()
 
     def copy(self) -> "Table":
-        return Table(dict(self.rows), self.echoes_by_id, self.position, self.heard)
+        return Table(dict(self.rows), self.echoes_by_id, self.position)
 
     def of(self, conversation: str) -> list[Attempt]:
         """In the order of their writing."""
@@ -269,18 +268,14 @@ def already_bound(table: Table, echoes: Sequence[Echo]) -> set[str]:
 def doubt_equal_ids(table: Table, unbound: Sequence[Echo]) -> bool:
     """Whether an echo is of a message that was answered with another id, though ids were equal before."""
     words = {(e.conversation_id, e.content_hash) for e in unbound}
-    differ = table.echoes_by_id and bool(words & _unechoed(table))
+    differ = table.echoes_by_id and any(
+        (a.new.conversation_id, a.new.content_hash) in words
+        and a.echo_id is None
+        and a.state is State.SENT
+        for a in table.rows.values()
+    )
     table.echoes_by_id &= not differ
     return differ
-
-
-def _unechoed(table: Table) -> set[tuple[str, str]]:
-    """Conversations and texts of messages that were sent and whose echo never came."""
-    return {
-        (a.new.conversation_id, a.new.content_hash)
-        for a in table.rows.values()
-        if a.state is State.SENT and a.echo_id is None and a.msg_id not in table.heard
-    }
 
 
 def bind_sent(table: Table, echoes: Sequence[Echo]) -> set[str]:
@@ -296,11 +291,8 @@ def resolve(table: Table, echoes: Sequence[Echo]) -> list[Attempt]:
     """Settle attempts in doubt as sent: the platform shows their content."""
     moved = []
     states = (State.SENDING, State.UNKNOWN, State.PRESUMED_NOT_SENT)
-    unechoed = _unechoed(table)  # it may as well be of one of these
     for echo, a in _pairs(table, echoes, states):
         if a.written_at is None or echo.arrived_at < a.written_at - _SLACK:
-            continue
-        if (echo.conversation_id, echo.content_hash) in unechoed:
             continue
         moved.append(
             table.put(
@@ -316,14 +308,6 @@ def resolve(table: Table, echoes: Sequence[Echo]) -> list[Attempt]:
             )
         )
     return moved
-
-
-def bind_by_content(table: Table, echoes: Sequence[Echo]) -> tuple[list[Echo], list[Attempt]]:
-    """What was sent comes first. The echoes that belong to nothing, and what was settled."""
-    bound = bind_sent(table, echoes)
-    left = [e for e in echoes if e.message_id not in bound]
-    moved = resolve(table, left)
-    return [e for e in left if e.message_id not in {a.msg_id for a in moved}], moved
 
 
 def _pairs(
@@ -343,7 +327,6 @@ def _pairs(
             and a.state in states
             # where ids were seen to be equal, a sent attempt with another id is another message
             and (a.state is not State.SENT or a.msg_id is None or not table.echoes_by_id)
-            and (a.state is not State.SENT or a.msg_id not in table.heard)
         ]
         candidates.sort(key=lambda a: (a.freed, a.position))
         pairs += zip(group, candidates, strict=False)

@@ -187,13 +187,15 @@ class Connector(Tasks):
         """Bind each echo to one attempt: by id, by a sent text, by a text in doubt."""
         w, at, tx = self.w, self.w.now, Tx(self.w)
         left = list({e.data[0]: _echo(e) for e in self._fresh(tx, "douyin", batch)}.values())
-        tx.table.heard |= {e.message_id for e in left}  # the door keeps what it heard
         if "echo bound twice" not in w.bugs:
             known = attempts.already_bound(tx.table, left)
             left = [e for e in left if e.message_id not in known]
-        left, moved = attempts.bind_by_content(tx.table, left)
+        bound = attempts.bind_sent(tx.table, left)
+        left = [e for e in left if e.message_id not in bound]
+        moved = attempts.resolve(tx.table, left)
+        left = [e for e in left if e.message_id not in {m.msg_id for m in moved}]
         if attempts.doubt_equal_ids(tx.table, left):
-            moved += attempts.bind_by_content(tx.table, left)[1]
+            attempts.bind_sent(tx.table, left)
         self._tell(tx, moved)
         here = {m.new.conversation_id for m in moved}
         number = w.number()

@@ -26,6 +26,7 @@ from shared.contracts.api.quota import ReserveAnswer, ReserveRequest, Window
 from shared.contracts.envelope import Envelope
 from shared.db import ALL_TENANTS
 from shared.errors import NeighbourAway
+from shared.observability import metrics
 
 log = structlog.get_logger()
 
@@ -133,7 +134,8 @@ def _decide_all(view: View, ready: list[Heard]) -> tuple[list[Plan], dict[Fan, C
             now=view.now,
             seed=heard.envelope.id,
         )
-        decision = decide(case)
+        with metrics.timed(metrics.decision_seconds):
+            decision = decide(case)
         has_conversation = known is not None or heard.platform_conversation_id is not None
         if has_conversation:
             after[fan] = decision.after

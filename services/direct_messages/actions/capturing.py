@@ -1,6 +1,6 @@
-"""Leads: what a fan leaves in a message is told in the transaction that keeps the message."""
+"""Leads: what a fan leaves, and where a rule moves it, is told in the transaction that keeps the message."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -8,10 +8,11 @@ import orjson
 
 from services.direct_messages import store
 from services.direct_messages.actions.deps import Deps
+from services.direct_messages.domain.cases import Decision
 from services.direct_messages.domain.leads import Contact, Source
 from services.direct_messages.store import Account, Consent
 from shared.contracts.envelope import Envelope
-from shared.contracts.events.direct_messages import LeadCaptured
+from shared.contracts.events.direct_messages import LeadCaptured, LeadStageAsked
 from shared.db import Tx
 from shared.errors import NotFound
 from shared.http.versions import Precondition, etag
@@ -50,6 +51,23 @@ async def tell_leads(deps: Deps, tx: Tx, captures: Sequence[Capture]) -> None:
         )
         origin, subject = envelope.origin, capture.fan_open_id
         tx.publish(Envelope.of(event, origin, subject=subject, seq=0, at=tx.now))
+
+
+def tell_stages(tx: Tx, decided: Iterable[tuple[Envelope, str, Decision]]) -> None:
+    """Ask for the stage to which each decision moves its fan's (open id) lead."""
+    for envelope, fan_open_id, decision in decided:
+        wanted, rule = decision.stage, decision.rule
+        if wanted is None or rule is None:
+            continue
+        event = LeadStageAsked(
+            open_id=fan_open_id,
+            message_id=decision.case.inbound.message_id,
+            rule_id=rule.id,
+            stage=wanted.stage,
+            reason=wanted.reason,
+            asked_at=tx.now,
+        )
+        tx.publish(Envelope.of(event, envelope.origin, subject=fan_open_id, seq=0, at=tx.now))
 
 
 async def put_consent(deps: Deps, account: Account, text: str, based_on: Precondition) -> Consent:

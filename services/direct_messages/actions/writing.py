@@ -5,7 +5,7 @@ from typing import Any
 
 from services.direct_messages import store
 from services.direct_messages.actions import promising
-from services.direct_messages.actions.capturing import Capture, tell_leads
+from services.direct_messages.actions.capturing import Capture, tell_leads, tell_stages
 from services.direct_messages.actions.deps import Deps
 from services.direct_messages.actions.handing_over import Change, change_owners
 from services.direct_messages.actions.notifying import tell_notices
@@ -103,6 +103,7 @@ async def write(
         left = [(plan, contact) for plan in plans if (contact := await _contact(tx, plan))]
         if captures := [_capture(plan, contact) for plan, contact in left if plan.conversation_id]:
             await tell_leads(deps, tx, captures)
+        tell_stages(tx, [(p.envelope, p.fan_open_id, p.decision) for p in plans])
 
 
 async def _request_sends(deps: Deps, tx: Tx, sent: list[Plan]) -> None:

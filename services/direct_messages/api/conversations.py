@@ -21,7 +21,13 @@ from services.direct_messages.api.callers import (
     Sender,
 )
 from services.direct_messages.api.items import CardIn, item_of
-from services.direct_messages.domain.conversations import Conversation, Owner, Reason, Starter
+from services.direct_messages.domain.conversations import (
+    Conversation,
+    Owner,
+    Reason,
+    Source,
+    Starter,
+)
 from services.direct_messages.domain.items import TextReply
 from shared.errors import BadRequest, Invalid, NotFound, PreconditionFailed, PreconditionRequired
 from shared.http.errors import errors
@@ -37,7 +43,10 @@ _THE_END = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 class ConversationOut(ResponseModel):
-    """One fan's conversation with one account, and who answers in it now."""
+    """One fan's conversation with one account, and who answers in it now.
+
+    `source`: how the fan opened the chat page last; null: it was never told.
+    """
 
     id: str
     account_id: str
@@ -50,6 +59,7 @@ class ConversationOut(ResponseModel):
     last_person_at: datetime | None
     created_at: datetime
     started_by: Starter
+    source: Source | None
     tags: list[str]
 
 
@@ -268,6 +278,7 @@ def _conversation_out(conversation: Conversation, owner: Owner) -> ConversationO
         last_person_at=conversation.last_person_at,
         created_at=conversation.created_at,
         started_by=conversation.started_by,
+        source=conversation.source,
         tags=list(conversation.tags),
     )
 

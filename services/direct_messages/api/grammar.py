@@ -13,7 +13,7 @@ from services.direct_messages.domain.conditions import (
     load_conditions,
 )
 from services.direct_messages.domain.conversations import Source, Starter
-from services.direct_messages.domain.effects import load_effect
+from services.direct_messages.domain.effects import LeadStage, load_effect
 from services.direct_messages.domain.flows import Expects
 from services.direct_messages.domain.patterns import PATTERN_MAX_CHARS
 from services.direct_messages.domain.rules import (
@@ -57,6 +57,14 @@ class RemoveTagIn(RequestModel):
 
     kind: Literal["remove_tag"]
     tag: ShortText
+
+
+class SetStageIn(RequestModel):
+    """Move the fan's open lead; `lost` and `invalid` need a reason. Its history says where it may not go."""
+
+    kind: Literal["set_stage"]
+    stage: Annotated[LeadStage, FROM_TEXT]
+    reason: Annotated[Text, Field(min_length=1, max_length=500)] | None = None
 
 
 class StopIn(RequestModel):
@@ -105,6 +113,7 @@ class StartFlowIn(RequestModel):
 EffectIn = Annotated[
     Annotated[AddTagIn, Tag("kind:add_tag")]
     | Annotated[RemoveTagIn, Tag("kind:remove_tag")]
+    | Annotated[SetStageIn, Tag("kind:set_stage")]
     | Annotated[StopIn, Tag("kind:stop")]
     | Annotated[NotifyWebhookIn, Tag("kind:notify_webhook")]
     | Annotated[StartFlowIn, Tag("kind:start_flow")],

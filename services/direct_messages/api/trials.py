@@ -15,6 +15,7 @@ from services.direct_messages.api.rules import RuleOut, rule_out
 from services.direct_messages.domain.cases import Decision, Outcome
 from services.direct_messages.domain.conditions import Tier
 from services.direct_messages.domain.conversations import Owner, Source
+from services.direct_messages.domain.effects import LeadStage
 from services.direct_messages.domain.records import trace_of
 from services.direct_messages.domain.rules import Trigger
 from shared.errors import NotFound
@@ -51,7 +52,10 @@ class WebhookNoticeOut(ResponseModel):
 
 
 class TrialDecision(ResponseModel):
-    """What would be decided, and why each rule that matched but one lost."""
+    """What would be decided, and why each rule that matched but one lost.
+
+    `lead_stage`: where the fan's lead would be asked to go.
+    """
 
     outcome: Outcome
     rule: RuleOut | None
@@ -60,6 +64,7 @@ class TrialDecision(ResponseModel):
     owner_after: Owner
     tags_after: list[str]
     webhook: WebhookNoticeOut | None
+    lead_stage: LeadStage | None
 
 
 class TrialOut(ResponseModel):
@@ -195,6 +200,7 @@ def _decision_out(decision: Decision) -> TrialDecision:
         owner_after=decision.after.owner,
         tags_after=list(decision.after.tags),
         webhook=WebhookNoticeOut(label=decision.notice.label) if decision.notice else None,
+        lead_stage=decision.stage.stage if decision.stage else None,
     )
 
 

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from services.direct_messages.domain.conditions import Tier
 from services.direct_messages.domain.conversations import Context, Conversation, Source
-from services.direct_messages.domain.effects import NotifyWebhook
+from services.direct_messages.domain.effects import NotifyWebhook, SetStage, flow_of
 from services.direct_messages.domain.items import Item
 from services.direct_messages.domain.matching import Candidate, CompiledRules
 from services.direct_messages.domain.policy import Policy
@@ -94,6 +95,10 @@ class Outcome(StrEnum):
     RELEASED = "released"  # the hold was given up before the send was requested
 
 
+# a rule is named, and was not let
+_NOTHING_DONE: Final = {Outcome.LOOP_GUARD, Outcome.NO_REPLY_CONTEXT}
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What was decided on a case; `found` are the rules that matched, in the order of precedence.
@@ -110,3 +115,12 @@ class Decision:
     found: tuple[Candidate, ...] = ()
     notice: NotifyWebhook | None = None  # webhooks tell that the rule fired
     learnt: tuple[tuple[str, str], ...] = ()  # of a flow that came to its end: field → message
+
+    @property
+    def stage(self) -> SetStage | None:
+        """Where the rule moves the fan's lead; a rule with a flow does so when that is complete."""
+        if self.rule is None or self.outcome in _NOTHING_DONE:
+            return None
+        effects = self.rule.definition.effects
+        wanted = next((effect for effect in effects if isinstance(effect, SetStage)), None)
+        return wanted if self.learnt or wanted is None or flow_of(effects) is None else None

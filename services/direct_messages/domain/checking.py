@@ -1,10 +1,18 @@
 """Which rules may be saved, alone and together."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
 from services.direct_messages.domain.conditions import ALWAYS, OpenWindow
-from services.direct_messages.domain.effects import AddTag, NotifyWebhook, RemoveTag, Stop
+from services.direct_messages.domain.effects import (
+    AddTag,
+    Effect,
+    NotifyWebhook,
+    RemoveTag,
+    SetStage,
+    Stop,
+)
 from services.direct_messages.domain.flows import (
     CHOICES_MAX,
     EXPIRES_MAX,
@@ -104,24 +112,33 @@ def _condition_faults(definition: Definition) -> Iterator[Fault]:
 
 
 def _effect_faults(definition: Definition, policy: Policy) -> Iterator[Fault]:
-    tags = [effect.tag for effect in definition.effects if isinstance(effect, AddTag)]
-    if len(tags) > policy.tags_max:
+    kinds = Counter(type(effect) for effect in definition.effects)
+    if kinds[AddTag] > policy.tags_max:
         yield Fault("#/effects", f"at most {policy.tags_max} tags", "crm.max_tags_per_contact")
-    if sum(isinstance(effect, NotifyWebhook) for effect in definition.effects) > 1:
+    if kinds[NotifyWebhook] > 1:
         yield Fault("#/effects", "a rule notifies webhooks once")
+    if kinds[SetStage] > 1:
+        yield Fault("#/effects", "a lead goes to one stage")
+    if kinds[Stop] and definition.replies:
+        place = next(n for n, effect in enumerate(definition.effects) if isinstance(effect, Stop))
+        yield Fault(f"#/effects/{place}", "a rule that stops sends nothing")
     for number, effect in enumerate(definition.effects):
-        if isinstance(effect, AddTag | RemoveTag) and not effect.tag.strip():
-            yield Fault(f"#/effects/{number}/tag", "must not be blank")
-        if isinstance(effect, StartFlow):
-            yield from _flow_faults(effect, policy, f"#/effects/{number}")
-        if (
-            isinstance(effect, NotifyWebhook)
-            and effect.label is not None
-            and not effect.label.strip()
-        ):
-            yield Fault(f"#/effects/{number}/label", "must not be blank")
-        if isinstance(effect, Stop) and definition.replies:
-            yield Fault(f"#/effects/{number}", "a rule that stops sends nothing")
+        yield from _one_effect_faults(effect, policy, f"#/effects/{number}")
+
+
+def _one_effect_faults(effect: Effect, policy: Policy, place: str) -> Iterator[Fault]:
+    match effect:
+        case AddTag(tag=tag) | RemoveTag(tag=tag) if not tag.strip():
+            yield Fault(f"{place}/tag", "must not be blank")
+        case NotifyWebhook(label=str(label)) if not label.strip():
+            yield Fault(f"{place}/label", "must not be blank")
+        case SetStage(stage=stage, reason=reason) if stage.needs_reason is (reason is None):
+            wanted = "needs a" if stage.needs_reason else "takes no"
+            yield Fault(f"{place}/reason", f"{stage} {wanted} reason")
+        case StartFlow():
+            yield from _flow_faults(effect, policy, place)
+        case _:
+            pass
 
 
 def _flow_faults(flow: StartFlow, policy: Policy, place: str) -> Iterator[Fault]:

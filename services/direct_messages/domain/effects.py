@@ -7,6 +7,7 @@ the API refuses what is not in the list. A flow begins with the send that asks i
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
+from enum import StrEnum
 from typing import Any, Final, Literal, get_args
 
 from services.direct_messages.domain.conversations import Conversation, changed
@@ -29,6 +30,33 @@ class RemoveTag:
     kind: Literal["remove_tag"] = "remove_tag"
 
 
+class LeadStage(StrEnum):
+    """Where a rule may move a lead; the fan service decides whether it goes there."""
+
+    CONTACTED = "contacted"
+    CONFIRMED = "confirmed"
+    HIGH_INTENT = "high_intent"
+    ARRIVED = "arrived"
+    WON = "won"
+    NURTURE = "nurture"
+    LOST = "lost"
+    INVALID = "invalid"
+
+    @property
+    def needs_reason(self) -> bool:
+        """Whether it is said why."""
+        return self in {LeadStage.LOST, LeadStage.INVALID}
+
+
+@dataclass(frozen=True, slots=True)
+class SetStage:
+    """The fan's open lead goes to another stage; of a rule with a flow, when that is complete."""
+
+    stage: LeadStage
+    reason: str | None = None
+    kind: Literal["set_stage"] = "set_stage"
+
+
 @dataclass(frozen=True, slots=True)
 class Stop:
     """Nothing: whoever matches this is not answered by any later rule."""
@@ -44,7 +72,7 @@ class NotifyWebhook:
     kind: Literal["notify_webhook"] = "notify_webhook"
 
 
-Effect = AddTag | RemoveTag | Stop | NotifyWebhook | StartFlow
+Effect = AddTag | RemoveTag | SetStage | Stop | NotifyWebhook | StartFlow
 _KINDS: Final[dict[str, type[Any]]] = {
     str(next(field.default for field in fields(kind) if field.name == "kind")): kind
     for kind in get_args(Effect)
@@ -83,5 +111,7 @@ def dump_effect(effect: Effect) -> dict[str, Any]:
 def load_effect(record: Mapping[str, Any]) -> Effect:
     """The effect that `dump_effect` wrote."""
     kind = _KINDS[record["kind"]]
+    if kind is SetStage:
+        return SetStage(LeadStage(record["stage"]), record.get("reason"))
     effect: Effect = load_flow(record) if kind is StartFlow else kind(**record)
     return effect

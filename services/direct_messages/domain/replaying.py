@@ -30,7 +30,7 @@ class Change(StrEnum):
 
     GAINED = "gained"  # nothing was sent, now something would be
     LOST = "lost"
-    CHANGED = "changed"  # other words, another rule, or another notice to webhooks
+    CHANGED = "changed"  # other words, another rule, notice to webhooks or stage of the lead
     OTHERWISE = "otherwise"  # nothing is sent by either, for another reason
 
 
@@ -92,7 +92,8 @@ def _hands_over(decision: Decision) -> bool:
 def _change(before: Decision, after: Decision) -> Change | None:
     if (before.outcome, before.items) == (after.outcome, after.items):
         same_rule = (before.rule and before.rule.id) == (after.rule and after.rule.id)
-        same_rule = same_rule and before.notice == after.notice
+        told = (before.notice, before.stage) == (after.notice, after.stage)
+        same_rule = same_rule and told
         return None if same_rule and _hands_over(before) is _hands_over(after) else Change.CHANGED
     if before.items and after.items:
         return Change.CHANGED

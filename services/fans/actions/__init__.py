@@ -24,6 +24,7 @@ from services.fans.actions.leads import (
     move,
     return_forgotten,
 )
+from services.fans.actions.stages import move_as_asked
 from services.fans.store import LeadEvent, LeadFilter
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "list_history",
     "list_leads",
     "move",
+    "move_as_asked",
     "note_follow_state",
     "put_tier",
     "record_checks",

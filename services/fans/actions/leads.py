@@ -11,6 +11,7 @@ import structlog
 
 from services.fans import store
 from services.fans.actions.deps import Deps
+from services.fans.actions.history import Behind, Line, keep
 from services.fans.domain.leads import (
     UNTOUCHED,
     Lead,
@@ -23,9 +24,8 @@ from services.fans.domain.leads import (
 )
 from services.fans.store import LeadEvent, LeadFilter
 from shared import ids, inbox
-from shared.contracts.envelope import Envelope, Origin
+from shared.contracts.envelope import Envelope
 from shared.contracts.events.direct_messages import LeadCaptured
-from shared.contracts.events.fans import LeadChanged
 from shared.db import ALL_TENANTS, Tx
 from shared.errors import NotFound
 from shared.http.versions import Precondition, etag
@@ -51,6 +51,18 @@ class _Left:
         tenant, account = self.envelope.organization_id, self.envelope.account_id
         fan = f"{tenant}|{account}|{self.event.open_id}"
         return (fan, f"{tenant}|{self.phone_key.hex()}") if self.phone_key else (fan,)
+
+    @property
+    def told(self) -> Behind:
+        """What its line in the history says of it."""
+        event = self.event
+        return Behind(
+            self.envelope.origin,
+            event.open_id,
+            event.message_id,
+            event.source,
+            event.consent_version,
+        )
 
 
 async def capture(deps: Deps, envelopes: Sequence[Envelope]) -> None:
@@ -79,7 +91,7 @@ async def move(
     async with deps.database.transaction(place[0]) as tx:
         before = await _locked(tx, place, based_on)
         after = moved(before, stage, reason, tx.now)
-        await _keep(tx, before, after, "stage", actor)
+        await keep(tx, before, after, Line("stage", actor))
     return after
 
 
@@ -93,7 +105,7 @@ async def assign(
     async with deps.database.transaction(place[0]) as tx:
         before = await _locked(tx, place, based_on)
         after = assigned(before, assignee, tx.now)
-        await _keep(tx, before, after, "assignee", actor)
+        await keep(tx, before, after, Line("assignee", actor))
     return after
 
 
@@ -101,7 +113,8 @@ async def return_forgotten(deps: Deps) -> None:
     """Leads whose assignee did nothing for a day go back to the pool."""
     async with deps.database.transaction(ALL_TENANTS) as tx:
         for before in await store.forgotten(tx, tx.now - UNTOUCHED):
-            await _keep(tx, before, assigned(before, None, tx.now), "assignee", _CLOCK)
+            after = assigned(before, None, tx.now)
+            await keep(tx, before, after, Line("assignee", _CLOCK))
 
 
 async def get_lead(deps: Deps, organization_id: str, lead_id: str) -> Lead:
@@ -173,7 +186,8 @@ async def _take_in(deps: Deps, tx: Tx, left: _Left) -> None:
         masked_phone=_masked(contact),
         city=contact.get("city"),
     )
-    await _keep(tx, before, after, "touched" if before else "created", left.event.open_id, left)
+    change = "touched" if before else "created"
+    await keep(tx, before, after, Line(change, left.event.open_id, left.told))
 
 
 def _begun(left: _Left, reopens: str | None, tx: Tx) -> Lead:
@@ -208,50 +222,6 @@ async def _locked(tx: Tx, place: tuple[str, str], based_on: Precondition) -> Lea
         raise NotFound("no such lead")
     based_on.check(etag(found.version))
     return found
-
-
-async def _keep(
-    tx: Tx, before: Lead | None, after: Lead, change: str, actor: str, left: _Left | None = None
-) -> None:
-    """Keep the lead, a line of its history, and tell others; nothing if nothing changed."""
-    if after == before:
-        return
-    await store.put_lead(tx, after)
-    event = left.event if left else None
-    line = LeadEvent(
-        organization_id=after.organization_id,
-        lead_id=after.id,
-        id=ids.new("lev"),
-        at=tx.now,
-        change=change,
-        actor=actor,
-        stage=after.stage,
-        reason=after.reason,
-        assignee=after.assignee,
-        account_id=left.envelope.account_id if left else after.account_id,
-        open_id=event.open_id if event else after.open_id,
-        source=event.source if event else None,
-        message_id=event.message_id if event else None,
-        consent_version=event.consent_version if event else None,
-    )
-    await store.add_events(tx, [line])
-    told = LeadChanged(
-        lead_id=after.id,
-        open_id=line.open_id,
-        change=change,
-        stage=after.stage,
-        reason=after.reason,
-        assignee=after.assignee,
-        touches=after.touches,
-        reopens=after.reopens,
-    )
-    origin = left.envelope.origin if left else _own_origin(after)
-    tx.publish(Envelope.of(told, origin, subject=after.id, seq=after.version, at=tx.now))
-
-
-def _own_origin(lead: Lead) -> Origin:
-    # nothing came in at the door: a person's decision, or the clock, is the cause
-    return Origin(lead.organization_id, lead.account_id, ids.new("obs"), ids.trace_parent())
 
 
 def _owner(lead: Lead) -> str:

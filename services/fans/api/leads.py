@@ -94,7 +94,7 @@ class AssigneeIn(RequestModel):
 
 
 class LeadEventOut(ResponseModel):
-    """One change: created, touched, stage or assignee. `actor`: a key's id, the fan, or `clock`."""
+    """One change: created, touched, stage, stage_refused or assignee. `actor`: a key's id, the fan, a rule, `clock`."""
 
     id: str
     at: datetime

@@ -46,7 +46,7 @@ _FORGOTTEN = sa.text(
 
 @dataclass(frozen=True, slots=True)
 class LeadEvent:
-    """One line of a lead's history; only added, never changed. `actor`: a key, the fan, the clock."""
+    """One line of a lead's history; only added, never changed. `actor`: a key, the fan, a rule, the clock."""
 
     organization_id: str
     lead_id: str

@@ -151,6 +151,19 @@ class RuleNotified(Event):
     message_id: str  # ours, or what stands for an entry, a follow or a wait
 
 
+class LeadStageAsked(Event):
+    """A rule wants the fan's open lead at another stage (subject: the fan)."""
+
+    type = "direct_messages.lead_stage_asked"
+
+    open_id: str  # the fan
+    message_id: str  # ours, on which the rule fired
+    rule_id: str
+    stage: str
+    reason: str | None  # of a stage that ends a lead
+    asked_at: datetime  # business time
+
+
 class RulePaused(Event):
     """A rule no longer fires: the platform refused what it sends, again and again (subject: the rule)."""
 

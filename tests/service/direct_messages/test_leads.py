@@ -134,3 +134,47 @@ async def test_no_decision_record_repeats_what_a_flow_was_told(shop: Shop) -> No
         await shop.says(text)
     rows = await shop.world.sql("SELECT record::text AS r FROM direct_messages.decision")
     assert not [row for row in rows if "王女士" in row["r"] or "13800138000" in row["r"]]
+
+
+async def stages_asked(shop: Shop) -> list[dict[str, Any]]:
+    """The stages that rules asked for, oldest first."""
+    rows = await shop.world.sql(
+        "SELECT envelope FROM direct_messages.outbox ORDER BY created_at, id"
+    )
+    told = [Envelope.load(bytes(row[0])) for row in rows]
+    return [e.data for e in told if e.type == "direct_messages.lead_stage_asked"]
+
+
+HOT: dict[str, Any] = {**PRICE, "effects": [{"kind": "set_stage", "stage": "high_intent"}]}
+
+
+async def test_a_rule_asks_for_a_stage_once_in_the_transaction_of_its_reply(shop: Shop) -> None:
+    made = await shop.call("POST", f"/v1/accounts/{ACC}/rules", HOT)
+    message = await shop.a_message("多少钱，电话 13800138000")
+    await shop.tell(message, message)
+    await shop.says("在吗")
+    (asked,) = await stages_asked(shop)
+    assert (asked["stage"], asked["reason"]) == ("high_intent", None)
+    assert asked["rule_id"] == made.json()["id"]
+    assert asked["message_id"] == (await shop.inbound_ids())[0]
+    trial = (await shop.call("POST", f"/v1/accounts/{ACC}/rule-trials", {"text": "多少钱"})).json()
+    assert trial["draft"]["lead_stage"] == "high_intent"
+    assert made.json()["effects"] == [{"stage": "high_intent", "reason": None, "kind": "set_stage"}]
+
+
+async def test_a_flow_asks_for_its_stage_when_it_is_complete(shop: Shop) -> None:
+    step = {"field": "phone", "question": "您的手机号？", "expects": "phone"}
+    flow = {"kind": "start_flow", "steps": [step], "done": "收到"}
+    await shop.rules({**HOT, "effects": [*HOT["effects"], flow]})
+    await shop.says("多少钱")
+    await shop.says("不方便")
+    assert await stages_asked(shop) == []
+    await shop.says("13800138000")
+    assert [asked["stage"] for asked in await stages_asked(shop)] == ["high_intent"]
+
+
+async def test_what_the_loop_guard_stops_asks_for_no_stage(shop: Shop) -> None:
+    await shop.rules(HOT)
+    await shop.policy(dm__loop_guard={"sends": 0, "inbound": 10, "seconds": 60})
+    await shop.says("多少钱")
+    assert (await shop.outcomes(), await stages_asked(shop)) == (["loop_guard"], [])

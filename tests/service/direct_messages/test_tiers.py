@@ -60,6 +60,7 @@ async def test_how_a_fan_came_is_kept_until_the_next_entry(shop: Shop) -> None:
     await shop.rules(ADS, PRICE)
     await comes(shop, ad={"adv_id": "17", "ad_id": "23"})
     await shop.says("多少钱")
+    assert (await shop.conversation())["source"] == "ad"
     await comes(shop, item_id="@video001==")
     await shop.says("多少钱")
 

@@ -187,26 +187,21 @@ class History:
         assert known == model.already_bound(self.table, twins), self.log
         left = [e for e in echoes if e.message_id not in known]
         twins = [e for e in twins if e.message_id not in known]
-        left, twins = await self._by_content(tx, left, twins)
+        bound = {key[2] for key in await store.bind_sent(tx, left)} if left else set()
+        assert bound == model.bind_sent(self.table, twins), self.log
+        left = [e for e in left if e.message_id not in bound]
+        twins = [e for e in twins if e.message_id not in bound]
+        resolved = await store.resolve(tx, left) if left else []
+        moved = model.resolve(self.table, twins)
+        self.moved([r.moved for r in resolved], moved)
+        found = {a.msg_id for a in moved}
+        left = [e for e in left if e.message_id not in found]
+        twins = [e for e in twins if e.message_id not in found]
         doubted = bool(left) and await store.doubt_equal_ids(tx, left)
         assert doubted == model.doubt_equal_ids(self.table, twins), self.log
         if doubted:
-            await self._by_content(tx, left, twins)
-
-    async def _by_content(
-        self, tx: Tx, echoes: list[store.Echo], twins: list[store.Echo]
-    ) -> tuple[list[store.Echo], list[store.Echo]]:
-        bound = {key[2] for key in await store.bind_sent(tx, echoes)} if echoes else set()
-        assert bound == model.bind_sent(self.table, twins), self.log
-        left = [e for e in echoes if e.message_id not in bound]
-        resolved = await store.resolve(tx, left) if left else []
-        moved = model.resolve(self.table, [e for e in twins if e.message_id not in bound])
-        self.moved([r.moved for r in resolved], moved)
-        gone = bound | {a.msg_id for a in moved}
-        return (
-            [e for e in echoes if e.message_id not in gone],
-            [e for e in twins if e.message_id not in gone],
-        )
+            bound = {key[2] for key in await store.bind_sent(tx, left)}
+            assert bound == model.bind_sent(self.table, twins), self.log
 
     def _echo(self, tx: Tx) -> store.Echo:
         random, rows = self.random, list(self.table.rows.values())

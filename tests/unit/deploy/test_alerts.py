@@ -154,6 +154,10 @@ WRONG: dict[str, list[Wrong]] = {
         ("http_client_request_duration_seconds_bucket", {"le": "1.0"}, growing(0, 10)),
         ("http_client_request_duration_seconds_bucket", {"le": "10.0"}, growing(10, 10)),
     ],
+    "RulesSlow": [
+        ("rule_decision_duration_seconds_bucket", {"le": "0.001"}, growing(0, 10)),
+        ("rule_decision_duration_seconds_bucket", {"le": "0.025"}, growing(10, 10)),
+    ],
 }
 WITHIN = {  # seconds from the fault to the alarm
     "OutboxOld": 60,

@@ -1,10 +1,12 @@
 """Which rules may be saved."""
 
+import json
 from typing import Any
 
 import pytest
 
 from services.direct_messages.domain.checking import faults
+from services.direct_messages.domain.effects import LeadStage, SetStage
 from services.direct_messages.domain.items import TextReply
 from services.direct_messages.domain.policy import policy_of
 from services.direct_messages.domain.rules import (
@@ -39,6 +41,11 @@ FAULTS: list[tuple[dict[str, Any], str | None]] = [
     ({"trigger": Trigger.NO_ANSWER, "after_minutes": 0}, "#/after_minutes"),
     ({"trigger": Trigger.NO_ANSWER}, "#/after_minutes"),
     ({"after_minutes": 5}, "#/after_minutes"),
+    ({"effects": (SetStage(LeadStage.CONFIRMED),)}, None),
+    ({"effects": (SetStage(LeadStage.LOST),)}, "#/effects/0/reason"),
+    ({"effects": (SetStage(LeadStage.WON, "x"),)}, "#/effects/0/reason"),
+    ({"effects": (SetStage(LeadStage.INVALID, "x"),)}, None),
+    ({"effects": (SetStage(LeadStage.WON), SetStage(LeadStage.NURTURE))}, "#/effects"),
     ({"replies": ()}, "#/replies"),
     ({"replies": OK * 3}, None),
     ({"replies": OK * 4}, "#/replies"),
@@ -72,5 +79,9 @@ def test_a_policy_without_one_of_the_keys_is_refused(key: str) -> None:
 
 
 def test_what_is_stored_brings_the_definition_back() -> None:
-    made = a_definition(match=Match.RE2, pattern="x", mode=Mode.RANDOM_ONE, replies=OK * 2)
-    assert load_definition(dump_definition(made)) == made
+    stages = (SetStage(LeadStage.LOST, "不再需要"), SetStage(LeadStage.WON))
+    made = a_definition(
+        match=Match.RE2, pattern="x", mode=Mode.RANDOM_ONE, replies=OK * 2, effects=stages
+    )
+    stored = json.loads(json.dumps(dump_definition(made)))
+    assert load_definition(stored) == made

@@ -9,10 +9,20 @@ from dataclasses import dataclass, field
 from tests.e2e.wire import DEMO, Shop
 from tests.faults.lab import Lab
 from tests.faults.tenants import OTHER
-from tests.faults.traffic import AGAIN_AND_AGAIN, EACH, Poster, Said, deliveries, invent, say
+from tests.faults.traffic import (
+    AGAIN_AND_AGAIN,
+    EACH,
+    Delivery,
+    Poster,
+    Said,
+    deliveries,
+    invent,
+    say,
+)
 from tests.faults.waiting import until
 
 _CHUNK = 100  # messages that are invented, made known and posted together
+_AT_ONCE = 200  # deliveries of a burst that are under way
 _AT_THE_OTHER = 0.2
 _COMES_BACK = 0.3
 _COMES_BACK_AFTER = 60.0  # seconds: later than any redelivery of ours, and no robot
@@ -55,12 +65,18 @@ class Fans:
         return open_ones > _MOST_OPEN or self.lab.before_it > _MOST_BEFORE_IT
 
     async def burst(self, count: int) -> None:
-        """So many more at once, beside the others."""
+        """So many more as fast as they are taken, beside the others."""
         said = [one for _ in range(count // _CHUNK) for one in self._chunk()]
         await self.make_known(said)
+        at_once = asyncio.Semaphore(_AT_ONCE)
+
+        async def deliver(delivery: Delivery) -> None:
+            async with at_once:
+                await self.poster.deliver(delivery)
+
         async with asyncio.TaskGroup() as group:
             for delivery in deliveries(said, self.dice):
-                group.create_task(self.poster.deliver(delivery))
+                group.create_task(deliver(delivery))
 
     @property
     def next_prober(self) -> str:

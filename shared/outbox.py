@@ -24,6 +24,7 @@ OLD = (
 )
 _ACKNOWLEDGED_EVERY = 0.25  # seconds
 _REFILLS_AFTER = 0.25  # seconds, while a stream has no room for what is due
+_NET_EVERY = 2.0  # seconds; nothing is due for the net before fifteen
 _OFFERED = 10_000  # deliveries waiting in memory; beyond that the net sends them
 _CLAIM = sa.text(
     "UPDATE outbox SET sends = sends + 1,"
@@ -101,7 +102,7 @@ class Relay:
                 log.info("relay_waits", service=self._database.schema, reason=str(away))
                 sent = 0
             if not sent:
-                await asyncio.sleep(_REFILLS_AFTER if self._is_behind else 1)
+                await asyncio.sleep(_REFILLS_AFTER if self._is_behind else _NET_EVERY)
 
     async def send_due(self) -> int:
         """One pass of the net; how many were sent."""

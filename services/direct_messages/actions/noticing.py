@@ -32,13 +32,16 @@ async def notice_queue(deps: Deps, account: Account, conversation_id: str) -> bo
     async with deps.database.transaction(account[0]) as tx:
         found = await store.conversation(tx, account[0], conversation_id, lock=True)
         hand_off = await _waiting(tx, account, conversation_id)
-        if found is not None and hand_off is not None:
+        # whoever was quicker sends it under the same hold: that is theirs to give back, not ours
+        is_disposed = await store.operation(tx, *account, out.operation_id) is not None
+        if found is not None and hand_off is not None and not is_disposed:
             await request_send(deps, tx, found, out, reservation_id)
             sent_at = (*found.auto_sent_at, tx.now)
             await store.save_conversations(tx, [conversing.changed(found, auto_sent_at=sent_at)])
             await store.save_hand_offs(tx, [domain.noticed(hand_off, tx.now)])
             return True
-    await deps.quota.release(*account, reservation_id)
+    if not is_disposed:
+        await deps.quota.release(*account, reservation_id)
     return False
 
 

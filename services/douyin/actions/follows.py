@@ -54,7 +54,7 @@ async def check_follow(
         async with deps.database.transaction(organization_id) as tx:
             check = FollowCheck(*account_key, open_id, follows, followed_at, checked_at=tx.now)
             await store.keep_follow_check(tx, check)
-            _tell(tx, check)
+            tell(tx, check)
             answered = Answered(check, is_fresh=True)
             await once.keep(tx, organization_id, answered)
             return answered
@@ -71,8 +71,10 @@ async def _ask(deps: AskDeps, account: Account, open_id: str) -> tuple[bool, dat
     return follows, datetime.fromtimestamp(since, UTC) if follows and since else None
 
 
-def _tell(tx: Tx, check: FollowCheck) -> None:
-    event = FollowChecked(open_id=check.open_id, follows=check.follows, checked_at=tx.now)
+def tell(tx: Tx, check: FollowCheck) -> None:
+    """Let who keeps fans know what the platform said."""
+    at = check.checked_at
+    event = FollowChecked(open_id=check.open_id, follows=check.follows, checked_at=at)
     origin = Origin(check.organization_id, check.account_id, ids.new("obs"), ids.trace_parent())
-    seq = int(tx.now.timestamp() * 1000)
-    tx.publish(Envelope.of(event, origin, subject=check.open_id, seq=seq, at=tx.now))
+    seq = int(at.timestamp() * 1000)
+    tx.publish(Envelope.of(event, origin, subject=check.open_id, seq=seq, at=at))

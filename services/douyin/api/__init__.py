@@ -5,6 +5,7 @@ from services.douyin.api import (
     business,
     configuration,
     contents,
+    followers,
     limits,
     looks,
     owners,
@@ -20,6 +21,7 @@ router.include_router(configuration.router)
 router.include_router(authorising.router)
 router.include_router(business.router)
 router.include_router(contents.router)
+router.include_router(followers.router)
 router.include_router(limits.router)
 router.include_router(looks.router)
 router.include_router(owners.router)

@@ -26,6 +26,8 @@ class Calls(StrEnum):
     IMAGE = "image"
     RECALL = "recall"
     FOLLOW_CHECK = "follow_check"
+    FANS_LIST = "fans_list"
+    FANS_DATA = "fans_data"
     INTERACTION_LOG = "interaction_log"
     VIDEO_LIST = "video_list"
     LIVE_ROOMS = "live_rooms"

@@ -18,7 +18,8 @@ from tests.service.douyin.wired import QUESTIONS, End, Question, Wired, wired
 __all__ = ["wired"]  # the fixture
 
 UNLISTED_CODE = 4711
-OF_QUESTION = dict.fromkeys(QUESTIONS, Group.ASK) | {"does the fan follow": Group.FANS}
+OF_FANS = ("does the fan follow", "who follows", "what fans are like")
+OF_QUESTION = dict.fromkeys(QUESTIONS, Group.ASK) | dict.fromkeys(OF_FANS, Group.FANS)
 # the groups' codes are all tried here; elsewhere one of each remedy shows that it is heeded
 WHOLE = {"list cards", "does the fan follow"}
 REFUSALS = {

@@ -230,6 +230,14 @@ async def _check_follow(wired: Wired) -> End:
     return await wired.ask("POST", "follow-checks", {"open_id": f"fan-open-id-{wired.number():04}"})
 
 
+async def _list_followers(wired: Wired) -> End:
+    return await wired.ask("GET", "followers?limit=1")
+
+
+async def _draw_portrait(wired: Wired) -> End:
+    return await wired.ask("GET", "fan-portrait")
+
+
 async def _recall(wired: Wired) -> End:
     operation = f"op_recall_{wired.number()}"
     await wired.answers(operation)
@@ -286,6 +294,8 @@ QUESTIONS = {
         "/api/im/message/resources/", "direct_message", _media, _fan_sends_a_file
     ),
     "does the fan follow": Question("/fans/check/", "follow_check", _check_follow),
+    "who follows": Question("/fans/list/", "fans_list", _list_followers),
+    "what fans are like": Question("/api/douyin/v1/user/fans_data/", "fans_data", _draw_portrait),
     "take a message back": Question("/im/recall/msg/", "recall", _recall),
     "read the log": Question(
         "/api/douyin/v1/interactive/intention/log/list/", "interaction_log", _read_log

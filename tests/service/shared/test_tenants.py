@@ -130,7 +130,7 @@ async def test_a_stranger_cannot_go_on_where_the_owner_is(tenant: Tenant, strang
         path = one.path.format(**tenant.ids)
         mine, theirs = (tenant.world.caller(o) for o in (tenant.organization, stranger))
         first = await tenant.world.http.get(f"{path}?limit=1", headers=mine)
-        cursor = first.json()["next_cursor"]
+        cursor = first.json().get("next_cursor")  # none of a list that is Douyin's, who is away
         if cursor is None:
             continue
         asked += 1

@@ -3,6 +3,7 @@
 from services.douyin.api import (
     authorising,
     business,
+    card_templates,
     configuration,
     contents,
     followers,
@@ -20,6 +21,7 @@ router = Router()
 router.include_router(configuration.router)
 router.include_router(authorising.router)
 router.include_router(business.router)
+router.include_router(card_templates.router)
 router.include_router(contents.router)
 router.include_router(followers.router)
 router.include_router(limits.router)

@@ -23,6 +23,7 @@ class Calls(StrEnum):
     DIRECT_MESSAGE = "direct_message"
     GROUP_MESSAGE = "group_message"
     LEAD_CARD = "lead_card"
+    CARD_TEMPLATE = "card_template"
     IMAGE = "image"
     RECALL = "recall"
     FOLLOW_CHECK = "follow_check"

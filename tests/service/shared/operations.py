@@ -28,6 +28,7 @@ RULE = {
     "replies": [{"kind": "text", "text": f"{CANARY} 99 元"}],
 }
 CARD = {"title": f"{CANARY} card", "image_id": "@img==", "components": ["name"]}
+TEMPLATE = {"title": CANARY, "content": CANARY, "image_id": "@img==", "app_id": "tt1"}
 CONSENT = {"text": f"{CANARY} 仅用于预约"}
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + b"\0" * 64).decode()
 AGENT = {"name": f"{CANARY} agent", "key_id": "key_test"}  # the key of every caller here
@@ -49,6 +50,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "change_agent": AGENT,
     "change_canned_reply": CANNED,
     "change_account": {"name": "x"},
+    "change_card_template": TEMPLATE,
     "change_lead_card": CARD,
     "change_rule": RULE,
     "check_follow": {"open_id": "somebody"},
@@ -58,6 +60,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "change_webhook_endpoint": {"description": "x"},
     "rotate_webhook_secret": {"overlap_hours": 1},
     "create_api_key": {"name": "x", "scopes": ["dm:read"]},
+    "create_card_template": {**TEMPLATE, "card_type": 1},
     "create_lead_card": CARD,
     "create_douyin_authorisation_link": {"client_key": KEY},
     "decline_conversation": BY_AGENT,
@@ -90,6 +93,8 @@ QUERIES = {
 }
 HEADERS = {"idempotency-key": "a-key-of-this-test", "if-match": "*"}
 POLICY_KEY = "dm.rules.max_per_account"
+# what Douyin alone keeps, and is away in this world
+AT_DOUYIN = {"template_id": "tpl_QHRwbD09"}
 # what is no id, and is the same for everybody: a policy key, numbers that count from one
 COMMON = {"key": POLICY_KEY, "rule_set": "1", "version": "1"}
 
@@ -161,7 +166,7 @@ class Tenant:
 async def a_tenant(world: World) -> Tenant:
     """An organization whose every name and text is a canary, with a conversation that was answered."""
     made = await accounts.create_organization(deps_of(world.resources), f"{CANARY} 有限公司")
-    tenant = Tenant(world, made.id, {**COMMON, "client_key": KEY})
+    tenant = Tenant(world, made.id, {**COMMON, "client_key": KEY, **AT_DOUYIN})
     account = await _made(tenant, "/v1/accounts", {"name": f"{CANARY} 旗舰店"})
     tenant.ids["account_id"] = account["id"]
     await world.drain()

@@ -7,6 +7,7 @@ from services.douyin.api import (
     configuration,
     contents,
     followers,
+    grants,
     limits,
     looks,
     owners,
@@ -24,6 +25,7 @@ router.include_router(business.router)
 router.include_router(card_templates.router)
 router.include_router(contents.router)
 router.include_router(followers.router)
+router.include_router(grants.router)
 router.include_router(limits.router)
 router.include_router(looks.router)
 router.include_router(owners.router)

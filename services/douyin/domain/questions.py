@@ -19,6 +19,7 @@ class Question:
 LEAD_CARDS: Final = Question(Calls.LEAD_CARD, "im.message_card")
 CARD_TEMPLATES: Final = Question(Calls.CARD_TEMPLATE)
 MEDIA: Final = Question(Calls.DIRECT_MESSAGE, "im.direct_message")
+GRANTS: Final = Question(Calls.DIRECT_MESSAGE, "im.direct_message")
 RECALLS: Final = Question(Calls.RECALL, "im.recall_message")
 FOLLOW_CHECKS: Final = Question(Calls.FOLLOW_CHECK, "fans.check", Group.FANS)
 FOLLOWERS: Final = Question(Calls.FANS_LIST, "fans.list", Group.FANS)

@@ -270,6 +270,14 @@ async def _draw_portrait(wired: Wired) -> End:
     return await wired.ask("GET", "fan-portrait")
 
 
+async def _list_grants(wired: Wired) -> End:
+    return await wired.ask("GET", "grants?limit=1")
+
+
+async def _find_grant(wired: Wired) -> End:
+    return await wired.ask("GET", f"grant?open_id={FAN}")
+
+
 async def _recall(wired: Wired) -> End:
     operation = f"op_recall_{wired.number()}"
     await wired.answers(operation)
@@ -337,6 +345,8 @@ QUESTIONS = {
     "does the fan follow": Question("/fans/check/", "follow_check", _check_follow),
     "who follows": Question("/fans/list/", "fans_list", _list_followers),
     "what fans are like": Question("/api/douyin/v1/user/fans_data/", "fans_data", _draw_portrait),
+    "who may be written to": Question("/im/authorize/user_list/", "direct_message", _list_grants),
+    "may the fan be written to": Question("/im/authorize/status/", "direct_message", _find_grant),
     "take a message back": Question("/im/recall/msg/", "recall", _recall),
     "read the log": Question(
         "/api/douyin/v1/interactive/intention/log/list/", "interaction_log", _read_log

@@ -87,6 +87,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "upload_image": {"data": PNG},
 }
 QUERIES = {
+    "find_grant": "open_id=somebody",
     "find_media": "message_id=@m1==",
     "get_response_times": "since=2026-01-01T00:00:00Z&until=2026-02-01T00:00:00Z",
     "watch_agent_updates": "seconds=0",

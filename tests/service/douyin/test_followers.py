@@ -1,14 +1,18 @@
 """Who follows, and what they are like together: asked of the simulator, and of a platform that is odd."""
 
+import json
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx2
 import pytest
 
 from services.douyin.actions.walking import MOST_PAGES
-from tests.service.douyin.conftest import ACCOUNT, OPEN_ID, ORGANIZATION, Connector
+from tests.service.conftest import OpenWorld
+from tests.service.douyin.conftest import ACCOUNT, FAN, KEY, OPEN_ID, ORGANIZATION, Connector
+from tests.service.douyin.platform import ScriptedPlatform
 from tests.service.douyin.wired import Wired, wired
-from tests.support.world import ALL_SCOPES
+from tests.support.world import ALL_SCOPES, World
 
 __all__ = ["wired"]  # the fixture
 
@@ -135,6 +139,39 @@ async def test_what_makes_no_sense_is_left_out_of_a_portrait(quiet: Connector) -
     found = (await read(quiet, "fan-portrait")).json()
     assert (found["fans"], found["ages"]) == (9, [{"name": "18-23", "fans": 7}])
     assert found["flows"] == found["genders"] == []
+
+
+async def test_who_is_listed_follows_and_the_late_webhook_is_no_other_follow(
+    worlds: OpenWorld, platform: ScriptedPlatform
+) -> None:
+    async with worlds("douyin", "fans", douyin_api_url=platform.url) as world:
+        connector = Connector(world, platform)
+        await connector.put_app()
+        await connector.learn(ACCOUNT)
+        await connector.bind()
+        await world.sql("DELETE FROM douyin.outbox")  # nobody hears here that it was authorised
+        listed_at = await world.now()
+        platform.will(LIST, page(FAN, has_more=False))
+        assert (await read(connector, "followers")).status_code == 200
+        await follow(connector, listed_at)
+        await world.drain()
+        assert await epochs(world) == [(FAN, True, 0)]
+        await world.advance(timedelta(minutes=1))
+        await follow(connector, await world.now())
+        await world.drain()
+        assert await epochs(world) == [(FAN, True, 1)], "a later one is"
+
+
+async def follow(connector: Connector, at: datetime) -> None:
+    content = {"action_type": 1, "action_time": int(at.timestamp())}
+    outer = {"event": "new_follow_action", "client_key": KEY, "from_user_id": FAN}
+    event = {**outer, "to_user_id": OPEN_ID, "content": json.dumps(content)}
+    assert (await connector.post(event)).status_code == 200
+
+
+async def epochs(world: World) -> list[tuple[Any, ...]]:
+    rows = await world.sql("SELECT open_id, follows, epoch FROM fans.fan")
+    return [tuple(row) for row in rows]
 
 
 @pytest.mark.parametrize("path", ["followers", "fan-portrait"])

@@ -21,4 +21,5 @@ def test_no_message_is_lost_or_answered_twice_while_everything_is_killed(tmp_pat
     assert report.verdict.violations == []
     assert report.vacuous() == []
     # nearly everything was to be answered: a house that refuses all would be too easy to judge
-    assert report.verdict.accepted > 0.95 * report.shape.events
+    # each kill leaves in doubt what was claimed and not sent yet: the more, the slower the machine
+    assert report.verdict.accepted > 0.9 * report.shape.events

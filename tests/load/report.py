@@ -55,8 +55,8 @@ By hand, and not measured again by `make bench`: what a change or a look gave wh
 | all envelopes of a batch in one command to Valkey | 11 → 3 µs of a sender's CPU for an envelope; a message has five |
 | the door asks whether an echo only repeats an answer, and tells nobody | 88 of 100 echoes at 300/s, 78 of 100 at saturation, have no event, hop and handler any more |
 | response clocks found by their key | 1,235 → 57 µs of PostgreSQL for a message |
-| batches at every hop, one commit for many webhooks, prepared statements with arrays, one JSON parse, aiohttp for sends, a frozen collector, connections that are not reset | in place; the profiles of all processes are flat: no function of ours has more than a tenth |
-| where PostgreSQL's time goes | 420 of 700 µs are in about thirty statements, the largest (webhooks stored) has 36; the rest is commits (0.3 to 0.4 a message), and the write-ahead log: 117 records and 21 kB a message, most of them of rows and their indexes |
+| batches at every hop, one commit for many webhooks, prepared statements with arrays, one JSON parse, aiohttp for sends, a frozen collector, connections that are not reset | in place; the profiles of the processes are flat: of a function itself, none of ours has more than a tenth |
+| where PostgreSQL's time goes | 420 of 700 µs are in about thirty statements, the largest (webhooks stored) has 36; the rest is commits (0.3 to 0.4 a message), and the write-ahead log: 117 records and 21 kB a message, at 300/s |
 | a Python that was built with profile-guided optimisation (Debian's) | a third less CPU than one that was not; these figures are with it |
 | not tried: an HTTP client of our own for sends (90 µs), one event for a whole batch, fewer tables | each gives up something that is worth more: a kept library, one envelope for one fact, a story for every message |
 """

@@ -6,9 +6,9 @@ from typing import Any
 
 from services.direct_messages import actions
 from services.direct_messages.actions import Answered, Deps, Heard, Recalled, RefusedRecall
+from services.direct_messages.domain.attributions import source_of
 from services.direct_messages.domain.cases import FanFacts, Inbound, Wait
 from services.direct_messages.domain.conditions import Tier
-from services.direct_messages.domain.conversations import Source
 from services.direct_messages.domain.messages import Settlement, State
 from services.direct_messages.domain.rules import Trigger
 from services.direct_messages.domain.texts import clean
@@ -196,7 +196,7 @@ def _entry(envelope: Envelope) -> Heard:
         platform_id=event.message_id,
         text=None,
         at=event.window_opened_at,
-        source=Source.AD if event.ad else Source.VIDEO if event.item_id else Source.PAGE,
+        source=source_of(event.item_id, event.ad),
     )
     came = {"item_id": event.item_id} | ({"ad": event.ad} if event.ad else {})
     return Heard(

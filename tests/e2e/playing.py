@@ -320,7 +320,9 @@ class Talk:
             await seen(lambda: self._is_at(stage))
         newest, *_ = await self._leads()
         contact = await self.stage.api("GET", f"/v1/leads/{newest['id']}/contact")
-        lead = {**contact.json(), "source": newest["source"], "stage": newest["stage"]}
+        came = newest["attribution"]
+        brought = {"came_by": came["source"], "item_id": came["item_id"], **(came["ad"] or {})}
+        lead = {**contact.json(), "source": newest["source"], "stage": newest["stage"], **brought}
         return "" if step.lead.items() <= lead.items() else f"lead {lead}, not {step.lead}"
 
     async def _is_at(self, stage: str | None) -> bool:

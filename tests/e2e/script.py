@@ -70,7 +70,8 @@ class Step(Part):
     tags: list[str] | None = None
     notifies: str | None = None  # what the shop's own system is told: the label, or "" without one
     promises: dict[str, str] = Field(default_factory=dict)  # any, human → met or breached
-    lead: dict[str, str | None] | None = None  # the fan's contact, as a lead, and its stage
+    # the fan's contact, as a lead, its stage, and what brought it: came_by, ad_id, item_id
+    lead: dict[str, str | None] | None = None
 
     @model_validator(mode="after")
     def _one_thing_happens(self) -> "Step":

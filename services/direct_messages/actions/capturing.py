@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import orjson
 
@@ -12,7 +12,7 @@ from services.direct_messages.domain.cases import Decision
 from services.direct_messages.domain.leads import Contact, Source
 from services.direct_messages.store import Account, Consent
 from shared.contracts.envelope import Envelope
-from shared.contracts.events.direct_messages import LeadCaptured, LeadStageAsked
+from shared.contracts.events.direct_messages import Attribution, LeadCaptured, LeadStageAsked
 from shared.db import Tx
 from shared.errors import NotFound
 from shared.http.versions import Precondition, etag
@@ -29,13 +29,21 @@ class Capture:
     card_id: str | None
     contact: Contact
     at: datetime
+    entries_count_for: timedelta
+
+    @property
+    def behind(self) -> tuple[str, str, str, datetime, timedelta]:
+        """Where to look for what brought the fan."""
+        tenant = self.envelope.organization_id, self.envelope.account_id
+        return *tenant, self.conversation_id, self.at, self.entries_count_for
 
 
 async def tell_leads(deps: Deps, tx: Tx, captures: Sequence[Capture]) -> None:
     """Publish `direct_messages.lead_captured` for each, with the consent text that holds now."""
     accounts = {(c.envelope.organization_id, c.envelope.account_id) for c in captures}
     consents = await store.consent_versions(tx, accounts)
-    for capture in captures:
+    came = await store.attributions(tx, [capture.behind for capture in captures])
+    for capture, attribution in zip(captures, came, strict=True):
         envelope, contact = capture.envelope, capture.contact
         fields = {name: value for name, value in asdict(contact).items() if name != "source"}
         plain = orjson.dumps(fields).decode()
@@ -48,6 +56,7 @@ async def tell_leads(deps: Deps, tx: Tx, captures: Sequence[Capture]) -> None:
             contact=deps.sealer.seal(envelope.organization_id, plain, tx.now.date()),
             consent_version=consents.get((envelope.organization_id, envelope.account_id)),
             captured_at=capture.at,
+            attribution=Attribution.model_validate(attribution),
         )
         origin, subject = envelope.origin, capture.fan_open_id
         tx.publish(Envelope.of(event, origin, subject=subject, seq=0, at=tx.now))

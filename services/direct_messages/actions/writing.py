@@ -150,6 +150,7 @@ def _capture(plan: Plan, contact: Contact) -> Capture:
         (plan.content or {}).get("card_id"),
         contact,
         inbound.at,
+        plan.decision.case.policy.lead_attribution,
     )
 
 

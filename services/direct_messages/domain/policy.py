@@ -79,6 +79,7 @@ class Policy:
     allowed_hosts: tuple[str, ...]  # to which links may lead although they lead away
     only_known_cards: bool  # whether rules may send no card that nobody saw yet
     absolute_words: tuple[str, ...]  # claims that the advertising law forbids without a reason
+    lead_attribution: timedelta  # how long an entry counts as what brought a lead
     people: PeoplePolicy
 
 
@@ -118,6 +119,7 @@ def policy_of(version: int, values: Mapping[str, Any]) -> Policy:
         allowed_hosts=tuple(values.get("dm.text.allowed_hosts", ())),
         only_known_cards=values.get("dm.card.ownership") == "known",
         absolute_words=tuple(values.get("content.absolute_words", ())),
+        lead_attribution=timedelta(days=values.get("lead.attribution_days", 7)),
         people=_people_of(values),
     )
 

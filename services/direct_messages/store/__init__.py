@@ -54,6 +54,7 @@ from services.direct_messages.store.conversations import (
     save_conversations,
     settle,
 )
+from services.direct_messages.store.entries import attributions
 from services.direct_messages.store.failures import (
     Failures,
     count_failure,
@@ -196,6 +197,7 @@ __all__ = [
     "agent_of_key",
     "agents_on_duty",
     "apply_recalls",
+    "attributions",
     "be_present",
     "canned_reply",
     "clicks",

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from services.fans import store
-from services.fans.domain.leads import Lead
+from services.fans.domain.leads import Attribution, Lead
 from services.fans.store import LeadEvent
 from shared import ids
 from shared.contracts.envelope import Envelope, Origin
@@ -20,6 +20,7 @@ class Behind:
     message_id: str
     source: str | None = None
     consent_version: int | None = None
+    attribution: Attribution | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,7 @@ def _written(tx: Tx, lead: Lead, line: Line, reason: str | None) -> LeadEvent:
         source=told.source if told else None,
         message_id=told.message_id if told else None,
         consent_version=told.consent_version if told else None,
+        attribution=told.attribution if told else None,
     )
 
 

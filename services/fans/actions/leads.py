@@ -14,6 +14,7 @@ from services.fans.actions.deps import Deps
 from services.fans.actions.history import Behind, Line, keep
 from services.fans.domain.leads import (
     UNTOUCHED,
+    Attribution,
     Lead,
     Stage,
     assigned,
@@ -53,6 +54,12 @@ class _Left:
         return (fan, f"{tenant}|{self.phone_key.hex()}") if self.phone_key else (fan,)
 
     @property
+    def attribution(self) -> Attribution | None:
+        """By what the fan came; None: told by a release that did not know."""
+        told = self.event.attribution
+        return Attribution(**told.model_dump()) if told else None
+
+    @property
     def told(self) -> Behind:
         """What its line in the history says of it."""
         event = self.event
@@ -62,6 +69,7 @@ class _Left:
             event.message_id,
             event.source,
             event.consent_version,
+            self.attribution,
         )
 
 
@@ -213,6 +221,7 @@ def _begun(left: _Left, reopens: str | None, tx: Tx) -> Lead:
         touched_at=event.captured_at,
         moved_at=tx.now,
         version=1,
+        attribution=left.attribution,
     )
 
 

@@ -1,5 +1,6 @@
 """The leads of an organization: who wants to be contacted, and how far that has come."""
 
+from dataclasses import asdict, astuple
 from datetime import datetime
 from typing import Annotated
 
@@ -9,7 +10,7 @@ from pydantic import Field
 from services.fans import actions
 from services.fans.actions import LeadEvent, LeadFilter
 from services.fans.api.callers import ContactReader, FanCursors, FanDeps, LeadKeeper, Reader
-from services.fans.domain.leads import Lead, Stage, StageRefused, elsewhere
+from services.fans.domain.leads import Attribution, Lead, Stage, StageRefused, elsewhere
 from shared.errors import BadRequest, Invalid, NotFound, PreconditionFailed, PreconditionRequired
 from shared.http.errors import errors
 from shared.http.models import (
@@ -26,6 +27,7 @@ from shared.http.versions import RequiredVersion, etag
 
 router = Router(tags=["leads"])
 _LEAD = "/v1/leads/{lead_id}"
+_MADE = {"elsewhere", "attribution"}  # parts that are models themselves
 
 
 class Elsewhere(ResponseModel):
@@ -36,11 +38,34 @@ class Elsewhere(ResponseModel):
     local_life_stage: int | None
 
 
+class Ad(ResponseModel):
+    """An ad, by the ids that Douyin told of it."""
+
+    adv_id: str | None
+    ad_id: str | None
+    creative_id: str | None
+    promotion_id: str | None
+
+
+class AttributionOut(ResponseModel):
+    """By what the fan came: through an `ad`, from a `video` (`item_id`), by the `page`, or with a `message` alone.
+
+    Of the page entries before the contact, within `lead.attribution_days`, it is the newest that names an
+    ad or a video, else the newest.
+    """
+
+    source: str
+    entered_at: datetime | None
+    item_id: str | None
+    ad: Ad | None
+
+
 class LeadOut(ResponseModel):
     """A lead; its ETag is the version in quotes. The number is masked: `/contact` has all of it.
 
     `reopens` names the lead that ended before; `consent_version` the account's consent text that
-    held when it was captured.
+    held when it was captured. `attribution`: by what the fan came who left the contact that began it;
+    null: it was captured by a release that kept none.
     """
 
     id: str
@@ -52,6 +77,7 @@ class LeadOut(ResponseModel):
     reason: str | None
     assignee: str | None
     source: str
+    attribution: AttributionOut | None
     consent_version: int | None
     touches: int
     reopens: str | None
@@ -108,6 +134,7 @@ class LeadEventOut(ResponseModel):
     source: str | None
     message_id: str | None
     consent_version: int | None
+    attribution: AttributionOut | None
 
 
 class LeadHistory(ResponseModel):
@@ -127,13 +154,15 @@ async def list_leads(  # noqa: PLR0913, PLR0917  each one is a part of the reque
     open_id: Annotated[ShortText | None, Query()] = None,
     stage: Annotated[Stage | None, Query()] = None,
     assignee: Annotated[ShortText | None, Query()] = None,
+    ad_id: Annotated[ShortText | None, Query()] = None,
+    promotion_id: Annotated[ShortText | None, Query()] = None,
 ) -> LeadPage:
-    """Leads of your organization, newest first."""
-    wanted = LeadFilter(account_id, open_id, stage, assignee)
+    """Leads of your organization, newest first; of an ad, by one of its ids."""
+    wanted = LeadFilter(account_id, open_id, stage, assignee, ad_id, promotion_id)
     belongs = (
         "leads",
         caller.organization_id,
-        *(f"{part or ''}" for part in (account_id, open_id, stage, assignee)),
+        *(f"{part or ''}" for part in astuple(wanted)),
     )
     before = str(cursors.read(page.cursor, *belongs)[0]) if page.cursor else ""
     found = await actions.list_leads(deps, caller.organization_id, wanted, before, page.limit)
@@ -213,9 +242,18 @@ def _tagged(lead: Lead, response: Response) -> LeadOut:
 
 
 def _out(lead: Lead) -> LeadOut:
-    named = {n: getattr(lead, n) for n in LeadOut.model_fields if n != "elsewhere"}
-    return LeadOut(**named, elsewhere=Elsewhere(**elsewhere(lead.stage)))
+    named = {n: getattr(lead, n) for n in LeadOut.model_fields if n not in _MADE}
+    known = Elsewhere(**elsewhere(lead.stage))
+    return LeadOut(**named, elsewhere=known, attribution=_attribution_out(lead.attribution))
 
 
 def _event_out(event: LeadEvent) -> LeadEventOut:
-    return LeadEventOut(**{name: getattr(event, name) for name in LeadEventOut.model_fields})
+    named = {n: getattr(event, n) for n in LeadEventOut.model_fields if n not in _MADE}
+    return LeadEventOut(**named, attribution=_attribution_out(event.attribution))
+
+
+def _attribution_out(told: Attribution | None) -> AttributionOut | None:
+    if told is None:
+        return None
+    ad = Ad(**{name: told.ad_id(name) for name in Ad.model_fields}) if told.ad else None
+    return AttributionOut(**{**asdict(told), "ad": ad})

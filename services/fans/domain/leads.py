@@ -63,11 +63,26 @@ class StageRefused(AppError):
 
 
 @dataclass(frozen=True, slots=True)
+class Attribution:
+    """By what the fan came who left the contact: an ad, a video, the page, or only a message."""
+
+    source: str
+    entered_at: datetime | None
+    item_id: str | None
+    ad: Mapping[str, str] | None  # names of the platform → ids
+
+    def ad_id(self, name: str) -> str | None:
+        """The id that the ad has under this name."""
+        return self.ad.get(name) if self.ad else None
+
+
+@dataclass(frozen=True, slots=True)
 class Lead:
     """Somebody who wants to be contacted. Personal fields are sealed; `phone_key` tells numbers apart.
 
     `reached` is the furthest stage of the row of seven that it has seen, so that nurture loses
-    nothing. `version` grows with every change.
+    nothing. `version` grows with every change. `attribution` is of the contact that began it; None:
+    nobody told.
     """
 
     organization_id: str
@@ -90,6 +105,7 @@ class Lead:
     touched_at: datetime
     moved_at: datetime
     version: int
+    attribution: Attribution | None = None
 
 
 def is_same(lead: Lead, *, phone_key: bytes | None, at: datetime, within: timedelta) -> bool:

@@ -5,10 +5,12 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
+from typing import Any, Final
 
+import orjson
 import sqlalchemy as sa
 
-from services.fans.domain import Lead, Stage
+from services.fans.domain import Attribution, Lead, Stage
 from services.fans.store.tables import lead, lead_event
 from shared.db import Row, Tx
 
@@ -31,11 +33,21 @@ _ONE = sa.text(f"SELECT {_LEAD} FROM lead WHERE organization_id = :organization 
 _LOCK = sa.text(
     f"SELECT {_LEAD} FROM lead WHERE organization_id = :organization AND id = :id FOR UPDATE"
 )
+_FOUND_BY: Final = ("ad_id", "promotion_id")  # of the attribution, in columns of their own
+_KEPT = [*_NAMES, *_FOUND_BY]
+
+
+def _values(names: Iterable[str]) -> str:
+    return ", ".join(
+        "CAST(:attribution AS jsonb)" if n == "attribution" else f":{n}" for n in names
+    )
+
+
 _PUT = sa.text(
-    f"INSERT INTO lead ({_LEAD}) VALUES ({', '.join(f':{name}' for name in _NAMES)})"
+    f"INSERT INTO lead ({', '.join(_KEPT)}) VALUES ({_values(_KEPT)})"
     " ON CONFLICT (organization_id, id) DO UPDATE SET "
     + ", ".join(
-        f"{name} = excluded.{name}" for name in _NAMES if name not in {"organization_id", "id"}
+        f"{name} = excluded.{name}" for name in _KEPT if name not in {"organization_id", "id"}
     )
 )
 _FORGOTTEN = sa.text(
@@ -62,6 +74,7 @@ class LeadEvent:
     source: str | None
     message_id: str | None
     consent_version: int | None
+    attribution: Attribution | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +85,8 @@ class LeadFilter:
     open_id: str | None = None
     stage: Stage | None = None
     assignee: str | None = None
+    ad_id: str | None = None
+    promotion_id: str | None = None
 
 
 async def guard(tx: Tx, names: Iterable[str]) -> None:
@@ -109,13 +124,14 @@ async def forgotten(tx: Tx, before: datetime) -> list[Lead]:
 
 async def put_lead(tx: Tx, new: Lead) -> None:
     """Keep the lead as it is now."""
-    await tx.execute(_PUT, asdict(new))
+    found_by = {name: new.attribution and new.attribution.ad_id(name) for name in _FOUND_BY}
+    await tx.execute(_PUT, _row(new) | found_by)
 
 
 async def add_events(tx: Tx, events: Sequence[LeadEvent]) -> None:
     """Write lines of history."""
     for event in events:  # leads are rare: a batch is one or two
-        await tx.execute(_ADD_EVENT, asdict(event))
+        await tx.execute(_ADD_EVENT, _row(event))
 
 
 async def list_leads(
@@ -143,13 +159,12 @@ async def list_events(
     if before:
         query = query.where(lead_event.c.id < before)
     rows = await tx.execute(query.order_by(lead_event.c.id.desc()).limit(most))
-    return [LeadEvent(**row) for row in rows]
+    return [LeadEvent(**{**row, "attribution": _attribution(row)}) for row in rows]
 
 
 _EVENT_NAMES = [field.name for field in fields(LeadEvent)]
 _ADD_EVENT = sa.text(
-    f"INSERT INTO lead_event ({', '.join(_EVENT_NAMES)})"
-    f" VALUES ({', '.join(f':{name}' for name in _EVENT_NAMES)})"
+    f"INSERT INTO lead_event ({', '.join(_EVENT_NAMES)}) VALUES ({_values(_EVENT_NAMES)})"
 )
 
 
@@ -157,5 +172,19 @@ def _one(row: Row | None) -> Lead | None:
     return _read(row) if row else None
 
 
+def _row(kept: Lead | LeadEvent) -> dict[str, Any]:
+    told = asdict(kept.attribution) if kept.attribution else None
+    return asdict(kept) | {"attribution": told and orjson.dumps(told).decode()}
+
+
 def _read(row: Row) -> Lead:
-    return Lead(**{**row, "stage": Stage(row["stage"]), "reached": Stage(row["reached"])})
+    stages = {name: Stage(row[name]) for name in ("stage", "reached")}
+    return Lead(**{**row, **stages, "attribution": _attribution(row)})
+
+
+def _attribution(row: Row) -> Attribution | None:
+    told = row["attribution"]
+    if told is None:
+        return None
+    at = told["entered_at"]
+    return Attribution(**{**told, "entered_at": datetime.fromisoformat(at) if at else None})

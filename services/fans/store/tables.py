@@ -1,6 +1,7 @@
 """Tables of the fan service."""
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
 
 from shared.db import spine_metadata
 
@@ -64,6 +65,19 @@ lead = sa.Table(
     sa.Column("touched_at", _TIME, nullable=False),
     sa.Column("moved_at", _TIME, nullable=False),
     sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("attribution", JSONB),  # of the contact that began it; null: nobody told
+    sa.Column("ad_id", sa.Text),  # of the attribution, as is the next: to find leads by
+    sa.Column("promotion_id", sa.Text),
+    sa.Index(
+        "ix_lead_ad_id",
+        *("organization_id", "ad_id", "id"),
+        postgresql_where=sa.text("ad_id IS NOT NULL"),
+    ),
+    sa.Index(
+        "ix_lead_promotion_id",
+        *("organization_id", "promotion_id", "id"),
+        postgresql_where=sa.text("promotion_id IS NOT NULL"),
+    ),
     sa.Index("ix_lead_phone_key", "organization_id", "phone_key", "captured_at"),
     sa.Index("ix_lead_open_id", "organization_id", "account_id", "open_id", "captured_at"),
     sa.Index(
@@ -91,4 +105,5 @@ lead_event = sa.Table(
     sa.Column("source", sa.Text),
     sa.Column("message_id", sa.Text),
     sa.Column("consent_version", sa.Integer),
+    sa.Column("attribution", JSONB),
 )

@@ -147,6 +147,8 @@ def _body(envelope: Envelope) -> bytes:
 
 def _shown(name: str, fact: Any) -> Any:  # Any: JSON
     """The fact; a time in the one form that we write."""
+    if isinstance(fact, dict):
+        return {part: _shown(part, value) for part, value in fact.items()}
     is_time = isinstance(fact, str) and name.endswith(("_at", "_until"))
     return written(datetime.fromisoformat(fact)) if is_time else fact
 

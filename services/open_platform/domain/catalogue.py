@@ -52,7 +52,17 @@ CATALOGUE: Final[Mapping[str, Entry]] = {
     "direct_messages.lead_captured": Entry(
         EventType.LEAD_CAPTURED,
         "A fan left a way to be reached; `lead.changed` follows with the lead itself.",
-        ("conversation_id", "message_id", "source", "card_id", "consent_version", "captured_at"),
+        (
+            *(
+                "conversation_id",
+                "message_id",
+                "source",
+                "card_id",
+                "consent_version",
+                "captured_at",
+            ),
+            "attribution",
+        ),
         {"conversation": _CONVERSATION, "decision": _MESSAGE},
     ),
     "direct_messages.hand_off_changed": Entry(

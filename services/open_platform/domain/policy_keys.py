@@ -142,6 +142,7 @@ OPERATING: Final[dict[str, Kind]] = {
     "calendar.holidays": Days(),
     "calendar.makeup_days": Days(),
     "lead.dedupe_days": _DAYS,
+    "lead.attribution_days": _DAYS,  # how long a page entry counts as what brought a lead
     "group.admins_max": Whole(0, 100),
     "group.pins_max": Whole(0, 100),
     "group.flood.per_10_seconds": _AT_LEAST_ONE,

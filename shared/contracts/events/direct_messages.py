@@ -119,6 +119,17 @@ class SendNotRequested(Event):
     reservation_id: str
 
 
+class Attribution(BaseModel):
+    """By what a fan came who left a contact: the page entry behind it. The ids are the platform's."""
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+    source: Literal["ad", "video", "page", "message"]  # message: no entry was told
+    entered_at: datetime | None  # business time
+    item_id: str | None  # the video from which the fan came
+    ad: dict[str, str] | None  # through which: adv_id, ad_id, creative_id, promotion_id
+
+
 class LeadCaptured(Event):
     """A fan left a way to be reached (subject: the fan).
 
@@ -136,6 +147,7 @@ class LeadCaptured(Event):
     contact: str
     consent_version: int | None  # of the account's consent text that held then; None: it had none
     captured_at: datetime  # business time
+    attribution: Attribution | None = None  # None: told by a release that did not know
 
 
 class RuleNotified(Event):

@@ -275,7 +275,7 @@ class Shop:
         return self.envelope(MessageReceived(**(fields | changed)), account=account)
 
     async def an_entry(
-        self, *, fan: str = FAN, at: datetime | None = None, account: str = ACC
+        self, *, fan: str = FAN, at: datetime | None = None, account: str = ACC, **came: Any
     ) -> Envelope:
         """A fan opens the chat page."""
         self._sent += 1
@@ -287,6 +287,7 @@ class Shop:
                 open_id=fan,
                 created_at=now,
                 window_opened_at=now,
+                **came,
             ),
             account=account,
         )

@@ -1,5 +1,6 @@
 """A contact in a message becomes `direct_messages.lead_captured`, once, with the consent that holds."""
 
+from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -52,6 +53,79 @@ async def test_a_filled_card_is_told_with_the_consent_text_that_holds(shop: Shop
         2,
     )
     assert (lead["contact"]["name"], lead["contact"]["phone"]) == ("张三", None)
+
+
+AD = {"ad_id": "17001", "promotion_id": "17002"}
+PHONE = "电话 13800138000"
+
+
+async def test_a_lead_names_the_ad_through_which_its_fan_came(shop: Shop) -> None:
+    entered = await shop.an_entry(ad=AD, item_id="@video001==")
+    await shop.tell(entered, entered)
+    await shop.enters()  # she opens the chat again: that brought nobody
+    await shop.says("在吗")
+    await shop.says(PHONE)
+    (lead,) = await captured(shop)
+    at = entered.data["window_opened_at"]
+    assert lead["attribution"] == {
+        "source": "ad",
+        "entered_at": at,
+        "item_id": "@video001==",
+        "ad": AD,
+    }
+
+
+async def test_of_two_entries_that_name_something_the_last_brought_the_lead(shop: Shop) -> None:
+    await shop.enters(ad=AD)
+    await shop.enters(item_id="@video001==")
+    await shop.says(PHONE)
+    (lead,) = await captured(shop)
+    assert (lead["attribution"]["source"], lead["attribution"]["ad"]) == ("video", None)
+
+
+async def test_an_entry_after_the_contact_brought_nothing_though_it_is_heard_first(
+    shop: Shop,
+) -> None:
+    now = await shop.world.now()
+    await shop.enters(at=now - timedelta(minutes=5))
+    late = await shop.a_message(PHONE, at=now - timedelta(minutes=3))
+    await shop.enters(at=now - timedelta(minutes=1), ad=AD)
+    await shop.tell(late)
+    (lead,) = await captured(shop)
+    assert (lead["attribution"]["source"], lead["attribution"]["ad"]) == ("page", None)
+
+
+async def test_an_entry_counts_for_as_many_days_as_the_policy_says(shop: Shop) -> None:
+    await shop.policy(lead__attribution_days=2)
+    now = await shop.world.now()
+    await shop.enters(at=now - timedelta(days=2, seconds=1), ad=AD, fan="fan-early")
+    await shop.enters(at=now - timedelta(days=2, seconds=-9), ad=AD, fan="fan-in-time")
+    for fan in ("fan-early", "fan-in-time", "fan-who-only-wrote"):
+        await shop.says(PHONE, fan=fan, at=now)
+    found = {lead["open_id"]: lead["attribution"] for lead in await captured(shop)}
+    assert {fan: each["source"] for fan, each in found.items()} == {
+        "fan-early": "message",
+        "fan-in-time": "ad",
+        "fan-who-only-wrote": "message",
+    }
+    assert found["fan-early"] == {
+        "source": "message",
+        "entered_at": None,
+        "item_id": None,
+        "ad": None,
+    }
+
+
+async def test_each_lead_of_a_batch_names_its_own_entry(shop: Shop) -> None:
+    for fan in ("fan-a", "fan-b"):
+        await shop.enters(fan=fan, ad={"ad_id": f"of-{fan}"})
+    await shop.handle(*[await shop.a_message(PHONE, fan=f) for f in ("fan-b", "fan-c", "fan-a")])
+    found = {lead["open_id"]: lead["attribution"]["ad"] for lead in await captured(shop)}
+    assert found == {
+        "fan-a": {"ad_id": "of-fan-a"},
+        "fan-b": {"ad_id": "of-fan-b"},
+        "fan-c": None,
+    }
 
 
 async def test_what_leaves_no_contact_tells_no_lead(shop: Shop) -> None:

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from shared.contracts.envelope import Envelope
-from shared.contracts.events.direct_messages import LeadCaptured
+from shared.contracts.events.direct_messages import Attribution, LeadCaptured
 from shared.contracts.events.open_platform import PolicyChanged
 from tests.service.fans.conftest import ACC, FAN, ORG, STRANGER, FansWorld, at, heard
 
@@ -16,8 +16,18 @@ PHONE = "+8613800138000"
 EMPTY = {"name": None, "phone": None, "masked_phone": None, "wechat": None, "city": None}
 
 
+def by_ad(**ids: str) -> Attribution:
+    """Through an ad, at the first hour."""
+    return Attribution(source="ad", entered_at=at(0), item_id=None, ad=ids)
+
+
 def a_contact(
-    fans: FansWorld, hour: int = 0, fan: str = FAN, account: str = ACC, **contact: Any
+    fans: FansWorld,
+    hour: int = 0,
+    fan: str = FAN,
+    account: str = ACC,
+    came: Attribution | None = None,
+    **contact: Any,
 ) -> Envelope:
     """A fan left this."""
     plain = orjson.dumps({**EMPTY, "more": [], **contact}).decode()
@@ -30,6 +40,7 @@ def a_contact(
         contact=fans.world.resources.sealer.seal(ORG, plain, at(hour).date()),
         consent_version=3,
         captured_at=at(hour),
+        attribution=came,
     )
     return heard(event, account=account)
 
@@ -179,6 +190,45 @@ async def test_a_lead_that_its_assignee_leaves_for_a_day_goes_back_to_the_pool(
     assert [lead["assignee"] for lead in await leads(fans)] == [None, "小王"]
     newest = (await fans.ok("GET", f"/v1/leads/{idle['id']}/history"))["data"][0]
     assert (newest["change"], newest["actor"], newest["assignee"]) == ("assignee", "clock", None)
+
+
+async def test_a_lead_says_what_brought_it_and_each_touch_says_its_own(fans: FansWorld) -> None:
+    first, second = by_ad(ad_id="17001", promotion_id="17002"), by_ad(ad_id="17009")
+    begun = a_contact(fans, phone=PHONE, came=first)
+    await fans.hear(begun, begun)
+    await fans.hear(a_contact(fans, 1, phone=PHONE, came=second))
+    (lead,) = await leads(fans)
+    told = {"source": "ad", "entered_at": "2025-01-01T00:00:00.000Z", "item_id": None}
+    ids = {"adv_id": None, "ad_id": "17001", "creative_id": None, "promotion_id": "17002"}
+    assert lead["attribution"] == {**told, "ad": ids}
+    assert await fans.ok("GET", f"/v1/leads/{lead['id']}") == lead
+    owned = (await put(fans, lead, "assignee", {"assignee": "小李"})).json()
+    assert owned["attribution"] == lead["attribution"]
+    history = (await fans.ok("GET", f"/v1/leads/{lead['id']}/history"))["data"]
+    brought = [e["attribution"] and e["attribution"]["ad"]["ad_id"] for e in history]
+    assert brought == [None, "17009", "17001"]  # nobody was brought by being assigned
+
+
+async def test_a_contact_of_a_release_that_kept_no_ads_is_a_lead_all_the_same(
+    fans: FansWorld,
+) -> None:
+    old = a_contact(fans, phone=PHONE)
+    del old.data["attribution"]
+    await fans.hear(old)
+    await fans.hear(a_contact(fans, 1, phone=PHONE, came=by_ad(ad_id="17001")))
+    (lead,) = await leads(fans)
+    assert (lead["touches"], lead["attribution"]) == (2, None)
+
+
+async def test_the_leads_of_an_ad_are_found_by_its_ids(fans: FansWorld) -> None:
+    ads = (by_ad(ad_id="1", promotion_id="7"), by_ad(ad_id="2", promotion_id="7"), None)
+    for number, came in enumerate(ads):
+        await fans.hear(a_contact(fans, number, f"f{number}", came=came, wechat=f"abcdef{number}"))
+    for query, wanted in (("ad_id=1", ["f0"]), ("promotion_id=7", ["f1", "f0"]), ("ad_id=7", [])):
+        assert [lead["open_id"] for lead in await leads(fans, f"?{query}")] == wanted
+    page = await fans.ok("GET", "/v1/leads?promotion_id=7&limit=1")
+    path = f"/v1/leads?promotion_id=7&limit=1&cursor={page['next_cursor']}"
+    assert [lead["open_id"] for lead in (await fans.ok("GET", path))["data"]] == ["f0"]
 
 
 async def test_leads_come_in_pages_and_by_filter(fans: FansWorld) -> None:

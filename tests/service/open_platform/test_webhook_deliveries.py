@@ -10,7 +10,7 @@ from standardwebhooks.webhooks import WebhookVerificationError
 
 from services.open_platform.actions import webhook_deliveries
 from services.open_platform.actions.delivering import Courier
-from shared.contracts.events.direct_messages import LeadCaptured
+from shared.contracts.events.direct_messages import Attribution, LeadCaptured
 from shared.contracts.events.douyin import AuthorisationNeeded
 from tests.service.open_platform.hooks import AT, Hooks, some_hooks
 
@@ -94,11 +94,21 @@ async def test_a_lead_leaves_without_its_contact(hooks: Hooks) -> None:
             contact=contact,
             consent_version=2,
             captured_at=AT,
+            attribution=Attribution(
+                source="ad", entered_at=AT, item_id=None, ad={"ad_id": "17001"}
+            ),
         )
     )
     await hooks.turn()
     data = receiver.got[0].verified(endpoint["secret"])["data"]
     assert data["captured_at"] == "2026-01-31T09:00:00.123Z"
+    at = "2026-01-31T09:00:00.123Z"
+    assert data["attribution"] == {
+        "source": "ad",
+        "entered_at": at,
+        "item_id": None,
+        "ad": {"ad_id": "17001"},
+    }
     assert data["links"]["conversation"] == "/v1/conversations/conv_1"
     assert all(word not in receiver.got[0].body.decode() for word in (contact, "138", "fan-1"))
 

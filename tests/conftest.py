@@ -1,8 +1,18 @@
-"""What holds for every test: no socket leaves this machine. Nothing of ours is patched."""
+"""What holds for every test: no socket leaves this machine, and no test runs for ever.
 
+Nothing of ours is patched.
+"""
+
+import asyncio
+import faulthandler
+import gc
 import ipaddress
+import os
 import socket
 import sys
+from collections.abc import Generator, Iterator
+
+import pytest
 
 _INTERNET = (socket.AF_INET, socket.AF_INET6)
 
@@ -36,3 +46,44 @@ def _guard(event: str, args: tuple[object, ...]) -> None:
 
 
 sys.addaudithook(_guard)
+
+
+# ---------------------------------------------------------------------------- an end for every test
+
+_STDERR = os.dup(2)  # before pytest captures it: a process that is ended shows its stacks here
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
+    """End the process when what a test leaves behind does not let itself be stopped.
+
+    pytest-timeout raises once, and stops counting when a test fails: what comes after is counted here.
+    """
+    limit = float(item.config.getoption("timeout") or item.config.getini("timeout"))
+    faulthandler.dump_traceback_later(limit, exit=True, file=_STDERR)
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    call: pytest.CallInfo[None],
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show where every task waited when time was up: its loop's stack says nothing of it."""
+    report = yield
+    if call.excinfo is not None and str(call.excinfo.value).startswith("Timeout (>"):
+        waiting = [
+            f"{task.get_name()}: {' > '.join(_awaits(task.get_coro()))}"
+            for task in gc.get_objects()
+            if isinstance(task, asyncio.Task) and not task.done()
+        ]
+        report.sections.append(("Tasks that wait", "\n".join(waiting)))
+    return report
+
+
+def _awaits(awaited: object) -> Iterator[str]:
+    while frame := getattr(awaited, "cr_frame", None) or getattr(awaited, "gi_frame", None):
+        yield f"{frame.f_code.co_qualname} ({frame.f_code.co_filename}:{frame.f_lineno})"
+        awaited = getattr(awaited, "cr_await", None) or getattr(awaited, "gi_yieldfrom", None)

@@ -118,6 +118,7 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
         house.stop()
 
 
+@pytest.mark.timeout(300 + CASES / 10)
 def test_no_request_is_answered_outside_the_contract(target: Target) -> None:
     wrong: dict[str, str] = {}
     statuses: Counter[int] = Counter()

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import pytest
 
 from tests.e2e.house import House, eventually
 
@@ -43,6 +44,7 @@ def notices(house: House, conversation: str) -> list[str]:
     return [word for text in texts for word in (RULES_NOTICE, QUEUE_NOTICE) if word in text]
 
 
+@pytest.mark.timeout(600)
 def test_a_hand_off_and_its_notices_survive_whoever_dies_between(tmp_path: Path) -> None:
     house = House(tmp_path, FAILPOINT=DEADLY, FAILPOINT_SEED="11")
     try:

@@ -4,10 +4,13 @@ import os
 import random
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.house import House
 from tests.faults.supervised import Shape, run
 
 
+@pytest.mark.timeout(600)
 def test_no_message_is_lost_or_answered_twice_while_everything_is_killed(tmp_path: Path) -> None:
     seed = int(os.environ.get("FAULT_SEED") or random.SystemRandom().randrange(1_000_000))
     print(f"FAULT_SEED={seed}")

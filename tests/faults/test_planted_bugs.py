@@ -34,6 +34,7 @@ def test_a_mistake_that_changes_nothing_is_refused() -> None:
 
 
 @pytest.mark.skipif("FAULTS_PLANTED" not in os.environ, reason="make faults-planted runs the lab")
+@pytest.mark.timeout(1800)
 @bugs
 def test_a_planted_mistake_is_caught(bug: Bug, tmp_path: Path) -> None:
     run = Run(tmp_path, catching(bug), SEED, by=("tests.faults.planted", bug.name))

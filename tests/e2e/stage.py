@@ -35,6 +35,7 @@ class OpenShop:
     script: Shop
     account: str
     open_id: str
+    token: str = ""  # with which its app acts for it
     things: dict[str, str] = field(default_factory=dict)  # $card and its like
     rules: dict[str, str] = field(default_factory=dict)  # id → name
 
@@ -72,8 +73,10 @@ class Stage:
         """Open every shop."""
         app = {"client_key": APP.client_key, "client_secret": APP.secret}
         await self.control("apps", app)
-        secrets = {"client_secrets": [APP.secret]}
-        await self.api("PUT", f"/v1/douyin-apps/{APP.client_key}", secrets)
+        path, secrets = f"/v1/douyin-apps/{APP.client_key}", {"client_secrets": [APP.secret]}
+        known = await self.asked("GET", path)  # by the stage before
+        condition = {"if_match": known.headers["etag"]} if known.is_success else {}
+        await self.api("PUT", path, secrets, **condition)
         for name, script in scripts.items():
             self.shops[name] = await self._opened(name, script)
         for shop in self.shops.values():
@@ -147,7 +150,7 @@ class Stage:
     async def _furnish(self, shop: OpenShop) -> None:
         """The account bound, with a picture, a card, a video and a group, and the rules that name them."""
         await self.until_heard(shop)
-        token = await self._authorise(shop)
+        await self._authorise(shop)
         place = f"/v1/accounts/{shop.account}"
         image = await self.api(
             "POST", f"{place}/images", {"data": base64.b64encode(_png()).decode()}
@@ -163,7 +166,7 @@ class Stage:
         group = await self.platform(
             f"/im/group/fans/create/?open_id={shop.open_id}",
             json={**about, "group_type": 2},
-            headers={"access-token": token},
+            headers={"access-token": shop.token},
         )
         shop.things["$group"] = group["group_id"]
         for rule in shop.script.rules:
@@ -185,7 +188,7 @@ class Stage:
         """The database's first answer that is a yes or a value."""
         return await seen(lambda: self.database.fetchval(sql, *values))
 
-    async def _authorise(self, shop: OpenShop) -> str:
+    async def _authorise(self, shop: OpenShop) -> None:
         """The owner agrees, and the account is bound with fresh tokens."""
         code = (await self.control("codes", {"open_id": shop.open_id}))["code"]
         app = {"client_key": APP.client_key, "client_secret": APP.secret}
@@ -196,7 +199,7 @@ class Stage:
         condition = {"if_match": bound.headers["etag"]} if bound.is_success else {}
         identity = {"client_key": APP.client_key, "open_id": shop.open_id}
         await self.api("PUT", path, {**identity, "access_token": token}, **condition)
-        return str(token)
+        shop.token = str(token)
 
 
 async def seen(ask: Callable[[], Awaitable[Any]]) -> Any:

@@ -19,10 +19,13 @@ _COUNT = sa.text(
     " rule_version = excluded.rule_version"
     " RETURNING rule_id, rule_version, failures, first_message_id"
 )
-# by the primary key, from the first refusal on: as much as was decided since then
+# By the primary key, from the first refusal on: as much as was decided since then. An answer is taken with its
+# last item: the text before a card that is gone is taken each time.
 _TAKEN_SINCE = sa.text(
-    "SELECT 1 FROM decision d JOIN message m ON m.organization_id = d.organization_id"
-    " AND m.account_id = d.account_id AND m.operation_id = d.operation_id"
+    "SELECT 1 FROM decision d JOIN operation o ON o.organization_id = d.organization_id"
+    " AND o.account_id = d.account_id AND o.id = d.operation_id"
+    " JOIN message m ON m.organization_id = o.organization_id"
+    " AND m.account_id = o.account_id AND m.operation_id = o.id AND m.item = o.items - 1"
     " WHERE d.organization_id = :org AND d.account_id = :acc AND d.message_id >= :first"
     " AND d.rule_id = :rule AND m.operation_id IS NOT NULL AND m.state = 'sent' LIMIT 1"
 )
@@ -57,7 +60,7 @@ async def count_failure(
 
 
 async def was_taken_since(tx: Tx, account: Account, found: Failures) -> bool:
-    """Whether the platform took something of the rule since it was first refused."""
+    """Whether the platform took a whole answer of the rule since it was first refused."""
     asked = {"org": account[0], "acc": account[1], "rule": found.rule_id}
     rows = await tx.execute(_TAKEN_SINCE, {**asked, "first": found.first_message_id})
     return rows.first() is not None

@@ -54,6 +54,20 @@ async def test_a_rule_whose_answers_are_refused_again_and_again_is_paused_with_a
     assert (await shop.story())["rule"]["name"] == "card"
 
 
+async def test_a_text_that_is_taken_before_a_card_that_is_gone_does_not_hide_it(shop: Shop) -> None:
+    text = {"kind": "text", "text": "填一下"}
+    await shop.call("POST", RULES, {**CARD, "replies": [text, *CARD["replies"]]})
+    for number in range(3):
+        assert (await the_card(shop))["paused"] is None
+        await shop.says("留资", fan=f"fan-{number}")
+        request = (await shop.requests())[-1]
+        await shop.tell(shop.a_settlement(request, Outcome.SENT))
+        gone = shop.a_settlement(request, Outcome.FAILED, item=1)
+        gone.data["reason"] = "illegal_parameter"
+        await shop.tell(gone)
+    assert "illegal_parameter" in (await the_card(shop))["paused"]
+
+
 async def test_an_alarm_is_told_once(shop: Shop) -> None:
     await shop.call("POST", RULES, CARD)
     await refused(shop, 4)

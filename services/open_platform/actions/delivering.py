@@ -1,6 +1,7 @@
 """Sends webhooks: many at once, of one endpoint a few, each outside of any transaction.
 
 A claim is a lease in PostgreSQL, so whoever dies in between lets it be sent again: at least once, under the same id.
+It counts as a try: what meets an error of ours, or kills its process, is given up like what no receiver takes.
 """
 
 import asyncio
@@ -17,11 +18,13 @@ from services.open_platform.actions.webhook_endpoints import secret_place
 from services.open_platform.clients import Receivers
 from services.open_platform.domain.deliveries import (
     GIVE_UP_AFTER,
+    OUR_ERROR,
     TROUBLED_FROM,
     DeliveryState,
     Told,
     Verdict,
     judge,
+    most_tries,
 )
 from services.open_platform.domain.webhooks import DisabledReason, signature
 from services.open_platform.store import webhook_deliveries as store
@@ -82,9 +85,9 @@ class Courier:
     async def _carry(self, claimed: Claimed) -> None:
         try:
             await self.deliver(claimed)
-        except NeighbourAway:  # the lease ends, and it is sent again
+        except NeighbourAway:  # it is given up when the lease ends
             log.info("webhook_not_settled", delivery=claimed.delivery.id)
-        except Exception:  # of one delivery: the others go on
+        except Exception:  # the others go on, and this one is tried again when the lease ends
             log.exception("webhook_failed", delivery=claimed.delivery.id)
         self.wake()
 
@@ -100,16 +103,31 @@ class Courier:
         return found
 
     async def deliver(self, claimed: Claimed) -> None:
-        """One try, and how it ended. Raises NeighbourAway."""
+        """One try, and how it ended; what was tried too often is given up. Raises NeighbourAway."""
         try:
+            most = most_tries(claimed.delivery.event_type)
+            if claimed.earlier >= most:
+                await self._give_up(claimed, most)
+                return
             began = time.monotonic()
-            told = await self._send(claimed)
-            await failpoint("webhooks.after_send")
-            await self._settle(claimed, told, round((time.monotonic() - began) * 1000))
+            told = await self._told(claimed)
+            ms = round((time.monotonic() - began) * 1000)
+            verdict = judge(told, claimed.delivery.event_type, claimed.earlier, self._share())
+            await self._settle(claimed, verdict, told, ms)
         finally:
             self._busy[claimed.place] -= 1
             if not self._busy[claimed.place]:
                 del self._busy[claimed.place]
+
+    async def _told(self, claimed: Claimed) -> Told:
+        """What the receiver said, or that an error of ours came between."""
+        try:
+            told = await self._send(claimed)
+            await failpoint("webhooks.after_send")
+        except Exception:
+            log.exception("webhook_failed", delivery=claimed.delivery.id)
+            return Told(None, OUR_ERROR)
+        return told
 
     async def _send(self, claimed: Claimed) -> Told:
         try:
@@ -131,13 +149,18 @@ class Courier:
             secrets.append(self._sealer.open(earlier, claimed.previous_secret))
         return secrets
 
-    async def _settle(self, claimed: Claimed, told: Told, ms: int) -> None:
+    async def _settle(self, claimed: Claimed, verdict: Verdict, told: Told, ms: int) -> None:
+        """Write down how it ended. It was sent: while PostgreSQL is away, that is remembered here."""
         delivery = claimed.delivery
-        earlier = delivery.tried - claimed.tried_before
-        verdict = judge(told, delivery.event_type, earlier, self._share())
-        async with self._database.transaction(delivery.organization_id) as tx:
-            if await store.settle(tx, claimed, verdict, told, ms):
-                await _note(tx, claimed, told, verdict)
+        while True:
+            try:
+                async with self._database.transaction(delivery.organization_id) as tx:
+                    if await store.settle(tx, claimed, verdict, told, ms):
+                        await _note(tx, claimed, told, verdict)
+                break
+            except NeighbourAway:
+                log.info("webhook_not_settled", delivery=delivery.id)
+                await asyncio.sleep(_AWAY)
         metrics.child(metrics.webhook_attempts, told.trouble or "taken").inc()
         if verdict.state is not DeliveryState.PENDING:
             metrics.child(metrics.webhook_deliveries, verdict.state).inc()
@@ -149,6 +172,15 @@ class Courier:
             trouble=told.trouble,
             state=verdict.state,
         )
+
+    async def _give_up(self, claimed: Claimed, most: int) -> None:
+        """No try of the last ones came to its end: whoever sent it died, or could not write it down."""
+        delivery = claimed.delivery
+        async with self._database.transaction(delivery.organization_id) as tx:
+            if not await store.give_up(tx, claimed, most, OUR_ERROR):
+                return
+        metrics.child(metrics.webhook_deliveries, DeliveryState.FAILED).inc()
+        log.error("webhook_given_up", delivery=delivery.id, endpoint=delivery.endpoint_id)
 
     async def _seconds_to_next(self) -> float:
         async with self._database.transaction(ALL_TENANTS) as tx:
@@ -170,14 +202,15 @@ async def _note(tx: Tx, claimed: Claimed, told: Told, verdict: Verdict) -> None:
     if told.trouble is None:
         await store.note_taken(tx, place)
         return
+    if told.trouble == OUR_ERROR:  # which says nothing of the endpoint
+        return
     is_hopeless = await store.note_failed(tx, place, GIVE_UP_AFTER)
     disables = verdict.disables or (DisabledReason.FAILING if is_hopeless else None)
     if disables is not None:
         if await store.disable(tx, place, disables):
             _tell(tx, claimed, "disabled", disables)
         return
-    tries = claimed.delivery.tried - claimed.tried_before + 1
-    if tries >= TROUBLED_FROM and await store.note_troubled(tx, place):
+    if claimed.earlier + 1 >= TROUBLED_FROM and await store.note_troubled(tx, place):
         _tell(tx, claimed, "failing", told.trouble)
 
 

@@ -130,7 +130,7 @@ async def forget(database: Database, kept: timedelta) -> None:
         if not gone:
             break
     async with database.transaction(ALL_TENANTS) as tx:
-        await store.forget_endpoints(tx)
+        await webhook_endpoints.forget_deleted(tx)
 
 
 def _must_be_enabled(endpoint: Endpoint) -> None:

@@ -22,7 +22,7 @@ _ACCEPTED = 202
 class WebhookDeliveryOut(ResponseModel):
     """One event on its way to one endpoint. `webhook_id` is the header under which it is sent each time.
 
-    `reason`: why it failed. `tried`: how often it was sent.
+    `reason`: why it failed. `tried`: how often it was tried; a try that nobody saw the end of is in no list.
     """
 
     id: str

@@ -15,6 +15,7 @@ WAITS: Final = tuple(
     timedelta(seconds=seconds)
     for seconds in (0, 5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
 )
+OUR_ERROR: Final = "our_error"  # trouble, or reason: the receiver is not to blame
 TROUBLED_FROM: Final = 4  # tries of one webhook in vain: whoever runs the endpoint should know
 GIVE_UP_AFTER: Final = timedelta(days=5)  # of failures only, an endpoint is disabled
 _JITTER: Final = 0.2
@@ -46,7 +47,7 @@ class Delivery:
     event_type: str
     state: DeliveryState
     reason: str | None
-    tried: int
+    tried: int  # also those of which nobody knows how they ended
     next_try_at: datetime | None
     created_at: datetime
     ended_at: datetime | None
@@ -82,6 +83,11 @@ class Verdict:
     disables: DisabledReason | None = None
 
 
+def most_tries(event_type: str) -> int:
+    """How often a webhook is tried before it is given up; a test once: whoever tests looks now."""
+    return 1 if event_type == TEST else len(WAITS)
+
+
 def answered(status: int, retry_after: str | None) -> Told:
     """What an answer means: 2xx is taken, all else is not; nobody follows a redirect."""
     if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
@@ -98,10 +104,9 @@ def judge(told: Told, event_type: str, earlier: int, share: float) -> Verdict:
         return Verdict(DeliveryState.DELIVERED)
     if told.status == HTTPStatus.GONE:
         return Verdict(DeliveryState.FAILED, "gone", disables=DisabledReason.GONE)
-    if event_type == TEST:  # whoever tests looks now
-        return Verdict(DeliveryState.FAILED, told.trouble)
-    if earlier + 1 >= len(WAITS):
-        return Verdict(DeliveryState.FAILED, "exhausted")
+    if earlier + 1 >= most_tries(event_type):
+        is_named = event_type == TEST or told.trouble == OUR_ERROR
+        return Verdict(DeliveryState.FAILED, told.trouble if is_named else "exhausted")
     wait = WAITS[earlier + 1] * (1 + _JITTER * (2 * share - 1))
     if told.status in _OVERLOADED:
         wait = max(wait, _OVERLOADED_WAIT)

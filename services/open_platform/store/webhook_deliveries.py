@@ -27,9 +27,10 @@ _INSERT = sa.text(
     f" ON CONFLICT (organization_id, endpoint_id, event_id) DO NOTHING RETURNING {_SHOWN}"
 )
 # The oldest first, of each endpoint only so many at once, counted with what is under way here; of one that
-# fails, one. A claim is a lease: whoever dies with it lets it be tried again.
+# fails, one. A claim is a lease: whoever dies with it lets it be tried again. It counts as a try, so that what
+# kills whoever sends it is not sent for ever.
 _CLAIM = sa.text(
-    "UPDATE webhook_delivery d SET next_try_at = now() + CAST(:lease AS interval)"
+    "UPDATE webhook_delivery d SET tried = tried + 1, next_try_at = now() + CAST(:lease AS interval)"
     " FROM (SELECT x.organization_id, x.id, e.url, e.secret,"
     " CASE WHEN e.previous_secret_until > now() THEN e.previous_secret END AS previous_secret"
     " FROM webhook_endpoint e LEFT JOIN unnest(CAST(:busy_organizations AS text[]),"
@@ -56,11 +57,17 @@ _FAILING = sa.text(
     "SELECT count(*) FROM webhook_endpoint WHERE state = 'enabled' AND troubled_at IS NOT NULL"
 )
 _SETTLE = sa.text(
-    "UPDATE webhook_delivery SET tried = tried + 1, state = :state, reason = :reason,"
+    "UPDATE webhook_delivery d SET state = :state, reason = :reason,"
     " next_try_at = now() + CAST(:wait AS interval),"
     " ended_at = CASE WHEN CAST(:wait AS interval) IS NULL THEN now() END"
     " WHERE organization_id = :organization AND id = :id AND state = 'pending'"
-    " AND tried = :tried"
+    " AND tried = :tried AND NOT EXISTS (SELECT FROM webhook_try t"
+    " WHERE t.organization_id = d.organization_id AND t.delivery_id = d.id AND t.number = d.tried)"
+)
+_GIVE_UP = sa.text(
+    "UPDATE webhook_delivery SET tried = tried_before + :most, state = 'failed', reason = :reason,"
+    " next_try_at = NULL, ended_at = now()"
+    " WHERE organization_id = :organization AND id = :id AND state = 'pending' AND tried = :tried"
 )
 _TRIED = sa.text(
     "INSERT INTO webhook_try (organization_id, delivery_id, number, status, trouble, ms)"
@@ -100,11 +107,6 @@ _FORGET = sa.text(
     "DELETE FROM webhook_delivery WHERE ctid = ANY(ARRAY(SELECT ctid FROM webhook_delivery"
     " WHERE created_at < now() - CAST(:kept AS interval) ORDER BY created_at LIMIT 1000))"
 )
-_FORGET_ENDPOINTS = sa.text(
-    "DELETE FROM webhook_endpoint e WHERE e.state = 'deleted' AND NOT EXISTS"
-    " (SELECT FROM webhook_delivery d WHERE d.organization_id = e.organization_id"
-    " AND d.endpoint_id = e.id OFFSET 0)"  # looked up for each, never joined
-)
 _LIST = (
     f"SELECT {_SHOWN} FROM webhook_delivery WHERE organization_id = :organization"
     " AND id < :before{which} ORDER BY id DESC LIMIT :most"
@@ -132,7 +134,7 @@ class NewDelivery:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A delivery to try now, and all that it takes; the secrets are sealed."""
+    """A delivery to try now, and all that it takes; the secrets are sealed. Its `tried` is this try's number."""
 
     delivery: Delivery
     tried_before: int
@@ -141,6 +143,11 @@ class Claimed:
     url: str
     secret: str
     previous_secret: str | None
+
+    @property
+    def earlier(self) -> int:
+        """How often it was tried before, since somebody sent it again."""
+        return self.delivery.tried - 1 - self.tried_before
 
     @property
     def place(self) -> tuple[str, str]:
@@ -207,15 +214,23 @@ async def failing_endpoints(tx: Tx) -> int:
 
 
 async def settle(tx: Tx, claimed: Claimed, verdict: Verdict, told: Told, ms: int) -> bool:
-    """Write down how a try ended; False: it was tried by somebody else meanwhile."""
+    """Write down how a try ended; False: that is known, or it was tried by somebody else meanwhile."""
     found = claimed.delivery
     place = {"organization": found.organization_id, "id": found.id}
     ended = {"state": verdict.state, "reason": verdict.reason, "wait": verdict.wait}
     if not await tx.change(_SETTLE, {**place, **ended, "tried": found.tried}):
         return False
     said = {"status": told.status, "trouble": told.trouble, "ms": ms}
-    await tx.execute(_TRIED, {**place, **said, "number": found.tried + 1})
+    await tx.execute(_TRIED, {**place, **said, "number": found.tried})
     return True
+
+
+async def give_up(tx: Tx, claimed: Claimed, most: int, reason: str) -> bool:
+    """It was tried `most` times, and this claim was no try. False: somebody else has it meanwhile."""
+    found = claimed.delivery
+    place = {"organization": found.organization_id, "id": found.id}
+    ended = {"most": most, "reason": reason, "tried": found.tried}
+    return bool(await tx.change(_GIVE_UP, {**place, **ended}))
 
 
 async def note_taken(tx: Tx, place: tuple[str, str]) -> None:
@@ -276,11 +291,6 @@ async def list_deliveries(
 async def forget(tx: Tx, kept: timedelta) -> int:
     """Delete deliveries that are older, with their tries; how many."""
     return await tx.change(_FORGET, {"kept": kept})
-
-
-async def forget_endpoints(tx: Tx) -> None:
-    """Delete endpoints that their owners deleted, when nothing shows them any more."""
-    await tx.execute(_FORGET_ENDPOINTS)
 
 
 def _read(row: Row) -> Delivery:

@@ -57,6 +57,13 @@ class NewEndpoint:
     secret: str  # sealed
 
 
+_FORGET_DELETED = sa.text(
+    "DELETE FROM webhook_endpoint e WHERE e.state = 'deleted' AND NOT EXISTS"
+    " (SELECT FROM webhook_delivery d WHERE d.organization_id = e.organization_id"
+    " AND d.endpoint_id = e.id OFFSET 0)"  # looked up for each, never joined
+)
+
+
 async def insert_endpoint(tx: Tx, new: NewEndpoint) -> Endpoint:
     """Keep a new endpoint."""
     values = {field.name: getattr(new, field.name) for field in fields(new)}
@@ -121,6 +128,11 @@ async def rotate_secret(
 async def delete_endpoint(tx: Tx, organization_id: str, endpoint_id: str) -> None:
     """Forget its secrets; nothing is sent there any more."""
     await tx.execute(_DELETE, {"organization": organization_id, "id": endpoint_id})
+
+
+async def forget_deleted(tx: Tx) -> None:
+    """Delete endpoints that their owners deleted, when nothing shows them any more."""
+    await tx.execute(_FORGET_DELETED)
 
 
 def _read(row: Row) -> Endpoint:

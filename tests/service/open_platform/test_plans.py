@@ -13,12 +13,13 @@ _NAMED = {
     "_CLAIM": {"webhook_delivery": "next_try_at|id", "webhook_endpoint": ""},
     "_SECONDS": {"webhook_delivery": "endpoint_id", "webhook_endpoint": ""},
     "_SUBSCRIBED": {"webhook_endpoint": "organization_id"},
-    "_SETTLE _AGAIN": {"webhook_delivery": "id"},
+    "_SETTLE": {"webhook_delivery": "id", "webhook_try": "delivery_id"},
+    "_GIVE_UP _AGAIN": {"webhook_delivery": "id"},
     "_TRIES": {"webhook_try": "delivery_id"},
     "_TAKEN _FAILED _TROUBLED _DISABLE": {"webhook_endpoint": "id"},
     "_FIND _LOCK _SECRET _SAVE _ROTATE _DELETE": {"webhook_endpoint": "id"},
     "_FORGET": {"webhook_delivery": "created_at|ctid"},
-    "_FORGET_ENDPOINTS": {"webhook_delivery": "organization_id", "webhook_endpoint": ""},
+    "_FORGET_DELETED": {"webhook_delivery": "organization_id", "webhook_endpoint": ""},
 }
 _LISTS = ("", "endpoint", "state", "endpoint state")
 

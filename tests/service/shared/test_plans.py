@@ -40,7 +40,7 @@ WALKS = {
     "open_platform.accounts._STALE": "one row an account, when a profile has changed",
     "open_platform.webhook_deliveries._CLAIM": _ENDPOINTS,
     "open_platform.webhook_deliveries._FAILING": _ENDPOINTS,
-    "open_platform.webhook_deliveries._FORGET_ENDPOINTS": _ENDPOINTS,
+    "open_platform.webhook_endpoints._FORGET_DELETED": _ENDPOINTS,
     "open_platform.webhook_deliveries._SECONDS": _ENDPOINTS,
     "quota.reports._DRIFT": "a check of every bucket against its ledger",
 }

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from services.open_platform.domain.catalogue import TEST
 from services.open_platform.domain.deliveries import DeliveryState, Told, answered, judge
 from services.open_platform.domain.webhooks import DisabledReason
 
@@ -17,6 +18,13 @@ def waited(told: Told, *, share: float = 0.5) -> list[float]:
         waits.append(verdict.wait.total_seconds())
     assert (verdict.state, verdict.reason) == (DeliveryState.FAILED, "exhausted")
     return waits
+
+
+def test_what_an_error_of_ours_ended_says_so() -> None:
+    ours = Told(None, "our_error")
+    assert judge(ours, TYPE, 0, 0.5).wait == timedelta(seconds=5)
+    assert judge(ours, TYPE, 9, 0.5).reason == "our_error"
+    assert judge(ours, TEST, 0, 0.5).reason == "our_error"
 
 
 def test_there_are_ten_tries_in_75_hours_and_35_minutes() -> None:

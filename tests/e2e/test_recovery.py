@@ -94,6 +94,7 @@ def test_an_answer_that_never_came_is_settled_by_its_echo(house: House) -> None:
 def frozen(house: House, part: str) -> Iterator[None]:
     """The processes of a server stand still: nothing answers and no connection is closed."""
     pids = [house.pid(part)]
+    assert pids[0], f"{part} does not run: a signal to 0 would reach all who run the tests"
     if part == "postgres":
         pids += house.children(pids[0])
     for pid in pids:

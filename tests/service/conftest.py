@@ -2,9 +2,11 @@
 
 import asyncio
 import importlib
+import shutil
 from collections.abc import Callable, Iterator
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -17,6 +19,8 @@ from tests.support.world import World, migrate_all, open_world
 
 NAMES = ("open_platform", "fans", "quota", "douyin", "direct_messages")
 
+ENOUGH_MEMORY = 4 * 2**30
+
 OpenWorld = Callable[..., AbstractAsyncContextManager[World]]
 
 
@@ -27,9 +31,21 @@ def service(name: str) -> Service:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+def quick_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder in memory where there is enough of it: a database a test is a thousand files a test."""
+    memory = Path("/dev/shm")
+    with suppress(OSError):
+        if shutil.disk_usage(memory).free > ENOUGH_MEMORY:
+            with TemporaryDirectory(dir=memory, prefix="siyu-test-") as folder:
+                yield Path(folder)
+            return
+    yield tmp_path_factory.mktemp("quick")
+
+
+@pytest.fixture(scope="session")
+def postgres(quick_folder: Path) -> Iterator[PostgresServer]:
     """A server with a template that holds every service's schema."""
-    with PostgresServer(tmp_path_factory.mktemp("postgres"), fast=True) as server:
+    with PostgresServer(quick_folder / "postgres", fast=True) as server:
         server.create_database("template_siyu")
         asyncio.run(migrate_all(server.url("template_siyu"), [service(n) for n in NAMES]))
         yield server
@@ -54,7 +70,7 @@ def database_url(postgres: PostgresServer) -> Iterator[str]:
 @pytest.fixture
 def redis_url(valkey: ValkeyServer) -> str:
     """An empty carrier."""
-    with redis.Redis.from_url(valkey.url()) as client:
+    with redis.Redis.from_url(valkey.url(), socket_timeout=10) as client:
         client.flushall()
     return valkey.url()
 

@@ -5,7 +5,7 @@ Each complaint begins with the number of the invariant that is broken.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -192,6 +192,22 @@ def nothing_forgotten(facts: Facts, buckets: Sequence[Mapping[str, Any]]) -> Ite
         count = windows[bucket["subject"], bucket["window_id"]]
         if not bucket["used"] <= count <= bucket["used"] + bucket["held"]:
             yield f"I4 the platform accepted {count} in the window of {dict(bucket)}"
+
+
+def doubted_for_a_reason(
+    left: Iterable[str], echoed: AbstractSet[str], taken: Mapping[str, str]
+) -> Iterator[str]:
+    """I4: what was accepted is in doubt only where no echo can tell.
+
+    That is where its own was withheld, or was `taken` for that of the same words which were answered
+    with another id, and whose own was withheld: nobody can know that the ids are equal there.
+    """
+    for message_id in left:
+        if message_id not in echoed:
+            continue
+        answered = taken.get(message_id)
+        if answered is None or answered in echoed:
+            yield f"I4 {message_id} is in doubt though its echo came ({answered} has it)"
 
 
 def nobody_mixed_up(facts: Facts) -> Iterator[str]:

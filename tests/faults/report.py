@@ -72,8 +72,9 @@ class Report:
             f" acknowledged, {verdict.accepted} sends accepted; {seen['process_killed']} kills,"
             f" {seen['valkey_losses']} losses of Valkey,"
             f" {seen['postgres_down']} ends of PostgreSQL; {verdict.doubted} unknowns seen,"
-            f" {verdict.resolved} resolved, {verdict.unknown} left ({verdict.lost_echoes} echoes"
-            f" withheld); {len(verdict.violations)} violations"
+            f" {verdict.resolved} resolved, {verdict.never_accepted} were never accepted,"
+            f" {verdict.unconfirmed} without an echo ({verdict.lost_echoes} withheld);"
+            f" {len(verdict.violations)} violations"
         )
 
 

@@ -185,3 +185,14 @@ def test_a_mistake_is_noticed_by_its_number(mistake: Callable[[Case], None]) -> 
     mistake(case)
     found = {complaint.split(" ")[0] for complaint in case.complaints()}
     assert MISTAKES[mistake] in found
+
+
+def test_what_was_accepted_may_be_in_doubt_only_where_no_echo_can_tell() -> None:
+    def complaints(*echoed: str, taken: dict[str, str] | None = None) -> list[str]:
+        return list(checks.doubted_for_a_reason(["@b"], set(echoed), taken or {}))
+
+    assert complaints("@a") == [], "the echo of @b was withheld"
+    assert complaints("@b", taken={"@b": "@a"}) == [], "it may be of @a, whose own was withheld"
+    assert complaints("@b"), "it came and nothing has it"
+    assert complaints("@a", "@b"), "both came"
+    assert complaints("@a", "@b", taken={"@b": "@a"}), "both came, and one is at the wrong place"

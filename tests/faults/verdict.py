@@ -12,7 +12,7 @@ import redis
 from tests.e2e.house import SERVICES
 from tests.faults import checks, people_checks
 from tests.faults.callers import Told, Written
-from tests.faults.checks import Facts, Sent, text_of
+from tests.faults.checks import Facts
 from tests.faults.traffic import History
 from tests.faults.waiting import AWAY
 
@@ -46,6 +46,8 @@ _STUCK = {
 _ECHOED = (
     "SELECT dedupe_key FROM douyin.inbound WHERE event = 'im_send_msg' AND dedupe_key = ANY($1)"
 )
+_KNOWN = "SELECT msg_id FROM douyin.attempt WHERE msg_id = ANY($1)"
+_TAKEN = "SELECT echo_id, msg_id FROM douyin.attempt WHERE echo_id = ANY($1) AND msg_id <> echo_id"
 _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = $1 ORDER BY tablename"
 _HOLDS = """
 SELECT count(*) FROM quota.reservation r WHERE r.open_items > 0 AND NOT EXISTS (
@@ -85,13 +87,18 @@ class Verdict:
     resolved: int = 0  # unknown first, sent by its echo
     unknown: int = 0  # still
     lost_echoes: int = 0  # events that the platform gave up delivering
-    unconfirmed: int = 0  # accepted, but still in doubt here: their echo was lost
+    unconfirmed: int = 0  # of the unknown: accepted, and no echo told us
     orphans: int = 0  # holds whose send was never asked for; their lease gives them back
 
     @property
     def doubted(self) -> int:
         """How many sends were in doubt at some time."""
         return self.resolved + self.unknown
+
+    @property
+    def never_accepted(self) -> int:
+        """Of those still unknown: the platform has never seen them, so that no echo will come."""
+        return self.unknown - self.unconfirmed
 
 
 def await_rest(house: Watched, since: float, patience: float, verdict: Verdict) -> None:
@@ -199,20 +206,13 @@ def _people(house: Watched, facts: Facts, mark: str) -> Iterator[str]:
 
 def _doubts(house: Watched, facts: Facts, verdict: Verdict) -> Iterator[str]:
     """Accepted but still in doubt: only where the echo was withheld."""
-    known = {row["msg_id"] for row in facts.stories.values()}
-    sent = facts.by_bot()
-    left = {one["msg_id"] for one in sent} - known
+    accepted = [one["msg_id"] for one in facts.sent]
+    known = {row["msg_id"] for row in house.rows(_KNOWN, accepted)}
+    left = [message_id for message_id in accepted if message_id not in known]
+    echoed = {row["dedupe_key"] for row in house.rows(_ECHOED, accepted)}
+    taken = {row["echo_id"]: row["msg_id"] for row in house.rows(_TAKEN, left)}
     verdict.unconfirmed = len(left)
-    if verdict.unconfirmed > verdict.lost_echoes:
-        yield f"I4 {len(left)} accepted and in doubt, {verdict.lost_echoes} echoes lost"
-    echoed = {row["dedupe_key"] for row in house.rows(_ECHOED, [one["msg_id"] for one in sent])}
-    # where another echo of the same words is missing, one that comes may be of either
-    unclear = {_said(one) for one in sent if one["msg_id"] not in echoed}
-    doubted = left & echoed
-    for one in sent:
-        if one["msg_id"] in doubted and _said(one) not in unclear:
-            yield f"I4 {one['msg_id']} is in doubt though its echo came"
-
-
-def _said(one: Sent) -> tuple[str, str]:
-    return one["conversation_id"], text_of(one)
+    yield from checks.doubted_for_a_reason(left, echoed, taken)
+    withheld = len(set(accepted) - echoed)
+    if withheld > verdict.lost_echoes:
+        yield f"I1 {withheld} echoes are missing, {verdict.lost_echoes} were lost by the platform"

@@ -10,10 +10,9 @@ from datetime import datetime, timedelta
 
 from services.douyin.actions.claiming import LEASE
 from services.douyin.domain.attempts import State, sources
-from services.douyin.store import Claimed, Echo, Moved, NewAttempt, Settlement
+from services.douyin.store import Claimed, Moved, NewAttempt, Settlement
 
 Key = tuple[str, int]  # operation, item
-_SLACK = timedelta(seconds=5)
 _IN_DOUBT = (State.SENDING, State.UNKNOWN)
 
 
@@ -31,6 +30,7 @@ class Attempt:
     claim: int | None = None
     msg_id: str | None = None
     echo_id: str | None = None
+    echo_at: datetime | None = None
     reason: str | None = None
     closes_window: str | None = None
     seq: int = 0
@@ -45,6 +45,11 @@ class Attempt:
         """Whether the same words may not go again."""
         return self.state in _IN_DOUBT and not self.freed
 
+    @property
+    def is_guessed(self) -> bool:
+        """Whether it has the echo of another id than it was answered with."""
+        return None not in (self.msg_id, self.echo_id) and self.msg_id != self.echo_id
+
 
 @dataclass
 class Table:
@@ -53,9 +58,10 @@ class Table:
     rows: dict[Key, Attempt] = field(default_factory=dict)
     echoes_by_id: bool = False
     position: int = 0
+    shown: set[str] = field(default_factory=set)  # ids of the echoes that the door stored
 
     def copy(self) -> "Table":
-        return Table(dict(self.rows), self.echoes_by_id, self.position)
+        return Table(dict(self.rows), self.echoes_by_id, self.position, set(self.shown))
 
     def of(self, conversation: str) -> list[Attempt]:
         """In the order of their writing."""
@@ -251,86 +257,6 @@ def free_old_content(table: Table, now: datetime, kept: timedelta) -> int:
     for a in old:
         table.put(replace(a, freed=True))
     return len(old)
-
-
-def already_bound(table: Table, echoes: Sequence[Echo]) -> set[str]:
-    """Ids that an attempt was answered with, or has as its echo."""
-    ids = {e.message_id for e in echoes}
-    answered = {a.msg_id for a in table.rows.values() if a.msg_id in ids and a.echo_id is None}
-    table.echoes_by_id |= bool(answered)
-    return (
-        {str(i) for i in answered}
-        | {a.echo_id for a in table.rows.values() if a.echo_id and a.echo_id in ids}
-        | {a.msg_id for a in table.rows.values() if a.msg_id and a.msg_id in ids}
-    )
-
-
-def doubt_equal_ids(table: Table, unbound: Sequence[Echo]) -> bool:
-    """Whether an echo is of a message that was answered with another id, though ids were equal before."""
-    words = {(e.conversation_id, e.content_hash) for e in unbound}
-    differ = table.echoes_by_id and any(
-        (a.new.conversation_id, a.new.content_hash) in words
-        and a.echo_id is None
-        and a.state is State.SENT
-        for a in table.rows.values()
-    )
-    table.echoes_by_id &= not differ
-    return differ
-
-
-def bind_sent(table: Table, echoes: Sequence[Echo]) -> set[str]:
-    """Bind echoes to sent attempts of the same content, the oldest first."""
-    bound = set()
-    for echo, a in _pairs(table, echoes, (State.SENT,)):
-        table.put(replace(a, echo_id=echo.message_id))
-        bound.add(echo.message_id)
-    return bound
-
-
-def resolve(table: Table, echoes: Sequence[Echo]) -> list[Attempt]:
-    """Settle attempts in doubt as sent: the platform shows their content."""
-    moved = []
-    states = (State.SENDING, State.UNKNOWN, State.PRESUMED_NOT_SENT)
-    for echo, a in _pairs(table, echoes, states):
-        if a.written_at is None or echo.arrived_at < a.written_at - _SLACK:
-            continue
-        moved.append(
-            table.put(
-                replace(
-                    a,
-                    state=State.SENT,
-                    echo_id=echo.message_id,
-                    msg_id=echo.message_id,
-                    lease_until=None,
-                    reason=None if a.state is State.SENDING else "echo",
-                    seq=a.seq + 1,
-                )
-            )
-        )
-    return moved
-
-
-def _pairs(
-    table: Table, echoes: Sequence[Echo], states: tuple[State, ...]
-) -> list[tuple[Echo, Attempt]]:
-    """The nth echo of a text with the nth attempt that it may belong to."""
-    pairs: list[tuple[Echo, Attempt]] = []
-    groups: dict[tuple[str, str], list[Echo]] = {}
-    for e in sorted(echoes, key=lambda e: (e.created_at, e.message_id)):
-        groups.setdefault((e.conversation_id, e.content_hash), []).append(e)
-    for (conversation, text), group in groups.items():
-        candidates = [
-            a
-            for a in table.of(conversation)
-            if a.new.content_hash == text
-            and a.echo_id is None
-            and a.state in states
-            # where ids were seen to be equal, a sent attempt with another id is another message
-            and (a.state is not State.SENT or a.msg_id is None or not table.echoes_by_id)
-        ]
-        candidates.sort(key=lambda a: (a.freed, a.position))
-        pairs += zip(group, candidates, strict=False)
-    return pairs
 
 
 def moved_row(a: Attempt) -> Moved:

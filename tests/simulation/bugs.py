@@ -9,6 +9,7 @@ BUGS = (
     "acknowledgement before commit",
     "answered before it is stored",
     "echo bound twice",
+    "echo of an answer never looked at",
     "hold released by time alone",
     "lost lease tried again",
     "rest goes on after a doubt",

@@ -11,6 +11,7 @@ from services.douyin.domain.attempts import SETTLED, State
 from services.douyin.store import Claimed, Echo, NewAttempt, Settlement
 from tests.simulation import attempts
 from tests.simulation.attempts import Attempt
+from tests.simulation.echoes import bind, bind_sent, only_repeated
 from tests.simulation.lanes import ACCOUNT, ORGANIZATION, Settled, Task, Tasks, Wanted
 from tests.simulation.platform import NO_ANSWER, UNREACHABLE
 from tests.simulation.world import Away, Envelope, Process, Tx
@@ -186,16 +187,10 @@ class Connector(Tasks):
     def bind_echoes(self, process: Process, batch: list[Envelope]) -> Task:
         """Bind each echo to one attempt: by id, by a sent text, by a text in doubt."""
         w, at, tx = self.w, self.w.now, Tx(self.w)
-        left = list({e.data[0]: _echo(e) for e in self._fresh(tx, "douyin", batch)}.values())
-        if "echo bound twice" not in w.bugs:
-            known = attempts.already_bound(tx.table, left)
-            left = [e for e in left if e.message_id not in known]
-        bound = attempts.bind_sent(tx.table, left)
-        left = [e for e in left if e.message_id not in bound]
-        moved = attempts.resolve(tx.table, left)
-        left = [e for e in left if e.message_id not in {m.msg_id for m in moved}]
-        if attempts.doubt_equal_ids(tx.table, left):
-            attempts.bind_sent(tx.table, left)
+        heard = list({e.data[0]: _echo(e) for e in self._fresh(tx, "douyin", batch)}.values())
+        if "echo bound twice" in w.bugs:
+            bind_sent(tx.table, heard)
+        moved, _ = bind(tx.table, heard)
         self._tell(tx, moved)
         here = {m.new.conversation_id for m in moved}
         number = w.number()
@@ -223,13 +218,21 @@ class Connector(Tasks):
         if id_ not in w.inbound:
             w.inbound.add(id_)
             tx = Tx(w)
-            tx.publish(hook)
+            if hook.kind == "echo":
+                tx.table.shown.add(hook.data[0])
+            if hook.kind != "echo" or not self._is_repeated(tx, hook.data[0]):
+                tx.publish(hook)
             try:
                 w.commit(tx)
             except Away:
                 return
         yield
         self._answer_200(hook, id_)
+
+    def _is_repeated(self, tx: Tx, echo_id: str) -> bool:
+        if "echo of an answer never looked at" in self.w.bugs:
+            return any(a.msg_id == echo_id for a in tx.table.rows.values())
+        return only_repeated(tx.table, echo_id)
 
     def _answer_200(self, hook: Envelope, id_: str) -> None:
         w = self.w

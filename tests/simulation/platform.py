@@ -73,6 +73,10 @@ class Platform:
     count: Counter[str] = field(default_factory=Counter)  # by the message that is replied to
     _number: int = 0
 
+    def echoes_of(self, key: tuple[str, int]) -> set[str]:
+        """The ids of the echoes of what a fan saw of an attempt."""
+        return {one.echo_id for one in self.accepted.get(key, ())}
+
     def receive(self, claimed: Claimed) -> tuple[Accepted | None, str | bytes]:
         """What became of one call, and what the caller learns: an answer's body, or why there is none."""
         faults, random = self.faults, self.random

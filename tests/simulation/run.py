@@ -241,13 +241,25 @@ class Story:
         shown = w.dm.items[key].value
         if shown != state.value:
             raise w.broken("I10", f"{key} is {state}, shown as {shown}")
-        # of two in doubt with the same words, an echo cannot tell which it is of
-        is_sure = not any(
-            a.key != key and a.new.content_hash == attempt.new.content_hash
+        same = [
+            a
             for a in w.table.of(attempt.new.conversation_id)
-        )
-        if state is State.SENT and key not in w.platform.accepted and is_sure:
+            if a.key != key and a.new.content_hash == attempt.new.content_hash
+        ]
+        if state is State.SENT and key not in w.platform.accepted and not same:
             raise w.broken("I2", f"{key} is called sent, and nobody saw it")
+        # of two in doubt with the same words, an echo cannot tell which it is of
+        was_alone = not any(a.state is State.UNKNOWN or a.reason == "echo" for a in same)
+        if state is State.UNKNOWN and was_alone and not w.faults.ids_differ:
+            self._check_doubt(attempt, same)
+
+    def _check_doubt(self, attempt: Attempt, same: list[Attempt]) -> None:
+        """Its echo was withheld, or was taken for that of another, whose own was."""
+        w = self.w
+        came = w.platform.echoes_of(attempt.key) & w.table.shown
+        holders = [a.key for a in same if a.echo_id in came]
+        if came and (not holders or w.platform.echoes_of(holders[0]) & w.table.shown):
+            raise w.broken("I4", f"{attempt.key} is in doubt though {came} came")
 
     def _waits_for_a_doubt(self, attempt: Attempt) -> bool:
         return attempt.new.expires_at > self.w.now and any(

@@ -137,6 +137,7 @@ class World:
             was = self.table.rows.get(key)
             if was is not attempt:
                 self._check_attempt(was, attempt)
+                self._check_echo(attempt, tx.table)
         self._check_counters(tx.ledger)
         self.table, self.ledger = tx.table, tx.ledger
         for hearer, id_ in tx.marks:
@@ -171,9 +172,10 @@ class World:
             raise self.broken("I10", f"{name} went back to settlement {now.seq}")
         if now.state is State.FAILED and now.key in self.platform.accepted:
             raise self.broken("I2", f"{name} is called failed, but the fan saw it")
-        if now.echo_id is not None and any(
-            a.echo_id == now.echo_id and a.key != now.key for a in self.table.rows.values()
-        ):
+
+    def _check_echo(self, now: Attempt, after: Table) -> None:
+        holders = [a.key for a in after.rows.values() if a.echo_id == now.echo_id]
+        if now.echo_id is not None and holders != [now.key]:
             raise self.broken("I2", f"echo {now.echo_id} is bound twice")
 
     def check_tried(self, lost: Attempt) -> None:

@@ -1,6 +1,8 @@
 """Echoes settle what is in doubt: the platform shows each message that our app sent."""
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import zip_longest
 
 import structlog
 
@@ -23,11 +25,13 @@ async def bind_echoes(deps: SendDeps, envelopes: Sequence[Envelope]) -> None:
     async with deps.database.transaction(ALL_TENANTS) as tx:
         fresh = await inbox.take(tx, envelopes)
         echoes = _once(echo for id_, echo in heard.items() if id_ in fresh)
+        if not echoes:
+            return
+        await store.lock_conversations(tx, {e.conversation for e in echoes})
         left = await _unbound(tx, echoes)  # mostly none: the platform's answers name the same ids
         if not left:
             return
-        await store.lock_conversations(tx, {e.conversation for e in left})
-        resolved, unbound = await _bind(tx, left)
+        resolved, unbound = await bind(tx, left)
         moved = [r.moved for r in resolved]
         tell(tx, moved)
     if moved:  # what waited behind them may go
@@ -36,29 +40,47 @@ async def bind_echoes(deps: SendDeps, envelopes: Sequence[Envelope]) -> None:
     _measure(resolved, unbound)
 
 
-async def _bind(tx: Tx, echoes: list[store.Echo]) -> tuple[list[store.Resolved], list[store.Echo]]:
-    left = await _unbound(tx, echoes)  # once more: an answer may have been settled meanwhile
-    resolved, left = await _bind_by_content(tx, left)
-    if left and await store.doubt_equal_ids(tx, left):
-        more, left = await _bind_by_content(tx, left)
+async def bind(
+    tx: Tx, echoes: Sequence[store.Echo]
+) -> tuple[list[store.Resolved], list[store.Echo]]:
+    """Bind what no attempt has by its id: what was settled by it, and what binds nothing.
+
+    The same whatever the order in which echoes come. Their conversations are locked.
+    """
+    given_back = await store.give_back(tx, [e.key for e in echoes])
+    left = await _unbound(tx, [*echoes, *given_back]) if given_back else echoes
+    resolved, unbound = [], []
+    for some in _one_of_a_content(left):
+        more, rest = await _bind_by_content(tx, some)
         resolved += more
-    return resolved, left
+        if rest and await store.doubt_equal_ids(tx, rest):
+            more, rest = await _bind_by_content(tx, rest)
+            resolved += more
+        unbound += rest
+    return resolved, unbound
+
+
+def _one_of_a_content(echoes: Iterable[store.Echo]) -> Iterator[list[store.Echo]]:
+    """In rounds, the oldest first: of two that say the same, the second finds what the first left."""
+    same: dict[tuple[store.Conversation, str], list[store.Echo]] = defaultdict(list)
+    for echo in sorted(echoes, key=lambda e: (e.created_at, e.message_id)):
+        same[echo.conversation, echo.content_hash].append(echo)
+    for some in zip_longest(*same.values()):
+        yield [echo for echo in some if echo is not None]
 
 
 async def _bind_by_content(
-    tx: Tx, echoes: list[store.Echo]
+    tx: Tx, echoes: Sequence[store.Echo]
 ) -> tuple[list[store.Resolved], list[store.Echo]]:
     """What was sent comes first: of two with the same content, the older one was said first."""
-    bound = await store.bind_sent(tx, echoes) if echoes else set()
+    bound = await store.bind_sent(tx, echoes)
     left = [e for e in echoes if e.key not in bound]
     resolved = await store.resolve(tx, left) if left else []
     found = {(r.moved.organization_id, r.moved.account_id, r.moved.msg_id) for r in resolved}
     return resolved, [e for e in left if e.key not in found]
 
 
-async def _unbound(tx: Tx, echoes: list[store.Echo]) -> list[store.Echo]:
-    if not echoes:
-        return []
+async def _unbound(tx: Tx, echoes: Sequence[store.Echo]) -> list[store.Echo]:
     bound = await store.already_bound(tx, [e.key for e in echoes])
     return [e for e in echoes if e.key not in bound]
 

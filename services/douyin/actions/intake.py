@@ -163,7 +163,7 @@ class IntakeDesk:
     async def _tell_all(self, tx: Tx, handled: Sequence[tuple[Delivery, str]]) -> None:
         """Tell what is news: all but the echoes of what was answered with their ids."""
         echoes = {key for delivery, _ in handled if (key := _echo_key(delivery))}
-        known = await store.already_bound(tx, echoes) if echoes else set()
+        known = await store.only_repeated(tx, echoes) if echoes else set()
         for delivery, cause in handled:
             if _echo_key(delivery) not in known:
                 self._tell(tx, delivery, cause)

@@ -24,7 +24,6 @@ from services.douyin.store.attempts import (
     settle,
 )
 from services.douyin.store.authorisations import (
-    Lapsing,
     Link,
     Place,
     change_scopes,
@@ -84,6 +83,8 @@ from services.douyin.store.echoes import (
     already_bound,
     bind_sent,
     doubt_equal_ids,
+    give_back,
+    only_repeated,
     resolve,
 )
 from services.douyin.store.inbound import (
@@ -96,7 +97,6 @@ from services.douyin.store.inbound import (
 from services.douyin.store.limits import (
     Kept,
     Limits,
-    Used,
     close_day,
     limits_of,
     lock_day,
@@ -140,7 +140,6 @@ from services.douyin.store.tables import metadata
 from services.douyin.store.tokens import (
     Horizons,
     RefreshDue,
-    Refreshed,
     claim_client_token,
     claim_refreshes,
     drop_client_token,
@@ -176,7 +175,6 @@ __all__ = [
     "ImageRow",
     "InboundRow",
     "Kept",
-    "Lapsing",
     "Limits",
     "Link",
     "LiveBusiness",
@@ -190,14 +188,12 @@ __all__ = [
     "RecallDue",
     "RecallEnd",
     "RefreshDue",
-    "Refreshed",
     "RepairDue",
     "Resolved",
     "Settlement",
     "StoredWebhook",
     "SubscriptionRow",
     "UntoldRow",
-    "Used",
     "add_recalls",
     "all_apps",
     "all_bindings",
@@ -246,6 +242,7 @@ __all__ = [
     "forget_business_refresh",
     "free_content",
     "free_old_content",
+    "give_back",
     "in_doubt",
     "insert_attempts",
     "insert_inbound",
@@ -268,6 +265,7 @@ __all__ = [
     "mark_refused",
     "metadata",
     "need",
+    "only_repeated",
     "pace",
     "pause_business_token",
     "pause_refresh",

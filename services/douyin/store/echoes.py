@@ -19,12 +19,32 @@ _IDS = (
     "unnest(CAST(:organizations AS text[]), CAST(:accounts AS text[]), CAST(:ids AS text[]))"
     " AS v(o, a, id)"
 )
+# Bound by its content to an attempt that was answered with another id: perhaps it is of another one.
+_GUESSED = "(a.echo_id <> a.msg_id AND a.echo_at IS NOT NULL)"
 # An attempt that was answered with the echo's own id is bound by that id: nothing is written.
-_KNOWN = sa.text(
+_ANSWERED = (
     f"SELECT v.o, v.a, v.id, a.echo_id IS NULL FROM {_IDS} JOIN attempt a ON a.organization_id = v.o"
-    " AND a.account_id = v.a AND a.msg_id = v.id"
-    f" UNION ALL SELECT v.o, v.a, v.id, false FROM {_IDS} JOIN attempt a ON a.organization_id = v.o"
-    " AND a.account_id = v.a AND a.echo_id = v.id"
+    f" AND a.account_id = v.a AND a.msg_id = v.id AND {_GUESSED} IS NOT TRUE"
+)
+_KNOWN = sa.text(
+    f"{_ANSWERED} UNION ALL SELECT v.o, v.a, v.id, false FROM {_IDS} JOIN attempt a"
+    " ON a.organization_id = v.o AND a.account_id = v.a AND a.echo_id = v.id"
+)
+# While the same words are in doubt, the echo of the doubt may just now be taken for that of the answer.
+_REPEATED = sa.text(
+    f"{_ANSWERED} WHERE NOT EXISTS (SELECT 1 FROM attempt u WHERE u.organization_id = a.organization_id"
+    "  AND u.account_id = a.account_id AND u.conversation_id = a.conversation_id"
+    "  AND u.content_hash = a.content_hash AND u.echo_id IS NULL"
+    "  AND u.state IN ('sending', 'unknown') OFFSET 0)"
+)
+_GIVE_BACK = sa.text(
+    "UPDATE attempt a SET echo_id = NULL, echo_at = NULL"
+    f" FROM (SELECT a.* FROM {_IDS} CROSS JOIN LATERAL (SELECT a.* FROM attempt a"
+    "  WHERE a.organization_id = v.o AND a.account_id = v.a AND a.msg_id = v.id OFFSET 0) a"
+    f"  WHERE {_GUESSED}) g"
+    " WHERE a.organization_id = g.organization_id AND a.account_id = g.account_id"
+    " AND a.operation_id = g.operation_id AND a.item = g.item RETURNING a.organization_id,"
+    " a.account_id, g.echo_id, a.conversation_id, a.content_hash, g.echo_at, g.echo_at"
 )
 _BY_ID = (
     "(SELECT b.echoes_by_id FROM binding b WHERE b.organization_id = a.organization_id"
@@ -51,46 +71,43 @@ _UNLEARN = sa.text(
     "  WHERE a.organization_id = v.o AND a.account_id = v.a AND a.conversation_id = v.conversation"
     f"  AND a.content_hash = v.hash AND {_UNECHOED} OFFSET 0)"
 )
-# one lookup a conversation and content, whatever the planner believes of states that are soon left
-_PAIRS = (
-    f"WITH v AS (SELECT *, row_number() OVER (PARTITION BY o, a, conversation, hash"
-    f" ORDER BY created, id) AS n FROM {_V}),"
-    " candidates AS MATERIALIZED (SELECT a.*, row_number() OVER (PARTITION BY a.organization_id,"
-    "  a.account_id, a.conversation_id, a.content_hash ORDER BY a.content_freed, a.position) AS n"
-    "  FROM (SELECT DISTINCT o, a, conversation, hash FROM v) k CROSS JOIN LATERAL ("
-    "   SELECT a.* FROM attempt a WHERE a.organization_id = k.o"
-    "   AND a.account_id = k.a AND a.conversation_id = k.conversation AND a.content_hash = k.hash"
-    "   AND a.echo_id IS NULL AND {which} OFFSET 0) a)"
-)
-_SAME = (
-    " FROM candidates c JOIN v ON v.o = c.organization_id AND v.a = c.account_id"
-    " AND v.conversation = c.conversation_id AND v.hash = c.content_hash AND v.n = c.n"
-    " WHERE a.organization_id = c.organization_id AND a.account_id = c.account_id"
-    " AND a.operation_id = c.operation_id AND a.item = c.item"
-)
-_BY_CONTENT = sa.text(
-    _PAIRS.format(which=f"{_UNECHOED} AND (a.msg_id IS NULL OR NOT coalesce({_BY_ID}, false))")
-    + f" UPDATE attempt a SET echo_id = v.id{_SAME} RETURNING v.o, v.a, v.id"
-)
 # an app without a maximum age lives by arrival: the platform's clock may be another year
 _BY_CREATION = (
     "EXISTS (SELECT 1 FROM app p JOIN binding b USING (organization_id, client_key)"
     "  WHERE b.organization_id = a.organization_id AND b.account_id = a.account_id"
     "  AND p.max_event_age_hours IS NOT NULL)"
 )
+_AT = f"(CASE WHEN {_BY_CREATION} THEN v.created ELSE v.arrived END)"
+# one lookup a conversation and content, whatever the planner believes of states that are soon left
+_FIRST = (
+    f"WITH v AS MATERIALIZED (SELECT v.*, a.operation_id, a.item, a.state FROM {_V} CROSS JOIN LATERAL ("
+    "  SELECT a.* FROM (SELECT a.* FROM attempt a WHERE a.organization_id = v.o"
+    "   AND a.account_id = v.a AND a.conversation_id = v.conversation AND a.content_hash = v.hash"
+    "   AND a.echo_id IS NULL AND {which} OFFSET 0) a"
+    "  ORDER BY a.content_freed, a.position LIMIT 1) a)"
+)
+_SAME = (
+    " FROM v WHERE a.organization_id = v.o AND a.account_id = v.a"
+    " AND a.operation_id = v.operation_id AND a.item = v.item"
+)
+_BY_CONTENT = sa.text(
+    _FIRST.format(which=f"{_UNECHOED} AND (a.msg_id IS NULL OR NOT coalesce({_BY_ID}, false))")
+    + f" UPDATE attempt a SET echo_id = v.id, echo_at = {_AT}{_SAME} RETURNING v.o, v.a, v.id"
+)
 # It may be of a sent one, whose own echo has not come, although ids were equal so far: then nothing is
 # sure, and a doubt stays. Only where creation counts can the time rule that out.
 _BY_DOUBT = sa.text(
-    _PAIRS.format(which="a.state IN ('sending', 'unknown', 'presumed_not_sent')")
+    _FIRST.format(
+        which="a.state IN ('sending', 'unknown', 'presumed_not_sent')"
+        f" AND {_AT} >= a.written_at - interval '5 seconds'"
+    )
     + " UPDATE attempt a SET state = 'sent', echo_id = v.id, msg_id = v.id, lease_until = NULL,"
     " reason = CASE a.state WHEN 'sending' THEN NULL ELSE 'echo' END, seq = a.seq + 1,"
     f" settled_at = :now{_SAME}"
-    f" AND (CASE WHEN {_BY_CREATION} THEN v.created ELSE v.arrived END)"
-    " >= a.written_at - interval '5 seconds'"
     " AND NOT EXISTS (SELECT 1 FROM attempt a WHERE a.organization_id = v.o AND a.account_id = v.a"
     f"  AND a.conversation_id = v.conversation AND a.content_hash = v.hash AND {_UNECHOED}"
     f"  AND (v.created <= a.settled_at + interval '5 seconds' OR NOT {_BY_CREATION}) OFFSET 0)"
-    f" RETURNING {MOVED}, c.state AS state_before"
+    f" RETURNING {MOVED}, v.state AS state_before"
 )
 
 
@@ -142,17 +159,36 @@ def _arrays(echoes: Sequence[Echo]) -> dict[str, object]:
 
 async def already_bound(tx: Tx, echoes: Collection[EchoKey]) -> set[EchoKey]:
     """Echoes with whose ids some attempt was answered, or which it has already."""
-    organizations, accounts, ids = ([*column] for column in zip(*echoes, strict=True))
-    values = {"organizations": organizations, "accounts": accounts, "ids": ids}
-    rows = await tx.execute(_KNOWN, values)
+    return await _bound_by_id(tx, _KNOWN, echoes)
+
+
+async def only_repeated(tx: Tx, echoes: Collection[EchoKey]) -> set[EchoKey]:
+    """Echoes that say what an answer said, where no other attempt can be concerned."""
+    return await _bound_by_id(tx, _REPEATED, echoes)
+
+
+async def _bound_by_id(
+    tx: Tx, statement: sa.TextClause, echoes: Collection[EchoKey]
+) -> set[EchoKey]:
+    rows = await tx.execute(statement, _keys(echoes))
     if answered := sorted({(row[0], row[1]) for row in rows if row[3]}):
         organizations, accounts = ([*column] for column in zip(*answered, strict=True))
         await tx.change(_LEARN, {"organizations": organizations, "accounts": accounts})
     return {(row[0], row[1], row[2]) for row in rows}
 
 
+async def give_back(tx: Tx, echoes: Collection[EchoKey]) -> list[Echo]:
+    """Others that were taken for these by their content, and are of something else: these are here."""
+    return [Echo(*row) for row in await tx.execute(_GIVE_BACK, _keys(echoes))]
+
+
+def _keys(echoes: Collection[EchoKey]) -> dict[str, object]:
+    organizations, accounts, ids = ([*column] for column in zip(*echoes, strict=True))
+    return {"organizations": organizations, "accounts": accounts, "ids": ids}
+
+
 async def bind_sent(tx: Tx, echoes: Sequence[Echo]) -> set[EchoKey]:
-    """Bind echoes to sent attempts of the same content, the oldest first."""
+    """Bind each to the oldest sent attempt of its content. One echo of a content at a time."""
     return {(row[0], row[1], row[2]) for row in await tx.execute(_BY_CONTENT, _arrays(echoes))}
 
 
@@ -162,6 +198,6 @@ async def doubt_equal_ids(tx: Tx, unbound: Sequence[Echo]) -> bool:
 
 
 async def resolve(tx: Tx, echoes: Sequence[Echo]) -> list[Resolved]:
-    """Settle attempts in doubt as `sent`: the platform shows their content."""
+    """Settle the oldest in doubt as `sent`: the platform shows its content. One of a content at a time."""
     rows = await tx.execute(_BY_DOUBT, {**_arrays(echoes), "now": tx.now})
     return [Resolved(Moved(*row[:-1]), row[-1]) for row in rows]

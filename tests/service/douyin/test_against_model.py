@@ -10,9 +10,11 @@ import sqlalchemy as sa
 
 from services.douyin import store
 from services.douyin.actions.claiming import LEASE
+from services.douyin.actions.echoes import bind
 from services.douyin.domain.attempts import State
 from shared.db import ALL_TENANTS, Tx
 from tests.simulation import attempts as model
+from tests.simulation import echoes as echoes_model
 
 HISTORIES = 150
 STEPS = 14
@@ -24,6 +26,11 @@ _APP = sa.text(
 _BIND = sa.text(
     "INSERT INTO binding (organization_id, account_id, client_key, open_id)"
     " VALUES ('org_1', :account, 'key', :account)"
+)
+_SHOW = sa.text(
+    "INSERT INTO inbound (organization_id, account_id, client_key, event, dedupe_key, id, state, kind,"
+    " received_at) VALUES ('org_1', :account, 'key', 'im_send_msg', :id, :id, 'handled', 'text', now())"
+    " ON CONFLICT DO NOTHING"
 )
 _ROWS = sa.text(
     "SELECT operation_id, item, state, tries, msg_id, echo_id, reason, content_freed, seq"
@@ -183,25 +190,24 @@ class History:
             for e in echoes
         ]
         await store.lock_conversations(tx, self.conversations())
-        known = {key[2] for key in await store.already_bound(tx, [e.key for e in echoes])}
-        assert known == model.already_bound(self.table, twins), self.log
-        left = [e for e in echoes if e.message_id not in known]
-        twins = [e for e in twins if e.message_id not in known]
-        bound = {key[2] for key in await store.bind_sent(tx, left)} if left else set()
-        assert bound == model.bind_sent(self.table, twins), self.log
-        left = [e for e in left if e.message_id not in bound]
-        twins = [e for e in twins if e.message_id not in bound]
-        resolved = await store.resolve(tx, left) if left else []
-        moved = model.resolve(self.table, twins)
+        for echo in echoes:
+            if self.random.random() < 0.7:  # the door stored it
+                await tx.change(_SHOW, {"account": self.account, "id": echo.message_id})
+                self.table.shown.add(echo.message_id)
+        known = await store.already_bound(tx, [e.key for e in echoes])
+        assert {key[2] for key in known} == echoes_model.already_bound(self.table, twins), self.log
+        for echo in echoes:
+            repeated = await store.only_repeated(tx, [echo.key])
+            assert bool(repeated) == echoes_model.only_repeated(self.table, echo.message_id), (
+                self.log
+            )
+        left = [e for e in echoes if e.key not in known]
+        if not left:
+            return
+        resolved, unbound = await bind(tx, left)
+        moved, over = echoes_model.bind(self.table, twins)
         self.moved([r.moved for r in resolved], moved)
-        found = {a.msg_id for a in moved}
-        left = [e for e in left if e.message_id not in found]
-        twins = [e for e in twins if e.message_id not in found]
-        doubted = bool(left) and await store.doubt_equal_ids(tx, left)
-        assert doubted == model.doubt_equal_ids(self.table, twins), self.log
-        if doubted:
-            bound = {key[2] for key in await store.bind_sent(tx, left)}
-            assert bound == model.bind_sent(self.table, twins), self.log
+        assert {e.message_id for e in unbound} == {e.message_id for e in over}, self.log
 
     def _echo(self, tx: Tx) -> store.Echo:
         random, rows = self.random, list(self.table.rows.values())

@@ -1,6 +1,7 @@
 """Echoes: each binds one attempt, and one that binds nothing changes nothing."""
 
 from datetime import timedelta
+from typing import Any
 
 from services.douyin.domain.attempts import content_hash
 from shared.contracts.events.douyin import MessageEchoed
@@ -72,10 +73,42 @@ async def test_as_many_echoes_as_messages_settle_them_all_whatever_their_ids(
     assert await connector.states() == ["sent", "sent", "sent"]
 
 
+def an_echo(message_id: str, text: str = "hi", **changed: object) -> dict[str, Any]:
+    """What the platform posts of a message of ours."""
+    sent = {"event": "im_send_msg", "from_user_id": OPEN_ID, "to_user_id": FAN, **changed}
+    return a_message(message_id, content={"source": KEY, "text": text}, **sent)
+
+
+async def come_in(connector: Connector, *message_ids: str) -> None:
+    """Echoes come in at the door and are heard, in this order."""
+    for message_id in message_ids:
+        assert (await connector.post(an_echo(message_id))).status_code == 200
+        await connector.world.drain()
+
+
+async def test_echoes_in_the_wrong_order_settle_a_doubt_as_those_in_the_right_one(
+    connector: Connector,
+) -> None:
+    await in_doubt_behind_an_unechoed_one(connector)
+    await come_in(connector, "@of-op-2")
+    assert await connector.states() == ["sent", "sent", "unknown"], "it may be of op_1"
+    await come_in(connector, "@out0002==")  # of op_1 by its id: the other one was not
+    assert await connector.states() == ["sent", "sent", "sent"]
+    assert (await connector.attempts())[2]["msg_id"] == "@of-op-2"
+    assert ("op_2", 0, "sent") in await connector.settled()
+
+
+async def test_where_the_other_echo_is_withheld_a_doubt_stays(connector: Connector) -> None:
+    await in_doubt_behind_an_unechoed_one(connector)  # nothing ever comes of op_1
+    await come_in(connector, "@of-op-2")
+    assert await connector.states() == ["sent", "sent", "unknown"]
+    bound = [(row["msg_id"], row["echo_id"]) for row in await connector.attempts()]
+    assert bound[1:] == [("@out0002==", "@of-op-2"), (None, None)], "nobody can tell whose it is"
+
+
 async def test_what_was_echoed_by_its_id_takes_no_other_echo(connector: Connector) -> None:
     await in_doubt_behind_an_unechoed_one(connector)
-    sent = {"event": "im_send_msg", "from_user_id": OPEN_ID, "to_user_id": FAN}
-    await connector.post(a_message("@out0002==", content={"source": KEY}, **sent))  # of op_1
+    await connector.post(an_echo("@out0002=="))  # of op_1
     await connector.echo("@unseen==", "hi")
     assert await connector.states() == ["sent", "sent", "sent"]
 

@@ -24,7 +24,7 @@ _BY_KEY = {
     for room, names in (
         (claims, ("_BUSY", "_FREE", "_CLAIM", "_FIND", "_LOSE")),
         (attempts, ("_SETTLE", "_DROP_REST")),
-        (echoes, ("_KNOWN", "_UNLEARN", "_BY_CONTENT", "_BY_DOUBT")),
+        (echoes, ("_KNOWN", "_REPEATED", "_GIVE_BACK", "_UNLEARN", "_BY_CONTENT", "_BY_DOUBT")),
         (sweeps, ("_OPERATIONS",)),
     )
     for name in names

@@ -110,6 +110,7 @@ attempt = sa.Table(
     sa.Column("claim", sa.BigInteger),  # the number of the claim that it was sent under last
     sa.Column("msg_id", sa.Text),
     sa.Column("echo_id", sa.Text),
+    sa.Column("echo_at", TIME),  # business time of an echo that was bound by its content
     sa.Column("code", sa.Integer),
     sa.Column("log_id", sa.Text),
     sa.Column("reason", sa.Text),

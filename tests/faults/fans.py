@@ -83,11 +83,12 @@ class Fans:
         """The fan who sends the next probe."""
         return f"{self.mark}-probe-{self._probe + 1}"
 
-    async def probe(self, shop: Shop = DEMO) -> str:
-        """One message that is surely acknowledged when this returns; its id."""
+    async def probe(self, shop: Shop = DEMO, rule: str = "") -> str:
+        """One message, for any rule or for this, that is surely acknowledged when this returns; its id."""
         fan = self.next_prober
         self._probe += 1
-        said = say(fan, self.dice.choice(AGAIN_AND_AGAIN), self.mark, self._probe, shop)
+        wanted = rule or self.dice.choice(AGAIN_AND_AGAIN)
+        said = say(fan, wanted, self.mark, self._probe, shop)
         await self.make_known([said])
         assert self._group is not None, "nobody writes yet"
         # whoever gives up waiting does not take the message back

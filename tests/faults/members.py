@@ -148,6 +148,7 @@ def _environment(
         "SIYU_DATA_DIR": str(folder),
         "SIYU_PORT": str(doors),
         "SIYU_API_LIMIT": "0",
+        "SIYU_WEBHOOK_PRIVATE_NETWORKS": "true",
         "SIYU_SIMULATOR_HOST": "127.0.0.1",
         "SIYU_SIMULATOR_PORT": str(platform),
         "SIYU_SIMULATOR_DATA_DIR": str(folder / "simulator"),

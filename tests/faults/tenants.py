@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import httpx2
@@ -60,14 +62,7 @@ async def settle_in(lab: Lab) -> None:
         },
     )
     lab.control("accounts", {"open_id": OTHER.open_id, "client_key": OTHER.client_key})
-    settings = ProcessSettings(
-        database_url=SecretStr(lab.database_url),
-        redis_url=SecretStr(lab.valkey.url()),
-        master_key=SecretStr(MASTER_KEY),
-        embedded=True,
-    )
-    resources = Resources(settings, "faults")
-    try:
+    async with _inside(lab) as resources:
         platform = platform_of(resources)
         await accounts.create_organization(platform, "乙公司", organization_id=_ORGANIZATION)
         await accounts.create_account(
@@ -80,16 +75,39 @@ async def settle_in(lab: Lab) -> None:
         await seed_rules(conversations, _ORGANIZATION, OTHERS_ACCOUNT, theirs)
         for rule in stories.rules():
             await add_rule(conversations, (demo.ORGANIZATION, demo.ACCOUNT), rule, "faults")
-        await _bind(lab, resources)
+        app = douyin.NewApp([OTHER.secret], max_age=None)
+        await douyin.put_app(_connector(resources), _ORGANIZATION, OTHER.client_key, app)
+        await _bind(lab, _connector(resources))
+
+
+async def authorise_again(lab: Lab) -> None:
+    """The owner of the second tenant's account agrees once more."""
+    async with _inside(lab) as resources:
+        await _bind(lab, _connector(resources))
+
+
+@asynccontextmanager
+async def _inside(lab: Lab) -> AsyncIterator[Resources]:
+    """What a process of ours would have."""
+    settings = ProcessSettings(
+        database_url=SecretStr(lab.database_url),
+        redis_url=SecretStr(lab.valkey.url()),
+        master_key=SecretStr(MASTER_KEY),
+        embedded=True,
+    )
+    resources = Resources(settings, "faults")
+    try:
+        yield resources
     finally:
         await resources.close()
 
 
-async def _bind(lab: Lab, resources: Resources) -> None:
+def _connector(resources: Resources) -> douyin.Deps:
     database, sealer = resources.database("douyin"), resources.sealer
-    deps = douyin.Deps(database, sealer, Directory(database, sealer), is_embedded=True)
-    new = douyin.NewApp([OTHER.secret], max_age=None)
-    await douyin.put_app(deps, _ORGANIZATION, OTHER.client_key, new)
+    return douyin.Deps(database, sealer, Directory(database, sealer), is_embedded=True)
+
+
+async def _bind(lab: Lab, deps: douyin.Deps) -> None:
     identity, tokens = (OTHER.client_key, OTHER.open_id), _tokens(lab)
     async with asyncio.timeout(_HEARD_WITHIN):
         while True:  # until the connector has heard of the account

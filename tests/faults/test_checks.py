@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.wire import DEMO
 from tests.faults import checks
 from tests.faults.callers import Written
 from tests.faults.checks import Facts
+from tests.faults.hooks import DIES, TAKES, Came, Hearer, told_right
 from tests.faults.tenants import REPLIES
 from tests.faults.traffic import History, say
 
@@ -196,3 +198,18 @@ def test_what_was_accepted_may_be_in_doubt_only_where_no_echo_can_tell() -> None
     assert complaints("@b"), "it came and nothing has it"
     assert complaints("@a", "@b"), "both came"
     assert complaints("@a", "@b", taken={"@b": "@a"}), "both came, and one is at the wrong place"
+
+
+def test_everybody_is_told_of_everything_that_is_theirs_under_one_id() -> None:
+    def complaints(*came: Came) -> list[str]:
+        return [c[:2] for c in told_right(Hearer(DEMO, "", came=list(came)), {"evt_1": "@m"})]
+
+    def one(webhook_id: str = "evt_9", met: str = TAKES, account: str = "acc_demo") -> Came:
+        return Came(webhook_id, {"data": {"account_id": account, "cause": "evt_1"}}, met)
+
+    assert complaints(one(met=DIES), one(), one()) == [], "at least once"
+    assert complaints() == ["I8"], "lost"
+    assert complaints(one(met=DIES)) == ["I8"], "it never took it"
+    assert complaints(one(), one("evt_10")) == ["I8"], "told as two"
+    assert complaints(one(), Came("evt_9", None, TAKES)) == ["I8"], "not signed"
+    assert complaints(one(), one(account="acc_other")) == ["I9"], "of somebody else"

@@ -1,6 +1,14 @@
 """Every fault by its number in one table, each played while fans write and people answer."""
 
-from tests.faults.scenarios import carrier, database, load, network, platform, processes
+from tests.faults.scenarios import (
+    carrier,
+    database,
+    load,
+    network,
+    platform,
+    processes,
+    telling,
+)
 from tests.faults.stage import Scenario
 
 SCENARIOS = {
@@ -10,7 +18,7 @@ SCENARIOS = {
             "F24",
             "poisoned envelopes: their neighbours go on, they end in quarantine",
             load.poison,
-            {"poisoned": 4},
+            {"poisoned": 6},
         ),
         Scenario(
             "F1",
@@ -130,12 +138,13 @@ SCENARIOS = {
         ),
         Scenario(
             "F22",
-            "the platform refuses: too many calls, window used up, token ended",
+            "the platform refuses: too many calls, window used up, token ended, owner withdrew",
             platform.refusing,
             {
                 "platform business_error": 2,
                 "token ended": 2,
                 "window closed by the platform": 1,
+                "stopped by the owner": 1,
             },
             in_short=False,
         ),
@@ -200,6 +209,20 @@ SCENARIOS = {
             platform.name_unknown,
             {"name not found": 1},
             in_short=False,
+        ),
+        Scenario(
+            "F34",
+            "organizations are told by webhooks: senders die, one machine fails in three ways",
+            telling.hearers_fail,
+            {
+                "died at a failpoint": 2,
+                "webhook refuses": 1,
+                "webhook dies": 1,
+                "webhook hangs": 1,
+                "webhook takes": 20,
+            },
+            in_short=False,
+            seconds=400,
         ),
         Scenario(
             "F35",

@@ -5,8 +5,9 @@ import time
 from datetime import timedelta
 
 from tests.e2e.wire import DEMO
+from tests.faults.hooks import listening, told_right
 from tests.faults.stage import Stage
-from tests.faults.tenants import OTHER, REPLIES
+from tests.faults.tenants import OTHER, OTHERS_ACCOUNT, REPLIES, authorise_again
 
 _RESOLVED_WITHIN = 30.0
 _UNHEARD_OF = "http://" + ".".join(["no" * 30] * 6) + ":8100"  # longer than a name may be
@@ -19,6 +20,14 @@ _ROOM = (
     "SELECT count(*) AS room FROM quota.bucket WHERE limit_key = 'dm.reply' AND subject = $1"
     " AND window_id = $2 AND used + held < cap AND closed IS NULL"
 )
+_STOPS_SECONDS = 15.0  # a process believes what it knows for five, and a call takes eight at most
+_STOPPED = "SELECT count(*) FROM douyin.attempt WHERE account_id = $1 AND reason = 'not_authorised'"
+_HELD = """
+SELECT count(*) FROM quota.reservation r WHERE r.account_id = $1 AND r.open_items > 0 AND EXISTS (
+  SELECT 1 FROM douyin.attempt a WHERE a.operation_id = r.operation_id AND a.reason = 'not_authorised')
+AND NOT EXISTS (
+  SELECT 1 FROM douyin.attempt a WHERE a.operation_id = r.operation_id AND a.state = 'unknown')
+"""
 THROTTLED, CAP_REACHED = 28003018, 28003070
 
 
@@ -117,6 +126,7 @@ async def refusing(stage: Stage) -> None:
     for shop in (DEMO, OTHER):
         await stage.recovered("tokens had ended", _RESOLVED_WITHIN, shop)
     await _closed_by_platform(stage)
+    await _withdrawn(stage)
 
 
 async def _closed_by_platform(stage: Stage) -> None:
@@ -134,6 +144,48 @@ async def _closed_by_platform(stage: Stage) -> None:
             return
         await asyncio.sleep(0.5)
     stage.note("window closed by the platform")
+
+
+async def _withdrawn(stage: Stage) -> None:
+    """An owner withdraws while sends are under way: nothing leaves, holds are given back, it is said once."""
+    lab, slow = stage.lab, {"open_id": OTHER.open_id}
+    async with listening(lab, "account.authorisation_needed") as hearers:
+        await stage.order("slow", 0.5, delay_ms=800, match=slow)
+        await stage.sleep(2)
+        await asyncio.to_thread(lab.control, "authorisations/withdraw", {"open_id": OTHER.open_id})
+        await asyncio.sleep(_STOPS_SECONDS)
+        accepted = await _accepted_of_other(stage)
+        message_id = await stage.fans.probe(OTHER)
+        if (state := await stage.attempt_on(message_id)) != "failed":
+            stage.complain(f"F22 after its owner withdrew, a send is {state or 'under way'}")
+        if more := await _accepted_of_other(stage) - accepted:
+            stage.complain(f"F22 {more} messages left after their owner withdrew")
+        rows = await asyncio.to_thread(lab.rows, _STOPPED, OTHERS_ACCOUNT)
+        stage.note("stopped by the owner", rows[0]["count"])
+        lab.end_failures()
+        await authorise_again(lab)
+        await stage.recovered("its owner agreed again", _RESOLVED_WITHIN, OTHER)
+        await _given_back(stage)
+        for complaint in [c for h in hearers.values() for c in told_right(h, {})]:
+            stage.complain(complaint)
+        said = {one.webhook_id for one in hearers[OTHER.open_id].came}
+        if len(said) != 1 or hearers[DEMO.open_id].came:
+            stage.complain(f"F22 that the owner withdrew was said {len(said)} times")
+
+
+async def _accepted_of_other(stage: Stage) -> int:
+    sent = await asyncio.to_thread(stage.lab.sent)
+    return sum(one["open_id"] == OTHER.open_id for one in sent)
+
+
+async def _given_back(stage: Stage) -> None:
+    """What was not sent since nobody may holds no quota."""
+    deadline = time.monotonic() + _RESOLVED_WITHIN * stage.slow
+    while (await asyncio.to_thread(stage.lab.rows, _HELD, OTHERS_ACCOUNT))[0]["count"]:
+        if time.monotonic() > deadline:
+            stage.complain("F22 what an owner stopped still holds quota")
+            return
+        await asyncio.sleep(0.5)
 
 
 async def name_unknown(stage: Stage) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import signal
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tests.faults.members import DOORS, Member
 from tests.faults.stage import Stage
@@ -13,6 +13,7 @@ _STRUCK_WITHIN = 90.0  # it may have to start first, on a busy machine
 _IN_FLIGHT = 192  # claims that one connector may hold: what a kill may leave in doubt
 _LEASE_SECONDS = 12.0
 _CALM_SECONDS = 4.0
+_MEMORY_MAX = 300 * 2**20  # resident bytes of a process, in F27
 INBOX = ("inbox.before_commit", "inbox.after_commit", "inbox.before_200")
 SENDING = (
     *("claim.after_commit", "send.before_write", "send.after_write", "send.after_read"),
@@ -87,13 +88,39 @@ async def stopped_past_its_lease(stage: Stage) -> None:
 
 
 async def out_of_memory(stage: Stage) -> None:
-    """F27. The kernel ends a whole group: every process of a service at once."""
+    """F27. All processes of a service eat until each has too much and is ended in the middle of its work.
+
+    Without a cgroup: a thread stands for what leaks, and whoever looks at resident sizes for the kernel.
+    """
+    begins = stage.lab.folder / "eat"
     for service in ("douyin", "direct_messages", "quota"):
-        for member in stage.lab.some(f"{service}-"):
-            if stage.lab.kill(member):
-                stage.note("ended for its memory")
+        members = stage.lab.some(f"{service}-")
+        usual = {member.name: member.by for member in members}
+        for member in members:
+            member.by = ("tests.faults.greedy", str(begins), *member.by)
+        await asyncio.gather(*(stage.lab.restart(member) for member in members))
         await stage.lab.until_ready(60)
-        await stage.recovered("a service was ended at once", 30)
+        begins.touch()
+        await _end_the_greedy(stage, members, usual)
+        begins.unlink()
+        await stage.lab.until_ready(60)
+        await stage.recovered("a service had no memory", 30)
+
+
+async def _end_the_greedy(
+    stage: Stage, members: Sequence[Member], usual: Mapping[str, Sequence[str]]
+) -> None:
+    """Each when it has taken too much; it comes back as it was."""
+    greedy = {member.name: member for member in members}
+    async with asyncio.timeout(_STRUCK_WITHIN):
+        while greedy:
+            for name, size in stage.lab.resident().items():
+                if size > _MEMORY_MAX and name in greedy:
+                    member = greedy.pop(name)
+                    member.by = usual[name]
+                    stage.lab.kill(member)
+                    stage.note("ended for its memory")
+            await asyncio.sleep(0.05)
 
 
 async def loop_stands_still(stage: Stage) -> None:

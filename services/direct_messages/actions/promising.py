@@ -15,10 +15,11 @@ from services.direct_messages.domain.conversations import Owner, Reason
 from services.direct_messages.domain.handing_over import OPEN_STAGES, HandOff, HandOffStage
 from services.direct_messages.domain.policy import Policy
 from services.direct_messages.domain.promises import Clock, Start, Told
+from services.direct_messages.domain.waits import LOOK_AGAIN
 from services.direct_messages.store import EVERYBODY, Account, Line, News, Stopped, Visible
 from shared import ids, inbox
 from shared.contracts.envelope import Envelope, Origin
-from shared.contracts.events.direct_messages import SlaBreached, SlaWarned
+from shared.contracts.events.direct_messages import FanWaited, SlaBreached, SlaWarned
 from shared.db import ALL_TENANTS, Tx
 from shared.errors import NotFound
 from shared.observability import metrics
@@ -68,6 +69,16 @@ async def stop(deps: Deps, tx: Tx, seen: Sequence[Visible]) -> None:
 def _business_ms(one: Stopped, policy: Policy) -> int:
     elapsed = policy.calendar.elapsed(one.started_at, one.answered_at)
     return round(elapsed.total_seconds() * 1000)
+
+
+async def ask_again(tx: Tx, waits: Sequence[Envelope]) -> None:
+    """Nothing was decided on these waits, since somebody had them or was answering: look again soon.
+
+    Should that come to nothing, the rules are still to be asked.
+    """
+    told = [(e.organization_id, e.account_id, FanWaited.model_validate(e.data)) for e in waits]
+    places = [(org, acc, wait.clock_id, wait.asked, wait.minutes) for org, acc, wait in told]
+    await store.ask_again(tx, places, tx.now + LOOK_AGAIN)
 
 
 async def watch_promises(deps: Deps) -> int:

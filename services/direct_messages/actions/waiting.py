@@ -1,12 +1,14 @@
 """Fans who wait: the clock finds whose rules are due and tells it; what is told is decided like a message.
 
-How far a wait was asked about is kept with the telling, so each rule is asked once, whatever dies between.
+How far a wait was asked about is kept with the telling, so each rule is asked once, whatever dies between. Where
+somebody was answering, or had the conversation, no rule was asked: that is taken back, and it is looked at again.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
 
 from services.direct_messages import store
+from services.direct_messages.actions import promising
 from services.direct_messages.actions.answering import answer
 from services.direct_messages.actions.deps import Deps, Setting
 from services.direct_messages.actions.viewing import Heard
@@ -14,7 +16,7 @@ from services.direct_messages.domain.cases import Wait
 from services.direct_messages.domain.rules import Trigger
 from services.direct_messages.domain.waits import LOOK_AGAIN, Waiter, turned
 from services.direct_messages.store import Account
-from shared import ids
+from shared import ids, inbox
 from shared.contracts.envelope import Envelope, Origin
 from shared.contracts.events.direct_messages import FanWaited
 from shared.db import ALL_TENANTS, Tx
@@ -76,6 +78,9 @@ async def answer_waits(deps: Deps, waits: Sequence[tuple[str, Heard]]) -> None:
     told = [((*heard.fan[:2], clock_id), heard) for clock_id, heard in waits]
     async with deps.database.transaction(ALL_TENANTS) as tx:
         still = await store.still_waiting(tx, [clocked for clocked, _ in told])
+        if overtaken := [heard.envelope for clocked, heard in told if clocked not in still]:
+            fresh = await inbox.take(tx, overtaken)
+            await promising.ask_again(tx, [e for e in overtaken if e.id in fresh])
     left = [heard for clocked, heard in told if clocked in still]
     if left:
         await answer(deps, left)

@@ -121,6 +121,8 @@ async def _write_plans(tx: Tx, plans: list[Plan]) -> None:
     await promising.start(tx, [started for plan in plans if (started := _start(plan))])
     await change_owners(tx, [change for plan in plans for change in _owner_changes(plan)])
     await store.add_news(tx, [shown for plan in plans if (shown := _news(plan))])
+    if undecided := [plan.envelope for plan in plans if plan.decision.leaves_wait]:
+        await promising.ask_again(tx, undecided)
     tell_notices(tx, ((plan.envelope, plan.decision, plan.conversation_id) for plan in plans))
 
 

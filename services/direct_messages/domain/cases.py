@@ -97,6 +97,8 @@ class Outcome(StrEnum):
 
 # a rule is named, and was not let
 _NOTHING_DONE: Final = {Outcome.LOOP_GUARD, Outcome.NO_REPLY_CONTEXT}
+# of a wait: it was somebody else's turn
+_UNASKED: Final = {Outcome.ANSWERED, Outcome.PERSON_OWNS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,11 @@ class Decision:
     found: tuple[Candidate, ...] = ()
     notice: NotifyWebhook | None = None  # webhooks tell that the rule fired
     learnt: tuple[tuple[str, str], ...] = ()  # of a flow that came to its end: field → message
+
+    @property
+    def leaves_wait(self) -> bool:
+        """Whether it is about a wait, and no rule was asked."""
+        return self.outcome in _UNASKED and self.case.inbound.wait is not None
 
     @property
     def stage(self) -> SetStage | None:

@@ -151,7 +151,12 @@ from services.direct_messages.store.updates import (
     purge_updates,
     updates_after,
 )
-from services.direct_messages.store.waits import due_waiters, still_waiting, turn_waiters
+from services.direct_messages.store.waits import (
+    ask_again,
+    due_waiters,
+    still_waiting,
+    turn_waiters,
+)
 
 __all__ = [
     "EVERYBODY",
@@ -197,6 +202,7 @@ __all__ = [
     "agent_of_key",
     "agents_on_duty",
     "apply_recalls",
+    "ask_again",
     "attributions",
     "be_present",
     "canned_reply",

@@ -3,6 +3,7 @@
 # ruff: noqa: S608  statements are put together from constants only
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 import sqlalchemy as sa
 
@@ -37,6 +38,14 @@ _STILL = sa.text(
     " JOIN response_clock c ON c.organization_id = k.o AND c.account_id = k.a AND c.id = k.i"
     f" AND c.measure = 'any' WHERE {_RUNS} AND NOT {_IS_ANSWERING}"
 )
+# only what was told last: a rule that was asked about meanwhile is not asked again
+_ASK_AGAIN = sa.text(
+    "UPDATE response_clock c SET asked_minutes = s.asked, ask_at = :at"
+    " FROM unnest(CAST(:org AS text[]), CAST(:acc AS text[]), CAST(:id AS text[]),"
+    " CAST(:asked AS int[]), CAST(:minutes AS int[])) s(o, a, id, asked, minutes)"
+    " WHERE c.organization_id = s.o AND c.account_id = s.a AND c.id = s.id AND c.measure = 'any'"
+    f" AND c.asked_minutes = s.minutes AND {_RUNS}"
+)
 Clocked = tuple[str, str, str]  # organization, account, clock
 
 
@@ -59,6 +68,11 @@ async def turn_waiters(tx: Tx, turned: Sequence[tuple[Account, Waiter]]) -> None
     """Keep how far they were asked, and when next."""
     rows = [(*account, w.clock_id, w.asked, w.ask_at) for account, w in turned]
     await tx.execute(_ASKED, columns(rows, "org acc id minutes at"))
+
+
+async def ask_again(tx: Tx, waits: Sequence[tuple[str, str, str, int, int]], at: datetime) -> None:
+    """Look again at these (organization, account, clock, minutes asked before, and now) at that time."""
+    await tx.execute(_ASK_AGAIN, {**columns(waits, "org acc id asked minutes"), "at": at})
 
 
 async def still_waiting(tx: Tx, clocks: Iterable[Clocked]) -> set[Clocked]:

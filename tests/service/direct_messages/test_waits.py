@@ -122,6 +122,56 @@ async def test_an_answer_on_its_way_is_waited_for(shop: Shop) -> None:
     assert await shop.texts() == ["99 元", "客服正忙，请稍候"]
 
 
+async def test_an_answer_that_overtakes_the_wait_and_fails_leaves_the_rule_to_be_asked(
+    shop: Shop,
+) -> None:
+    await shop.rules(SOON, PRICE)
+    await asks(shop, "在吗")
+    await looks(shop, 5, heard=False)
+    (event,) = await told(shop)
+    await asks(shop, at=later(minutes=5))
+    await shop.world.drain()  # the wait is heard while the answer is on its way
+    await is_seen(shop, later(minutes=5), Outcome.FAILED)
+    await looks(shop, 5.5)
+    assert await shop.texts() == ["99 元"]
+    await looks(shop, 6.2)
+    assert await shop.texts() == ["99 元", "客服正忙，请稍候"]
+    await shop.handle(event)
+    await is_seen(shop, later(minutes=7), Outcome.FAILED)
+    await shop.handle(event)
+    await looks(shop, 90)
+    assert await shop.texts() == ["99 元", "客服正忙，请稍候"]
+
+
+async def test_an_answer_that_failed_just_before_does_not_use_the_rule_up(shop: Shop) -> None:
+    await shop.rules(SOON, PRICE)
+    await asks(shop, "在吗")
+    await asks(shop, at=later(minutes=4, seconds=40))
+    await is_seen(shop, later(minutes=4, seconds=50), Outcome.FAILED)
+    await looks(shop, 5)
+    assert (await shop.outcomes())[-1] == "answered"
+    await looks(shop, 6.1)
+    assert await shop.texts() == ["99 元", "客服正忙，请稍候"]
+
+
+async def test_a_person_who_took_it_meanwhile_and_let_go_leaves_the_rule_to_be_asked(
+    shop: Shop,
+) -> None:
+    await shop.rules(SOON)
+    await asks(shop, "在吗")
+    await looks(shop, 5, heard=False)
+    (event,) = await told(shop)
+    found = (await shop.get(f"/v1/accounts/{ACC}/conversations?fan={FAN}")).json()["data"][0]
+    place = f"/v1/conversations/{found['id']}/owner"
+    await shop.call("PUT", place, {"owner": "person"}, If_Match="*")
+    await shop.handle(event)
+    assert await shop.texts() == []
+    await shop.call("PUT", place, {"owner": "bot"}, If_Match="*")
+    await looks(shop, 7)
+    await looks(shop, 90)
+    assert await shop.texts() == ["客服正忙，请稍候"]
+
+
 async def test_while_a_person_owns_it_nothing_is_said_until_they_let_go(shop: Shop) -> None:
     await shop.rules(SOON, PERSON)
     await shop.policy(dm__handoff__agent_idle_minutes=45)

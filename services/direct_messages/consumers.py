@@ -15,18 +15,21 @@ from services.direct_messages.domain.texts import clean
 from shared.contracts.envelope import Envelope
 from shared.contracts.events.direct_messages import FanWaited, HandOffChanged, SlaBreached
 from shared.contracts.events.douyin import (
-    AttemptSettled,
+    AttemptsSettled,
     CardChanged,
     MessageRecalled,
     MessageReceived,
     PageEntered,
     PersonAnswered,
     RecallSettled,
+    SettledAttempt,
 )
 from shared.contracts.events.fans import FollowChanged, TierChanged
 from shared.contracts.events.open_platform import PolicyChanged
 from shared.contracts.events.quota import ReservationOverdue
 from shared.queue import Handler
+
+_AT_ONCE = 16  # envelopes of settled attempts in a transaction; each tells of up to 32
 
 
 def handlers(deps: Deps) -> dict[str, Handler]:
@@ -39,7 +42,7 @@ def handlers(deps: Deps) -> dict[str, Handler]:
         CardChanged.type: partial(on_card_changed, deps),
         PolicyChanged.type: partial(on_policy_changed, deps),
         PersonAnswered.type: partial(on_person_answered, deps),
-        AttemptSettled.type: partial(on_attempt_settled, deps),
+        AttemptsSettled.type: partial(on_attempt_settled, deps),
         MessageRecalled.type: partial(on_message_recalled, deps),
         RecallSettled.type: partial(on_recall_settled, deps),
         ReservationOverdue.type: partial(on_reservation_overdue, deps),
@@ -87,8 +90,11 @@ async def on_person_answered(deps: Deps, envelopes: list[Envelope]) -> None:
 
 
 async def on_attempt_settled(deps: Deps, envelopes: list[Envelope]) -> None:
-    """One item was sent, was not, or nobody knows."""
-    await actions.settle(deps, envelopes, [_settlement(e) for e in envelopes])
+    """Items were sent, were not, or nobody knows."""
+    for start in range(0, len(envelopes), _AT_ONCE):
+        some = envelopes[start : start + _AT_ONCE]
+        told = [(e, attempt) for e in some for attempt in AttemptsSettled.heard(e)]
+        await actions.settle(deps, [e for e, _ in told], [_settlement(*one) for one in told])
 
 
 async def on_message_recalled(deps: Deps, envelopes: list[Envelope]) -> None:
@@ -251,8 +257,7 @@ def _answer(deps: Deps, envelope: Envelope) -> Answered:
     )
 
 
-def _settlement(envelope: Envelope) -> Settlement:
-    event = AttemptSettled.model_validate(envelope.data)
+def _settlement(envelope: Envelope, event: SettledAttempt) -> Settlement:
     return Settlement(
         organization_id=envelope.organization_id,
         account_id=envelope.account_id,

@@ -9,11 +9,12 @@ from services.quota.actions import Deps, Settlement
 from services.quota.domain import Entry, Reason
 from shared.contracts.envelope import Envelope
 from shared.contracts.events.direct_messages import SendNotRequested
-from shared.contracts.events.douyin import AttemptSettled, Outcome
+from shared.contracts.events.douyin import AttemptsSettled, Outcome, SettledAttempt
 from shared.contracts.events.fans import FollowChanged
 from shared.contracts.events.open_platform import PolicyChanged
 from shared.queue import Handler
 
+_AT_ONCE = 16  # envelopes of settled attempts in a transaction; each tells of up to 32
 _ENTRIES = {Outcome.SENT: Entry.COMMITTED, Outcome.FAILED: Entry.RELEASED, Outcome.UNKNOWN: None}
 _CLOSES = {"cap_reached": Reason.CLOSED_BY_PLATFORM, "window_expired": Reason.WINDOW_EXPIRED}
 
@@ -21,7 +22,7 @@ _CLOSES = {"cap_reached": Reason.CLOSED_BY_PLATFORM, "window_expired": Reason.WI
 def handlers(deps: Deps) -> dict[str, Handler]:
     """Event type → handler of a batch."""
     return {
-        AttemptSettled.type: partial(on_attempt_settled, deps),
+        AttemptsSettled.type: partial(on_attempt_settled, deps),
         SendNotRequested.type: partial(on_send_not_requested, deps),
         PolicyChanged.type: partial(on_policy_changed, deps),
         FollowChanged.type: partial(on_follow_changed, deps),
@@ -30,21 +31,22 @@ def handlers(deps: Deps) -> dict[str, Handler]:
 
 async def on_attempt_settled(deps: Deps, envelopes: list[Envelope]) -> None:
     """Sent: commit the item. Failed: release it. Unknown: the hold stays."""
-    settlements = []
-    for envelope in envelopes:
-        settled = AttemptSettled.model_validate(envelope.data)
-        settlements.append(
-            Settlement(
-                envelope.organization_id,
-                envelope.account_id,
-                settled.reservation_id or "",
-                frozenset({settled.item}),
-                _ENTRIES[settled.outcome],
-                settled.reason or "",
-                _CLOSES[settled.closes_window] if settled.closes_window else None,
-            )
-        )
-    await actions.settle(deps, settlements, envelopes)
+    for start in range(0, len(envelopes), _AT_ONCE):
+        some = envelopes[start : start + _AT_ONCE]
+        told = [(e, attempt) for e in some for attempt in AttemptsSettled.heard(e)]
+        await actions.settle(deps, [_settlement(*one) for one in told], [e for e, _ in told])
+
+
+def _settlement(envelope: Envelope, attempt: SettledAttempt) -> Settlement:
+    return Settlement(
+        envelope.organization_id,
+        envelope.account_id,
+        attempt.reservation_id or "",
+        frozenset({attempt.item}),
+        _ENTRIES[attempt.outcome],
+        attempt.reason or "",
+        _CLOSES[attempt.closes_window] if attempt.closes_window else None,
+    )
 
 
 async def on_send_not_requested(deps: Deps, envelopes: list[Envelope]) -> None:

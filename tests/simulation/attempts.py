@@ -268,7 +268,6 @@ def moved_row(a: Attempt) -> Moved:
         n.operation_id,
         n.item,
         n.reservation_id,
-        n.open_id,
         n.cause,
         n.trace,
         a.state.value,

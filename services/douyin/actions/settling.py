@@ -1,5 +1,6 @@
 """Writes down how tries ended, tells it, and lets the next item of each conversation go."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 import structlog
@@ -8,13 +9,14 @@ from services.douyin import store
 from services.douyin.actions.claiming import Claim
 from services.douyin.domain.attempts import State
 from shared.contracts.envelope import Envelope, Origin
-from shared.contracts.events.douyin import AttemptSettled, Outcome
+from shared.contracts.events.douyin import AttemptsSettled, Outcome, SettledAttempt
 from shared.db import ALL_TENANTS, Database, Tx
 from shared.failpoints import failpoint
 from shared.observability import metrics
 
 log = structlog.get_logger()
 
+_TOLD_TOGETHER = 32  # what one envelope breaks over, all in it wait for
 _OUTCOMES = {
     State.SENT: Outcome.SENT,
     State.FAILED: Outcome.FAILED,
@@ -40,24 +42,35 @@ async def settle(database: Database, settlements: Sequence[store.Settlement], cl
 
 
 def tell(tx: Tx, moved: Iterable[store.Moved]) -> None:
-    """Publish what was settled; an attempt that only went back to the queue is no news."""
+    """Publish what was settled, by account; an attempt that only went back to the queue is no news."""
+    by_account: dict[tuple[str, str], list[store.Moved]] = defaultdict(list)
     for attempt in moved:
-        outcome = _OUTCOMES.get(State(attempt.state))
-        if outcome is None:
-            continue
-        event = AttemptSettled(
-            operation_id=attempt.operation_id,
-            reservation_id=attempt.reservation_id,
-            item=attempt.item,
-            outcome=outcome,
-            platform_message_id=attempt.msg_id,
-            code=attempt.code,
-            log_id=attempt.log_id,
-            reason=attempt.reason,
-            closes_window=attempt.closes_window,  # type: ignore[arg-type]  # ours alone
-        )
-        origin = Origin(attempt.organization_id, attempt.account_id, attempt.cause, attempt.trace)
-        tx.publish(Envelope.of(event, origin, subject=attempt.open_id, seq=attempt.seq, at=tx.now))
+        if State(attempt.state) in _OUTCOMES:
+            by_account[attempt.organization_id, attempt.account_id].append(attempt)
+    for account, settled in by_account.items():
+        for start in range(0, len(settled), _TOLD_TOGETHER):
+            _tell(tx, account, settled[start : start + _TOLD_TOGETHER])
+
+
+def _tell(tx: Tx, account: tuple[str, str], settled: Sequence[store.Moved]) -> None:
+    event = AttemptsSettled(attempts=tuple(_settled(attempt) for attempt in settled))
+    origin = Origin(*account, settled[0].cause, settled[0].trace)
+    tx.publish(Envelope.of(event, origin, subject=account[1], seq=settled[0].seq, at=tx.now))
+
+
+def _settled(attempt: store.Moved) -> SettledAttempt:
+    return SettledAttempt(
+        operation_id=attempt.operation_id,
+        reservation_id=attempt.reservation_id,
+        item=attempt.item,
+        outcome=_OUTCOMES[State(attempt.state)],
+        platform_message_id=attempt.msg_id,
+        code=attempt.code,
+        log_id=attempt.log_id,
+        reason=attempt.reason,
+        closes_window=attempt.closes_window,  # type: ignore[arg-type]  # ours alone
+        cause=attempt.cause,
+    )
 
 
 def count(moved: Iterable[store.Moved]) -> None:

@@ -32,7 +32,7 @@ _INSERT = sa.text(
     " RETURNING organization_id, account_id, operation_id, item, conversation_id"
 )
 MOVED = (
-    "a.organization_id, a.account_id, a.operation_id, a.item, a.reservation_id, a.open_id,"
+    "a.organization_id, a.account_id, a.operation_id, a.item, a.reservation_id,"
     " a.cause, a.trace, a.state, a.msg_id, a.code, a.log_id, a.reason, a.closes_window, a.seq"
 )
 _SETTLE = sa.text(
@@ -152,7 +152,6 @@ class Moved:
     operation_id: str
     item: int
     reservation_id: str
-    open_id: str
     cause: str
     trace: str
     state: str

@@ -44,6 +44,9 @@ _SETTINGS = {
     "log_line_prefix": "%m [%p] ",
     "log_checkpoints": "off",
     "jit": "off",
+    # rows are found by key whatever was counted: ANALYZE need not read 30,000 rows of every table that
+    # grew by a tenth (40 us of CPU for each message of a young system)
+    "default_statistics_target": "10",
 }
 _FAST = {
     "max_connections": "300",

@@ -18,11 +18,12 @@ from shared import ids
 from shared.contracts.api.quota import Purpose, ReserveRequest, Window
 from shared.contracts.envelope import Envelope, Event, Origin
 from shared.contracts.events.douyin import (
-    AttemptSettled,
+    AttemptsSettled,
     MessageReceived,
     Outcome,
     PageEntered,
     PersonAnswered,
+    SettledAttempt,
 )
 from shared.contracts.events.fans import FollowChanged
 from shared.contracts.events.open_platform import PolicyChanged
@@ -314,19 +315,18 @@ class Shop:
 
     def a_settlement(self, request: dict[str, Any], outcome: Outcome, item: int = 0) -> Envelope:
         """The connector tells how an item ended."""
-        return self.envelope(
-            AttemptSettled(
-                operation_id=request["operation_id"],
-                reservation_id=request["reservation_id"],
-                item=item,
-                outcome=outcome,
-                platform_message_id=f"@out{item}==" if outcome is Outcome.SENT else None,
-                code=None if outcome is Outcome.SENT else 28003070,
-                log_id="log-1",
-                reason=None,
-                closes_window=None,
-            )
+        settled = SettledAttempt(
+            operation_id=request["operation_id"],
+            reservation_id=request["reservation_id"],
+            item=item,
+            outcome=outcome,
+            platform_message_id=f"@out{item}==" if outcome is Outcome.SENT else None,
+            code=None if outcome is Outcome.SENT else 28003070,
+            log_id="log-1",
+            reason=None,
+            closes_window=None,
         )
+        return self.envelope(AttemptsSettled(attempts=(settled,)))
 
     async def says(self, text: str | None, **changed: Any) -> None:
         """A fan writes and is heard."""

@@ -23,7 +23,7 @@ async def refused(shop: Shop, times: int, reason: str = "illegal_parameter") -> 
         await shop.says("留资", fan=f"fan-{number}-{reason}")
         request = (await shop.requests())[-1]
         settled = shop.a_settlement(request, Outcome.FAILED)
-        settled.data["reason"] = reason
+        settled.data["attempts"][0]["reason"] = reason
         await shop.tell(settled)
 
 
@@ -63,7 +63,7 @@ async def test_a_text_that_is_taken_before_a_card_that_is_gone_does_not_hide_it(
         request = (await shop.requests())[-1]
         await shop.tell(shop.a_settlement(request, Outcome.SENT))
         gone = shop.a_settlement(request, Outcome.FAILED, item=1)
-        gone.data["reason"] = "illegal_parameter"
+        gone.data["attempts"][0]["reason"] = "illegal_parameter"
         await shop.tell(gone)
     assert "illegal_parameter" in (await the_card(shop))["paused"]
 

@@ -102,13 +102,14 @@ class Connector:
         rows = await self.world.sql("SELECT DISTINCT id, envelope FROM douyin.outbox ORDER BY id")
         return [json.loads(bytes(row["envelope"])) for row in rows]
 
+    async def endings(self) -> list[dict[str, Any]]:
+        """Every settlement told so far, oldest first."""
+        told = [e for e in await self.events() if e["type"] == "douyin.attempt_settled"]
+        return [settled for e in told for settled in e["data"]["attempts"]]
+
     async def settled(self) -> list[tuple[str, int, str]]:
         """(operation, item, outcome) of every settlement told so far."""
-        return [
-            (e["data"]["operation_id"], e["data"]["item"], e["data"]["outcome"])
-            for e in await self.events()
-            if e["type"] == "douyin.attempt_settled"
-        ]
+        return [(s["operation_id"], s["item"], s["outcome"]) for s in await self.endings()]
 
     async def attempts(self) -> list[Any]:
         return await self.world.sql("SELECT * FROM douyin.attempt ORDER BY position")

@@ -7,7 +7,6 @@ from datetime import timedelta
 from shared.runtime.worker import assemble
 from tests.service.douyin.conftest import (
     ACCOUNT,
-    FAN,
     ORGANIZATION,
     VECTORS,
     Connector,
@@ -27,19 +26,22 @@ async def test_a_reply_leaves_exactly_as_in_vector_9_and_is_told_as_sent(
     (event,) = await connector.events()
     assert event["type"] == "douyin.attempt_settled"
     assert event["cause"] == "evt_cause"
-    assert event["subject"] == FAN
+    assert event["subject"] == ACCOUNT
     assert event["tenant"] == {"organization_id": ORGANIZATION, "account_id": ACCOUNT}
-    assert event["data"] == {
-        "operation_id": "op_1",
-        "reservation_id": "rsv_op_1",
-        "item": 0,
-        "outcome": "sent",
-        "platform_message_id": "@out0001==",
-        "code": 0,
-        "log_id": "log-1",
-        "reason": None,
-        "closes_window": None,
-    }
+    assert event["data"]["attempts"] == [
+        {
+            "operation_id": "op_1",
+            "reservation_id": "rsv_op_1",
+            "item": 0,
+            "outcome": "sent",
+            "platform_message_id": "@out0001==",
+            "code": 0,
+            "log_id": "log-1",
+            "reason": None,
+            "closes_window": None,
+            "cause": "evt_cause",
+        }
+    ]
 
 
 async def test_three_items_leave_in_order_and_never_at_the_same_time(connector: Connector) -> None:
@@ -175,8 +177,7 @@ async def test_a_cap_of_the_platform_fails_and_says_that_the_window_is_closed(
     connector.platform.script.append(reply({"err_no": 28003070, "err_msg": "x", "log_id": "l"}))
     await connector.request("op_1", "一", "二")
     await connector.until_states("failed", "failed")
-    told = [e["data"] for e in await connector.events()]
-    first, second = sorted(told, key=lambda data: data["item"])
+    first, second = sorted(await connector.endings(), key=lambda ended: ended["item"])
     assert (first["reason"], first["closes_window"], first["code"]) == (
         "cap_reached",
         "cap_reached",
@@ -198,9 +199,8 @@ async def test_nothing_leaves_after_its_window(connector: Connector) -> None:
     await connector.request("op_1", "late", expires_at=now - timedelta(seconds=1))
     await connector.until_states("failed")
     assert connector.platform.calls == []
-    (event,) = await connector.events()
-    assert event["data"]["reason"] == "window_expired"
-    assert event["data"]["closes_window"] is None
+    (ended,) = await connector.endings()
+    assert (ended["reason"], ended["closes_window"]) == ("window_expired", None)
 
 
 async def test_what_waits_behind_a_text_in_doubt_fails_when_its_window_closes(
@@ -310,6 +310,9 @@ async def test_many_sends_go_at_once_and_all_are_settled(connector: Connector) -
     await connector.until_states(*["sent"] * 500)
     assert len(connector.platform.calls) == 500
     assert len(await connector.settled()) == 500
+    told = [len(e["data"]["attempts"]) for e in await connector.events()]
+    assert len(told) < 100, "those that end together are told together"
+    assert max(told) <= 32, "but no more than may wait for one that breaks its hearer"
 
 
 async def test_several_batches_at_once_claim_no_more_than_there_is_room_for(

@@ -197,8 +197,8 @@ async def test_v9_the_reply_leaves_byte_for_byte(connector: Connector) -> None:
     assert call.raw.decode() == wanted["body"]
     assert call.open_id == wanted["query"]["open_id"]
     assert call.token == wanted["headers"]["access-token"]
-    (event,) = await told(connector)
-    assert event["data"]["platform_message_id"] == SEND["success"]["expect"]["msg_id"]
+    (ended,) = await connector.endings()
+    assert ended["platform_message_id"] == SEND["success"]["expect"]["msg_id"]
 
 
 @proofs.of(*(f"V9-{name}" for name in CAPS))
@@ -213,8 +213,7 @@ async def test_v9_every_form_of_the_cap_is_the_same_refusal(
     first, _ = await connector.attempts()
     expect = ANSWERS[name]["expect"]
     assert (first["reason"], first["code"]) == (expect["outcome"], expect["code"])
-    ends = [e["data"] for e in await told(connector) if e["type"] == "douyin.attempt_settled"]
-    assert ends[0]["closes_window"] == expect["outcome"]
+    assert (await connector.endings())[0]["closes_window"] == expect["outcome"]
 
 
 @proofs.of("V9-partial")

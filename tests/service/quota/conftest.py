@@ -9,7 +9,7 @@ import pytest
 
 from shared import ids
 from shared.contracts.envelope import Envelope, Event, Origin
-from shared.contracts.events.douyin import AttemptSettled, Outcome
+from shared.contracts.events.douyin import AttemptsSettled, Outcome, SettledAttempt
 from shared.contracts.events.fans import FollowChanged
 from shared.contracts.events.open_platform import PolicyChanged
 from tests.support.world import World
@@ -95,18 +95,25 @@ class QuotaWorld:
         self, reservation: str, outcome: Outcome, item: int = 0, **changed: Any
     ) -> None:
         """The connector reports how an item ended."""
-        fields = {
-            "operation_id": "op",
-            "platform_message_id": None,
-            "code": None,
-            "log_id": None,
-            "reason": None,
-            "closes_window": None,
-        }
-        event = AttemptSettled(
-            reservation_id=reservation, item=item, outcome=outcome, **(fields | changed)
-        )
-        await self.hear(event)
+        settled = how_it_ended(reservation, outcome, item, **changed)
+        await self.hear(AttemptsSettled(attempts=(settled,)))
+
+
+def how_it_ended(
+    reservation: str, outcome: Outcome, item: int = 0, **changed: Any
+) -> SettledAttempt:
+    """The end of one item of the operation `op`."""
+    fields = {
+        "operation_id": "op",
+        "platform_message_id": None,
+        "code": None,
+        "log_id": None,
+        "reason": None,
+        "closes_window": None,
+    }
+    return SettledAttempt(
+        reservation_id=reservation, item=item, outcome=outcome, **(fields | changed)
+    )
 
 
 def a_reply(operation: str, **changed: Any) -> dict[str, Any]:

@@ -3,9 +3,9 @@
 import asyncio
 from datetime import timedelta
 
-from shared.contracts.events.douyin import Outcome
+from shared.contracts.events.douyin import AttemptSettled, AttemptsSettled, Outcome
 
-from .conftest import START, QuotaWorld, a_reply
+from .conftest import START, QuotaWorld, a_reply, how_it_ended
 
 
 async def test_six_sends_pass_and_the_seventh_is_refused_with_its_reset(quota: QuotaWorld) -> None:
@@ -136,6 +136,36 @@ async def test_outcomes_of_the_connector_commit_release_or_keep(quota: QuotaWorl
 
     await quota.settled(held, Outcome.SENT, 1)
     assert await quota.bucket() == (2, 0)
+
+
+async def test_outcomes_that_are_told_together_do_what_each_would(quota: QuotaWorld) -> None:
+    held = (await quota.reserve("op", items=3))["granted"]["reservation_id"]
+    other = (await quota.reserve("other"))["granted"]["reservation_id"]
+    together = AttemptsSettled(
+        attempts=(
+            how_it_ended(held, Outcome.SENT, 0),
+            how_it_ended(other, Outcome.FAILED),
+            how_it_ended(held, Outcome.UNKNOWN, 1),
+            how_it_ended(held, Outcome.SENT, 2),
+            how_it_ended(held, Outcome.FAILED, 2),
+        )
+    )
+
+    await quota.hear(together)
+    await quota.hear(together)
+
+    assert await quota.bucket() == (2, 1)
+
+
+async def test_an_outcome_that_an_outbox_kept_from_the_release_before_counts(
+    quota: QuotaWorld,
+) -> None:
+    held = (await quota.reserve("op"))["granted"]["reservation_id"]
+    alone = how_it_ended(held, Outcome.SENT).model_dump(exclude={"cause"})
+
+    await quota.hear(AttemptSettled(**alone))
+
+    assert await quota.bucket() == (1, 0)
 
 
 async def test_a_late_failure_after_sent_changes_nothing(quota: QuotaWorld) -> None:

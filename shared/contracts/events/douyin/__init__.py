@@ -23,6 +23,7 @@ from shared.contracts.events.douyin.fans import (
 from shared.contracts.events.douyin.messages import (
     AnsweredCard,
     AttemptSettled,
+    AttemptsSettled,
     CardChanged,
     MessageEchoed,
     MessageRecalled,
@@ -32,6 +33,7 @@ from shared.contracts.events.douyin.messages import (
     PageEntered,
     PersonAnswered,
     RecallSettled,
+    SettledAttempt,
 )
 from shared.contracts.events.douyin.posts import LiveEnded, LiveStarted, VideoPublished
 
@@ -40,6 +42,7 @@ __all__ = [
     "AccountRevoked",
     "AnsweredCard",
     "AttemptSettled",
+    "AttemptsSettled",
     "AuthorisationNeeded",
     "AuthorisationReported",
     "CardChanged",
@@ -61,6 +64,7 @@ __all__ = [
     "PageEntered",
     "PersonAnswered",
     "RecallSettled",
+    "SettledAttempt",
     "SubscriptionAlarm",
     "VideoCommented",
     "VideoCreated",

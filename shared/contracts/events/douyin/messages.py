@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from shared.contracts.envelope import Event
+from shared.contracts.envelope import Envelope, Event
 
 
 class AnsweredCard(BaseModel):
@@ -130,10 +130,10 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"  # may have been sent
 
 
-class AttemptSettled(Event):
-    """One item of a send was settled (subject: the fan). Comes again when `unknown` resolves."""
+class SettledAttempt(BaseModel):
+    """How one item of a send ended. Comes again when `unknown` resolves."""
 
-    type = "douyin.attempt_settled"
+    model_config = ConfigDict(frozen=True)
 
     operation_id: str
     reservation_id: str | None
@@ -146,3 +146,30 @@ class AttemptSettled(Event):
     closes_window: (
         Literal["cap_reached", "window_expired"] | None
     )  # the platform says: no more in this window
+    cause: str = ""  # the inbound that started it; version 1 said it on the envelope alone
+
+
+class AttemptSettled(SettledAttempt, Event):
+    """One item of a send was settled (subject: the fan). No longer sent, still understood."""
+
+    type = "douyin.attempt_settled"
+
+
+class AttemptsSettled(Event):
+    """Items of sends of one account were settled together (subject: the account).
+
+    One envelope for many: its own cause is that of the first. Nobody waits for this news, and an
+    envelope for each was a seventh of what a reply cost.
+    """
+
+    type = "douyin.attempt_settled"
+    version = 2
+
+    attempts: tuple[SettledAttempt, ...]
+
+    @classmethod
+    def heard(cls, envelope: Envelope) -> tuple[SettledAttempt, ...]:
+        """What an envelope of either version tells."""
+        if envelope.version == 1:
+            return (SettledAttempt.model_validate({**envelope.data, "cause": envelope.cause}),)
+        return cls.model_validate(envelope.data).attempts

@@ -25,18 +25,16 @@ router = Router(tags=["menu"])
 _PLACE = "/v1/accounts/{account_id}/menu"
 
 
-class MenuLeafIn(RequestModel):
-    """An entry that answers: with replies, with a person, or both."""
+class MenuEntryIn(RequestModel):
+    """An entry: it answers, with replies, with a person, or both; or it opens what stands under it.
+
+    How deep that goes is `dm.menu.max_levels`.
+    """
 
     label: ShortText
     replies: Annotated[list[ItemIn], Field(max_length=100)] = Field(default_factory=list)
     hand_off: bool = False
-
-
-class MenuEntryIn(MenuLeafIn):
-    """An entry of the first level: it answers, or opens what stands under it."""
-
-    entries: Annotated[list[MenuLeafIn], Field(max_length=100)] = Field(default_factory=list)
+    entries: Annotated[list["MenuEntryIn"], Field(max_length=100)] = Field(default_factory=list)
 
 
 class MenuIn(RequestModel):
@@ -114,7 +112,7 @@ async def put_menu(
 ) -> MenuOut:
     """Replace the menu, as one rule set that can be restored. Rules show it by an item of kind `menu`."""
     account = (caller.organization_id, account_id)
-    wanted = list(_definitions(body))
+    wanted = list(_definitions(body, body.entries, (), "#"))
     rules = await actions.put_menu(deps, account, wanted, expected, caller.key_id)
     return _out(rules, response)
 
@@ -146,34 +144,32 @@ async def get_menu_clicks(
     return MenuClicks(since=since, clicks=sum(e.clicks for e in entries), entries=entries)
 
 
-def _definitions(menu: MenuIn) -> Iterator[tuple[str, Definition]]:
+def _definitions(
+    menu: MenuIn, entries: list[MenuEntryIn], above: tuple[int, ...], place: str
+) -> Iterator[tuple[str, Definition]]:
     """Every entry as the rule that it is, with where it stands in the document."""
-    for number, entry in enumerate(menu.entries, 1):
-        place = f"#/entries/{number - 1}"
+    for number, entry in enumerate(entries, 1):
+        here, position = f"{place}/entries/{number - 1}", (*above, number)
         if entry.entries and (entry.replies or entry.hand_off):
-            raise Invalid("an entry answers, or it opens entries", pointer=f"{place}/entries")
-        definition = _definition(entry, (number,))
-        if entry.entries:
-            opens = MenuReply(menu.title, number, menu.form)
-            definition = _definition(entry, (number,), opens)
-        yield place, definition
-        for below, leaf in enumerate(entry.entries, 1):
-            yield f"{place}/entries/{below - 1}", _definition(leaf, (number, below))
+            raise Invalid("an entry answers, or it opens entries", pointer=f"{here}/entries")
+        opens = [MenuReply(menu.title, position[0], menu.form)] if entry.entries else []
+        yield here, _definition(entry, position, *opens)
+        yield from _definitions(menu, entry.entries, position, here)
 
 
-def _definition(leaf: MenuLeafIn, position: tuple[int, ...], *more: MenuReply) -> Definition:
+def _definition(entry: MenuEntryIn, position: tuple[int, ...], *more: MenuReply) -> Definition:
     return Definition(
-        name=leaf.label,
+        name=entry.label,
         trigger=Trigger.MENU,
         match=None,
         keywords=(),
         pattern=None,
         mode=Mode.ALL,
-        replies=(*(reply_of(reply) for reply in leaf.replies), *more),
-        hand_off=leaf.hand_off,
+        replies=(*(reply_of(reply) for reply in entry.replies), *more),
+        hand_off=entry.hand_off,
         priority=0,
         enabled=True,
-        menu=MenuPlace(position, leaf.label),
+        menu=MenuPlace(position, entry.label),
     )
 
 

@@ -142,6 +142,15 @@ async def test_an_earlier_menu_can_be_restored(shop: Shop) -> None:
             "dm.menu.level2_label",
         ),
         (
+            {
+                "entries": [
+                    {"label": "一", "entries": [{"label": "二", "entries": [{"label": "三"}]}]}
+                ]
+            },
+            "#/entries/0/entries/0/entries/0",
+            "dm.menu.max_levels",
+        ),
+        (
             {"entries": [{"label": "好", "replies": []}]},
             "#/entries/0/replies",
             "dm.auto_reply.items_per_firing",
@@ -159,11 +168,6 @@ async def test_an_earlier_menu_can_be_restored(shop: Shop) -> None:
         (
             {"entries": [{"label": "好", "hand_off": True, "entries": [{"label": "二"}]}]},
             "#/entries/0/entries",
-            None,
-        ),
-        (
-            {"entries": [{"label": "一", "entries": [{"label": "二", "entries": []}]}]},
-            "#/entries/0/entries/0/entries",
             None,
         ),
         ({"entries": [{"label": "a\0"}]}, "#/entries/0/label", None),

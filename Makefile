@@ -23,7 +23,7 @@ run: $(VENV)/runtime.stamp ## start everything on this machine (the same as `siy
 	@exec $(BIN)/siyu up
 
 test: $(VENV)/dev.stamp ## all tests, also those of the architecture
-	@$(BIN)/python -m pytest --no-header -n $(JOBS) --dist loadfile
+	@$(BIN)/python -m pytest --no-header -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/dev.stamp ## everything that can be judged without running the tests
 	@$(BIN)/python -m tests.architecture.check

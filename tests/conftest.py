@@ -10,10 +10,13 @@ import ipaddress
 import os
 import socket
 import sys
+from collections import Counter
 from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import pytest
 
+_E2E = Path(__file__).parent / "e2e"
 _INTERNET = (socket.AF_INET, socket.AF_INET6)
 
 
@@ -46,6 +49,29 @@ def _guard(event: str, args: tuple[object, ...]) -> None:
 
 
 sys.addaudithook(_guard)
+
+
+# ------------------------------------------------------------------------------- the longest first
+
+_FIRST = (
+    "test_nothing_lost",  # with the third on one worker: two that kill at once are too much for two cores
+    "test_scenarios",
+    "test_hand_off_kills",
+    "test_fuzz",
+    "test_conversations",
+)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take minutes, or one worker is left with them; then where most tests are."""
+    sizes = Counter(item.path for item in items)
+
+    def turn(item: pytest.Item) -> tuple[int, int]:
+        is_long = item.path.parent == _E2E and item.path.stem in _FIRST
+        return _FIRST.index(item.path.stem) if is_long else len(_FIRST), -sizes[item.path]
+
+    items.sort(key=turn)
 
 
 # ---------------------------------------------------------------------------- an end for every test

@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, suppress
@@ -20,6 +21,7 @@ from tests.support.world import World, migrate_all, open_world
 NAMES = ("open_platform", "fans", "quota", "douyin", "direct_messages")
 
 ENOUGH_MEMORY = 4 * 2**30
+OURS = "siyu-tests-"
 
 OpenWorld = Callable[..., AbstractAsyncContextManager[World]]
 
@@ -34,9 +36,12 @@ def service(name: str) -> Service:
 def quick_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder in memory where there is enough of it: a database a test is a thousand files a test."""
     memory = Path("/dev/shm")
+    for left in memory.glob(f"{OURS}*"):  # by a run that was killed
+        if not Path("/proc", left.name.split("-")[2]).exists():
+            shutil.rmtree(left, ignore_errors=True)
     with suppress(OSError):
         if shutil.disk_usage(memory).free > ENOUGH_MEMORY:
-            with TemporaryDirectory(dir=memory, prefix="siyu-test-") as folder:
+            with TemporaryDirectory(dir=memory, prefix=f"{OURS}{os.getpid()}-") as folder:
                 yield Path(folder)
             return
     yield tmp_path_factory.mktemp("quick")

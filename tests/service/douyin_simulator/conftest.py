@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -12,11 +11,11 @@ from typing import Any
 import aiohttp
 import orjson
 import pytest
-import uvicorn
 from aiohttp import web
 
 from services.douyin_simulator.service import create_app
 from services.douyin_simulator.settings import Settings
+from tests.support.serving import free_socket, serving
 
 Json = dict[str, Any]
 ACCOUNT, FAN, CONVERSATION = "biz-open-id-0001", "fan-open-id-0001", "@conv001=="
@@ -170,22 +169,13 @@ async def receiver() -> AsyncIterator[Receiver]:
 @contextlib.asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[Platform]:
     """Serve the simulator on a free port until the block ends."""
-    # Named as TCP, or asyncio leaves Nagle's algorithm on and every answer takes 40 ms.
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
-        listener.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(
-            create_app(settings), log_config=None, access_log=False, timeout_graceful_shutdown=1
-        )
-        server = uvicorn.Server(config)
-        serving = asyncio.create_task(server.serve(sockets=[listener]))
-        while not server.started:
-            assert not serving.done(), "the simulator did not start"
-            await asyncio.sleep(0.01)
+    with free_socket() as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        async with aiohttp.ClientSession() as http:
+        async with (
+            serving(create_app(settings), listener, lifespan="on"),
+            aiohttp.ClientSession() as http,
+        ):
             yield Platform(url, http)
-        server.should_exit = True
-        await serving
 
 
 @pytest.fixture

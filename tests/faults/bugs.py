@@ -98,6 +98,7 @@ BUGS = {
             ],
             "I12",
             ["F6"],
+            kill=1.5,  # so that what was sent again is lost again before it is heard
             valkey=2,
             events=1200,
         ),

@@ -7,6 +7,7 @@ costs seconds and nothing else. Any number of relays may run.
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -24,7 +25,8 @@ OLD = (
 )
 _ACKNOWLEDGED_EVERY = 0.25  # seconds
 _REFILLS_AFTER = 0.25  # seconds, while a stream has no room for what is due
-_NET_EVERY = 2.0  # seconds; nothing is due for the net before fifteen
+_NET_EVERY = 5.0  # seconds; nothing is due for the net before fifteen
+_AWAY_SECONDS = 2.0
 _OFFERED = 10_000  # deliveries waiting in memory; beyond that the net sends them
 _CLAIM = sa.text(
     "UPDATE outbox SET sends = sends + 1,"
@@ -61,7 +63,8 @@ class Relay:
         self._offered: list[Delivery] = []
         self._wake = asyncio.Event()
         self._is_behind = False  # more was due than there was room for
-        self._kicked = True  # a new process finds what a dead one left
+        self._kicked = asyncio.Event()
+        self._kicked.set()  # a new process finds what a dead one left
         database.after_commit = self.offer
         streams.when_lost.append(self.kick)
 
@@ -73,7 +76,7 @@ class Relay:
 
     def kick(self) -> None:
         """Redis lost its data: send everything unacknowledged again, not only what is due."""
-        self._kicked = True
+        self._kicked.set()
 
     async def run_offers(self) -> None:
         """Carry offers until cancelled."""
@@ -100,18 +103,23 @@ class Relay:
                 sent = await self.send_due()
             except (NeighbourAway, CarrierAway) as away:
                 log.info("relay_waits", service=self._database.schema, reason=str(away))
-                sent = 0
+                await asyncio.sleep(_AWAY_SECONDS)
+                continue
             if not sent:
-                await asyncio.sleep(_REFILLS_AFTER if self._is_behind else _NET_EVERY)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_REFILLS_AFTER if self._is_behind else _NET_EVERY):
+                        await self._kicked.wait()
 
     async def send_due(self) -> int:
         """One pass of the net; how many were sent."""
         await self._streams.ping()
-        kicked, self._kicked = self._kicked, False
+        kicked = self._kicked.is_set()
+        self._kicked.clear()
         try:
             return await self._send_until(await self._horizon() if kicked else None)
         except (NeighbourAway, CarrierAway):
-            self._kicked |= kicked  # what was lost is still to be sent
+            if kicked:
+                self._kicked.set()  # what was lost is still to be sent
             raise
 
     async def _horizon(self) -> datetime:

@@ -79,7 +79,7 @@ BUGS = {
         Bug(
             "relay by highest id",
             [
-                Edit(_RELAY, "self._kicked = True  #", "self._high = {}; self._kicked = True  #"),
+                Edit(_RELAY, "self._kicked = asyncio", "self._high = {}; self._kicked = asyncio"),
                 Edit(
                     _RELAY,
                     'hearer = :hearer AND lane = :lane"\n    " AND send_after',

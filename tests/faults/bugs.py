@@ -82,6 +82,13 @@ BUGS = {
                 Edit(_RELAY, "self._kicked = asyncio", "self._high = {}; self._kicked = asyncio"),
                 Edit(
                     _RELAY,
+                    "            await self._streams.send(batch)\n",
+                    "            await self._streams.send(batch)\n"
+                    "            for d in batch:\n"
+                    '                self._high[d.hearer, d.lane] = max(self._high.get((d.hearer, d.lane), ""), d.id)\n',
+                ),
+                Edit(
+                    _RELAY,
                     'hearer = :hearer AND lane = :lane"\n    " AND send_after',
                     'hearer = :hearer AND lane = :lane"\n    " AND id > :high AND send_after',
                 ),
@@ -98,7 +105,6 @@ BUGS = {
             ],
             "I12",
             ["F6"],
-            kill=1.5,  # so that what was sent again is lost again before it is heard
             valkey=2,
             events=1200,
         ),

@@ -15,9 +15,13 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
+
+from shared.observability.logs import PROCESSORS
 
 _E2E = Path(__file__).parent / "e2e"
 _INTERNET = (socket.AF_INET, socket.AF_INET6)
+structlog.configure(processors=[*PROCESSORS])  # tests see in logs what production writes
 
 
 class OutsideThisMachineError(AssertionError):

@@ -16,6 +16,7 @@ from services.embedded.demo.starting_anew import start_anew
 from services.embedded.servers import CannotStart
 from services.embedded.services import BY_NAME, SERVICES
 from services.embedded.up import up as run_up
+from shared.observability import configure_logs
 
 app = typer.Typer(
     help="Siyu: the open backend for Douyin Enterprise Accounts.",
@@ -145,6 +146,9 @@ def _known(service: str) -> str:
 
 def main() -> None:
     """Run a command; what cannot be done is said in one sentence."""
+    configure_logs(
+        "warning", "siyu"
+    )  # unconfigured, an error would be shown with all local variables
     try:
         app()
     except CannotStart as problem:

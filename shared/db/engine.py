@@ -5,7 +5,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 import asyncpg
 import sqlalchemy as sa
@@ -58,6 +58,8 @@ _QUOTED = re.compile(r"[:\"'].*", re.DOTALL)
 
 class StatementFailed(Exception):
     """PostgreSQL refused a statement: why, and never with which values; errors end in logs."""
+
+    quotes_nothing: ClassVar[bool] = True
 
 
 class Conflict(StatementFailed):
@@ -248,12 +250,8 @@ def _hang_up(connection: asyncpg.Connection) -> None:
 
 
 def _columns(outgoing: list[Delivery]) -> tuple[list[Any], ...]:
-    return (
-        [d.id for d in outgoing],
-        [d.hearer for d in outgoing],
-        [d.lane for d in outgoing],
-        [d.envelope for d in outgoing],
-    )
+    names = ("id", "hearer", "lane", "envelope")
+    return tuple([getattr(d, name) for d in outgoing] for name in names)
 
 
 # Services find rows by key. A planner without statistics yet (a new table, a fresh month) scans instead

@@ -3,11 +3,12 @@
 import logging
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 import orjson
 import structlog
-from structlog.typing import EventDict
+from structlog.typing import EventDict, Processor
 
 from shared.observability.tracing import name_trace
 
@@ -17,16 +18,7 @@ _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 def configure_logs(level: str, process: str) -> None:
     """One JSON object a line on standard error. `level`: debug, info, warning or error."""
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            name_trace,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            _outline_exception,
-            structlog.processors.JSONRenderer(
-                serializer=lambda fields, **_: orjson.dumps(fields, default=str).decode()
-            ),
-        ],
+        processors=[*PROCESSORS],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
@@ -38,7 +30,7 @@ def configure_logs(level: str, process: str) -> None:
 
 
 def outline(error: BaseException) -> list[str]:
-    """Kinds and places of an exception and of its causes; not what they say, which may be a text."""
+    """Kinds and places of an exception and of its causes. What one says may be a text: that only where it quotes nothing."""
     return list(_outlined(error, set()))
 
 
@@ -46,7 +38,8 @@ def _outlined(error: BaseException, seen: set[int]) -> Iterator[str]:
     if id(error) in seen:
         return
     seen.add(id(error))
-    yield f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")
+    kind = f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")
+    yield f"{kind}: {error}" if getattr(error, "quotes_nothing", False) else kind
     for frame, line in traceback.walk_tb(error.__traceback__):
         yield f"  {frame.f_globals.get('__name__')}:{line} {frame.f_code.co_name}"
     for part in error.exceptions if isinstance(error, BaseExceptionGroup) else ():
@@ -57,9 +50,23 @@ def _outlined(error: BaseException, seen: set[int]) -> Iterator[str]:
 
 
 def _outline_exception(_logger: object, _method: str, fields: EventDict) -> EventDict:
-    if fields.pop("exc_info", None) and (error := sys.exception()) is not None:
+    told = fields.pop("exc_info", None)
+    error = told if isinstance(told, BaseException) else sys.exception() if told else None
+    if error is not None:
         fields["exception"] = outline(error)
     return fields
+
+
+PROCESSORS: Final[Sequence[Processor]] = (
+    structlog.contextvars.merge_contextvars,
+    name_trace,
+    structlog.processors.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    _outline_exception,
+    structlog.processors.JSONRenderer(
+        serializer=lambda fields, **_: orjson.dumps(fields, default=str).decode()
+    ),
+)
 
 
 class _Libraries(logging.Formatter):

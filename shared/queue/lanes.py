@@ -167,13 +167,13 @@ class Lane:
             except Postponed as put_off:
                 await self._let_go([t for t in group if t.envelope.id in put_off.ids])
                 await self._finish([t for t in group if t.envelope.id not in put_off.ids])
-            except Exception as error:  # noqa: BLE001  whatever it is, its neighbours must go on
+            except Exception as error:  # whatever it is, its neighbours must go on
                 log.warning(
                     "batch_failed",
                     service=self.service,
                     type=kind,
                     count=len(group),
-                    error=repr(error),
+                    exc_info=error,
                 )
                 await self._one_by_one(group)
             else:
@@ -198,13 +198,13 @@ class Lane:
                 await self._quarantine.uncount(envelope.id)
                 await self._let_go([taken])
                 continue
-            except Exception as error:  # noqa: BLE001  counted, then quarantined
+            except Exception as error:  # counted, then quarantined
                 log.warning(
                     "envelope_failed",
                     envelope=envelope.id,
                     type=envelope.type,
                     attempt=attempt,
-                    error=repr(error),
+                    exc_info=error,
                 )
                 if attempt >= MAX_ATTEMPTS:
                     await self._give_up(taken, type(error).__name__)

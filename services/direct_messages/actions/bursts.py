@@ -45,8 +45,8 @@ async def release_bursts(deps: Deps, read: Read) -> None:
             await _decide(deps, read, due)
         except NeighbourAway:
             raise
-        except Exception as error:  # noqa: BLE001  whatever it is, other fans must go on
-            log.warning("bursts_failed", count=len(due), error=repr(error))
+        except Exception as error:  # whatever it is, other fans must go on
+            log.warning("bursts_failed", count=len(due), exc_info=error)
             by_fan: dict[Fan, list[Piece]] = defaultdict(list)
             for piece in due:
                 by_fan[piece[0]].append(piece)
@@ -79,9 +79,9 @@ async def _decide_alone(deps: Deps, read: Read, burst: Sequence[Piece]) -> None:
             for _, envelope in burst:
                 await quarantine.uncount(envelope.id)
             raise
-        except Exception as error:  # noqa: BLE001  counted, then put aside
+        except Exception as error:  # counted, then put aside
             reason = type(error).__name__
-            log.warning("burst_failed", attempt=attempts, error=repr(error))
+            log.warning("burst_failed", attempt=attempts, exc_info=error)
         else:
             for _, envelope in burst:
                 await quarantine.forget(envelope.id)

@@ -279,7 +279,7 @@ class Dispatcher:
                 return
 
     async def _settle_broken(self, one: store.Settlement, error: Exception) -> None:
-        log.error("settlement_refused", operation=one.claimed.operation_id, error=repr(error))
+        log.error("settlement_refused", operation=one.claimed.operation_id, exc_info=error)
         if one.msg_id is not None:  # the only part that can collide with another attempt
             await self._settle([replace(one, msg_id=None, reason="msg_id_repeated")])
         else:

@@ -286,7 +286,7 @@ async def test_a_full_pool_is_a_neighbour_that_is_away(road: Road) -> None:
 
 
 async def test_what_a_statement_was_given_is_in_no_log(road: Road) -> None:
-    """A handler's failure is logged with its error, and the error must not quote parameters."""
+    """A handler's failure is logged with what PostgreSQL said, which must not quote parameters."""
     written = io.StringIO()
 
     async def fails_in_sql(envelopes: list[Envelope]) -> None:

@@ -6,7 +6,6 @@ It counts as a try: what meets an error of ours, or kills its process, is given 
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
@@ -55,7 +54,7 @@ class Courier:
     ) -> None:
         self._database, self._sealer, self._receivers = database, sealer, receivers
         self._share = share  # chance from 0 to 1
-        self._busy: Counter[tuple[str, str]] = Counter()
+        self._under_way: dict[str, tuple[str, str]] = {}  # delivery → endpoint
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
@@ -93,13 +92,13 @@ class Courier:
 
     async def claim(self) -> list[Claimed]:
         """Take what is due and there is room for. Each must go through `deliver`."""
-        room = _AT_ONCE - self._busy.total()
+        room = _AT_ONCE - len(self._under_way)
         if room <= 0:
             return []
         async with self._database.transaction(ALL_TENANTS) as tx:
-            found = await store.claim(tx, room, _OF_ONE_ENDPOINT, self._busy, _LEASE)
+            found = await store.claim(tx, room, _OF_ONE_ENDPOINT, self._under_way, _LEASE)
         await failpoint("webhooks.after_claim")
-        self._busy.update(claimed.place for claimed in found)
+        self._under_way.update({claimed.delivery.id: claimed.place for claimed in found})
         return found
 
     async def deliver(self, claimed: Claimed) -> None:
@@ -115,9 +114,7 @@ class Courier:
             verdict = judge(told, claimed.delivery.event_type, claimed.earlier, self._share())
             await self._settle(claimed, verdict, told, ms)
         finally:
-            self._busy[claimed.place] -= 1
-            if not self._busy[claimed.place]:
-                del self._busy[claimed.place]
+            del self._under_way[claimed.delivery.id]
 
     async def _told(self, claimed: Claimed) -> Told:
         """What the receiver said, or that an error of ours came between."""

@@ -2,6 +2,7 @@
 
 # ruff: noqa: S608  statements are put together from constants only
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import timedelta
@@ -38,7 +39,8 @@ _CLAIM = sa.text(
     " ON b.o = e.organization_id AND b.e = e.id"
     " CROSS JOIN LATERAL (SELECT w.organization_id, w.id, w.next_try_at FROM webhook_delivery w"
     " WHERE w.organization_id = e.organization_id AND w.endpoint_id = e.id"
-    " AND w.state = 'pending' AND w.next_try_at <= now() ORDER BY w.next_try_at"
+    " AND w.state = 'pending' AND w.next_try_at <= now()"
+    " AND w.id <> ALL(CAST(:under_way AS text[])) ORDER BY w.next_try_at"
     " LIMIT greatest(CASE WHEN e.failing_since IS NULL THEN CAST(:each AS integer) ELSE 1 END"
     " - coalesce(b.n, 0), 0) FOR UPDATE SKIP LOCKED) x"
     " WHERE e.state = 'enabled' ORDER BY x.next_try_at LIMIT :room) due"
@@ -176,30 +178,25 @@ async def insert_deliveries(tx: Tx, new: Sequence[NewDelivery]) -> list[Delivery
 
 
 async def claim(
-    tx: Tx, room: int, each: int, busy: Mapping[tuple[str, str], int], lease: timedelta
+    tx: Tx, room: int, each: int, under_way: Mapping[str, tuple[str, str]], lease: timedelta
 ) -> list[Claimed]:
-    """Take up to `room` deliveries that are due, so that no endpoint has more than `each` under way."""
-    places = list(busy)
+    """Take up to `room` deliveries that are due, so that no endpoint has more than `each` under way.
+
+    `under_way`: what is being tried here (id → endpoint). Its lease may end before its try does: it is not taken.
+    """
+    busy = Counter(under_way.values())
     values = {
-        "busy_organizations": [organization for organization, _ in places],
-        "busy_endpoints": [endpoint for _, endpoint in places],
-        "busy": [busy[place] for place in places],
+        "under_way": [*under_way],
+        "busy_organizations": [organization for organization, _ in busy],
+        "busy_endpoints": [endpoint for _, endpoint in busy],
+        "busy": [*busy.values()],
         "room": room,
         "each": each,
         "lease": lease,
     }
-    return [
-        Claimed(
-            _read(row),
-            row.tried_before,
-            row.at,
-            bytes(row.body),
-            row.url,
-            row.secret,
-            row.previous_secret,
-        )
-        for row in await tx.execute(_CLAIM, values)
-    ]
+    more = ("tried_before", "at", "body", "url", "secret", "previous_secret")
+    found = await tx.execute(_CLAIM, values)
+    return [Claimed(_read(row), *(row[name] for name in more)) for row in found]
 
 
 async def seconds_to_next(tx: Tx) -> float | None:

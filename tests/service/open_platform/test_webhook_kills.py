@@ -118,3 +118,19 @@ async def test_a_try_whose_end_cannot_be_told_at_first_is_told_later_and_once(ho
     delivery = await hooks.the_delivery()
     assert (delivery["state"], delivery["tried"], len(receiver.got)) == ("pending", 1, 1)
     assert [(t["number"], t["status"]) for t in delivery["tries"]] == [(1, 500)]
+
+
+async def test_a_try_that_outlives_its_lease_is_not_begun_again_beside_itself(
+    hooks: Hooks,
+) -> None:
+    """PostgreSQL may be away for longer than a lease: how the try ended is still known here."""
+    receiver = await hooks.receiver()
+    await hooks.endpoint(receiver)
+    await hooks.happens()
+    (claimed,) = await hooks.courier.claim()
+    await hooks.later()
+    assert await hooks.courier.claim() == []
+    await hooks.courier.deliver(claimed)
+    delivery = await hooks.the_delivery()
+    ended = (delivery["state"], delivery["tried"], len(receiver.got))
+    assert ended == ("delivered", 1, 1)

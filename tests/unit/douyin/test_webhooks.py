@@ -115,6 +115,8 @@ WHO = Outer("im_enter_direct_msg", "fan", "biz", "key", "biz")
         ({"ad_info": "{", "objectId": 7}, None, ()),
         ({"ad_info": "[1]"}, None, ()),
         ({"ad_info": {"ad_id": True, "adv_id": "x" * 300}}, None, ()),
+        ({"ad_info": {"ad_id": 10**300}}, None, ()),
+        ({"ad_info": "[" * 100_000}, None, ()),
     ],
 )
 def test_an_entry_names_the_video_or_the_ad_through_which_the_fan_came(

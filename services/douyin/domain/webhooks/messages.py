@@ -113,7 +113,7 @@ def _ad(info: object) -> tuple[tuple[str, str], ...]:
     if isinstance(info, str):
         try:
             info = json.loads(info)
-        except ValueError:
+        except (ValueError, RecursionError):
             return ()
     if not isinstance(info, dict):
         return ()
@@ -123,7 +123,8 @@ def _ad(info: object) -> tuple[tuple[str, str], ...]:
 
 def _ad_id(value: object) -> str:
     """An id, which comes as a number or a text; 0 names nothing."""
-    found = str(value) if isinstance(value, int) and not isinstance(value, bool) else short(value)
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    found = short(str(value) if is_number else value)
     return "" if found == "0" else found
 
 

@@ -62,13 +62,12 @@ def measure(shape: Shape) -> list[Result]:
 
 
 def _throughput(system: System, load: Load, seen: _Seen) -> None:
-    before = system.cpu()
     ridden = ride(system, load)
     seen.to_reply.append(load.messages / ridden.reply_seconds)
     seen.to_rest.append(load.messages / ridden.rest_seconds)
     spent: defaultdict[str, float] = defaultdict(float)
-    for name, now in system.cpu().items():
-        used = (now - before[name]) / load.messages * 1e6
+    for name, seconds in ridden.cpu.items():
+        used = seconds / load.messages * 1e6
         spent[name if name in SERVERS else _DOES.get(name, _REST)] += used
     seen.own.append(sum(used for name, used in spent.items() if name not in SERVERS))
     spent["load generator"] = ridden.outcome.cpu / load.messages * 1e6

@@ -30,12 +30,18 @@ _KNOWN = sa.text(
     f"{_ANSWERED} UNION ALL SELECT v.o, v.a, v.id, false FROM {_IDS} JOIN attempt a"
     " ON a.organization_id = v.o AND a.account_id = v.a AND a.echo_id = v.id"
 )
-# While the same words are in doubt, the echo of the doubt may just now be taken for that of the answer.
+# While the same words are in doubt, the echo of the doubt may just now be taken for that of the answer. Each
+# look has an index of next to nothing: every echo asks, and a fan may have had the same words a thousand times.
+_NOT_IN_DOUBT = (
+    "NOT EXISTS (SELECT 1 FROM attempt u WHERE u.organization_id = a.organization_id"
+    " AND u.account_id = a.account_id AND u.conversation_id = a.conversation_id"
+    " AND u.content_hash = a.content_hash AND {which} OFFSET 0)"
+)
 _REPEATED = sa.text(
-    f"{_ANSWERED} WHERE NOT EXISTS (SELECT 1 FROM attempt u WHERE u.organization_id = a.organization_id"
-    "  AND u.account_id = a.account_id AND u.conversation_id = a.conversation_id"
-    "  AND u.content_hash = a.content_hash AND u.echo_id IS NULL"
-    "  AND u.state IN ('sending', 'unknown') OFFSET 0)"
+    f"{_ANSWERED} WHERE "
+    + _NOT_IN_DOUBT.format(which="u.state IN ('sending', 'unknown') AND NOT u.content_freed")
+    + " AND "
+    + _NOT_IN_DOUBT.format(which="u.state = 'unknown' AND u.content_freed")
 )
 _GIVE_BACK = sa.text(
     "UPDATE attempt a SET echo_id = NULL, echo_at = NULL"

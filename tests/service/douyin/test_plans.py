@@ -41,3 +41,13 @@ async def test_attempts_are_found_by_key_whatever_was_counted(quiet: Connector, 
     assert conditions, "the plan looks at attempts"
     for condition in conditions:
         assert condition.startswith(("((organization_id", "(ctid")), found
+
+
+async def test_an_echo_at_the_door_is_not_held_against_all_that_said_the_same(
+    quiet: Connector,
+) -> None:
+    await quiet.world.sql(_MANY)
+    await quiet.world.sql("ANALYZE douyin.attempt")
+    found = await looks(quiet.world.resources.database("douyin"), _BY_KEY["echoes.repeated"])
+    ways = {look.by for look in found if look.table == "attempt"}
+    assert ways == {"uq_attempt_msg_id", "one_unresolved_content", "ix_attempt_freed"}

@@ -184,6 +184,14 @@ attempt = sa.Table(
         postgresql_where=sa.text("state = 'unknown' AND expires_at > '-infinity'"),
     ),
     sa.Index(
+        "ix_attempt_freed",
+        "organization_id",
+        "account_id",
+        "conversation_id",
+        "content_hash",
+        postgresql_where=sa.text("state = 'unknown' AND content_freed"),
+    ),
+    sa.Index(
         "ix_attempt_unechoed",
         "organization_id",
         "account_id",

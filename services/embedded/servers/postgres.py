@@ -43,6 +43,7 @@ _SETTINGS = {
     "log_timezone": "UTC",
     "log_line_prefix": "%m [%p] ",
     "log_checkpoints": "off",
+    "log_error_verbosity": "terse",  # the detail of a refused row is all that stands in it
     "jit": "off",
     # rows are found by key whatever was counted: ANALYZE need not read 30,000 rows of every table that
     # grew by a tenth (40 us of CPU for each message of a young system)

@@ -59,6 +59,22 @@ async def test_a_wrong_password_opens_nothing(running: PostgresServer) -> None:
             await asyncpg.connect(url.replace("+asyncpg", ""))
 
 
+async def test_of_a_row_that_was_refused_the_log_says_why_and_nothing_that_stood_in_it(
+    running: PostgresServer,
+) -> None:
+    connection = await asyncpg.connect(running.url().replace("+asyncpg", ""))
+    await connection.execute("create temp table t (n int, words text check (length(words) < 9))")
+    with pytest.raises(asyncpg.CheckViolationError):
+        await connection.execute("insert into t values (1, $1)", "canary-words")
+    with pytest.raises(asyncpg.InvalidTextRepresentationError):
+        await connection.execute("select cast($1::text as json)", "canary-json")
+    await connection.close()
+    written = running.log.path.read_text("utf-8")
+    assert "violates check constraint" in written
+    assert "invalid input syntax for type json" in written
+    assert "canary" not in written
+
+
 def test_databases_are_copied_from_a_template_and_dropped_under_their_users(
     running: PostgresServer,
 ) -> None:

@@ -1,14 +1,18 @@
 """What a service has heard: the inbox mark, and the quarantine of what it cannot handle."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 import sqlalchemy as sa
 
 from shared.contracts.envelope import Envelope
 from shared.db.engine import ALL_TENANTS, Database, Tx
+from shared.errors import NeighbourAway
 
+Part = TypeVar("Part")
+PartsHandler = Callable[[Sequence[tuple[Envelope, Part]]], Awaitable[None]]
 MAX_ATTEMPTS = 5
 KEPT = timedelta(days=7)  # far longer than any copy of an envelope can still be on its way
 
@@ -70,6 +74,35 @@ class Postponed(Exception):
 async def take(tx: Tx, envelopes: Sequence[Envelope]) -> set[str]:
     """Mark the envelopes as heard, in the transaction of their effect; the ids not heard before."""
     return {row[0] for row in await tx.execute(_TAKE, {"ids": sorted({e.id for e in envelopes})})}
+
+
+async def by_parts(told: Sequence[tuple[Envelope, Part]], handle: PartsHandler[Part]) -> None:
+    """Handle at once what envelopes tell that tell of many things each.
+
+    Where a single envelope breaks its hearer, each part is handled by itself under a mark of its own: the
+    others need not wait for a person. Then it raises what the first part broke over. Raises NeighbourAway.
+    """
+    try:
+        await handle(told)
+    except NeighbourAway:
+        raise
+    except Exception:
+        if len(told) == 1 or len({envelope.id for envelope, _ in told}) > 1:
+            raise  # nothing to part, or the lane hands them over one by one
+        await _each_alone(told, handle)
+
+
+async def _each_alone(told: Sequence[tuple[Envelope, Part]], handle: PartsHandler[Part]) -> None:
+    broken: Exception | None = None
+    for number, (envelope, part) in enumerate(told):
+        try:
+            await handle([(replace(envelope, id=f"{envelope.id}/{number}"), part)])
+        except NeighbourAway:
+            raise
+        except Exception as error:  # noqa: BLE001  raised when the others are handled
+            broken = broken or error
+    if broken is not None:
+        raise broken
 
 
 async def unseen(tx: Tx, envelopes: Sequence[Envelope]) -> list[Envelope]:

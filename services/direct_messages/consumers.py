@@ -1,6 +1,7 @@
 """Events in: what fans do, how sends end, what accounts may, who follows."""
 
 import json
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -12,6 +13,7 @@ from services.direct_messages.domain.conditions import Tier
 from services.direct_messages.domain.messages import Settlement, State
 from services.direct_messages.domain.rules import Trigger
 from services.direct_messages.domain.texts import clean
+from shared import inbox
 from shared.contracts.envelope import Envelope
 from shared.contracts.events.direct_messages import FanWaited, HandOffChanged, SlaBreached
 from shared.contracts.events.douyin import (
@@ -94,7 +96,11 @@ async def on_attempt_settled(deps: Deps, envelopes: list[Envelope]) -> None:
     for start in range(0, len(envelopes), _AT_ONCE):
         some = envelopes[start : start + _AT_ONCE]
         told = [(e, attempt) for e in some for attempt in AttemptsSettled.heard(e)]
-        await actions.settle(deps, [e for e, _ in told], [_settlement(*one) for one in told])
+        await inbox.by_parts(told, partial(_settle, deps))
+
+
+async def _settle(deps: Deps, told: Sequence[tuple[Envelope, SettledAttempt]]) -> None:
+    await actions.settle(deps, [e for e, _ in told], [_settlement(*one) for one in told])
 
 
 async def on_message_recalled(deps: Deps, envelopes: list[Envelope]) -> None:

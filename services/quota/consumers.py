@@ -1,5 +1,6 @@
 """Events in: how sends ended, what accounts may, who follows."""
 
+from collections.abc import Sequence
 from functools import partial
 
 import orjson
@@ -7,6 +8,7 @@ import orjson
 from services.quota import actions
 from services.quota.actions import Deps, Settlement
 from services.quota.domain import Entry, Reason
+from shared import inbox
 from shared.contracts.envelope import Envelope
 from shared.contracts.events.direct_messages import SendNotRequested
 from shared.contracts.events.douyin import AttemptsSettled, Outcome, SettledAttempt
@@ -34,7 +36,11 @@ async def on_attempt_settled(deps: Deps, envelopes: list[Envelope]) -> None:
     for start in range(0, len(envelopes), _AT_ONCE):
         some = envelopes[start : start + _AT_ONCE]
         told = [(e, attempt) for e in some for attempt in AttemptsSettled.heard(e)]
-        await actions.settle(deps, [_settlement(*one) for one in told], [e for e, _ in told])
+        await inbox.by_parts(told, partial(_settle, deps))
+
+
+async def _settle(deps: Deps, told: Sequence[tuple[Envelope, SettledAttempt]]) -> None:
+    await actions.settle(deps, [_settlement(*one) for one in told], [e for e, _ in told])
 
 
 def _settlement(envelope: Envelope, attempt: SettledAttempt) -> Settlement:

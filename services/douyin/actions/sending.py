@@ -139,9 +139,7 @@ async def answer_overdue(deps: SendDeps, envelopes: Sequence[Envelope]) -> None:
             return
         known = await store.attempts_of(tx, list(dict.fromkeys(operations)))
         open_ones = {(m.organization_id, m.operation_id) for m in known if m.state not in SETTLED}
-        for settled in known:
-            if (settled.organization_id, settled.operation_id) not in open_ones:
-                tell(tx, [settled])  # alone: what it was told with may be what a hearer broke over
+        tell(tx, [m for m in known if (m.organization_id, m.operation_id) not in open_ones])
 
 
 async def measure(deps: SendDeps) -> None:

@@ -58,6 +58,25 @@ async def test_items_of_a_reply_end_each_in_its_own_way(shop: Shop) -> None:
     ]
 
 
+async def test_an_outcome_that_cannot_be_kept_holds_up_none_that_were_told_with_it(
+    shop: Shop,
+) -> None:
+    await shop.rules(THREE)
+    await shop.says("多少钱")
+    (request,) = await shop.requests()
+    first, second, third = (
+        shop.a_settlement(request, Outcome.FAILED, item).data["attempts"][0] for item in range(3)
+    )
+    together = shop.a_settlement(request, Outcome.SENT)
+    together.data["attempts"] = [first, second | {"code": 2**40}, third]
+
+    await shop.tell(together)
+
+    assert await states(shop) == ["failed", "queued", "failed"]
+    counted = "SELECT attempts FROM direct_messages.quarantine WHERE id = $1"
+    assert [row[0] for row in await shop.world.sql(counted, together.id)] == [1]
+
+
 async def test_a_settlement_of_something_else_changes_nothing(shop: Shop) -> None:
     await shop.rules(PRICE)
     await shop.says("多少钱")

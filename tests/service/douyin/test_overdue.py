@@ -26,17 +26,6 @@ async def test_a_settled_operation_is_told_again(connector: Connector) -> None:
     ]
 
 
-async def test_each_is_told_again_alone_since_another_may_be_what_its_hearer_broke_over(
-    connector: Connector,
-) -> None:
-    await connector.request("op_1", "a", "b")
-    await connector.until_states("sent", "sent")
-    before = len(await connector.events())
-    await ask(connector, "op_1")
-    again = (await connector.events())[before:]
-    assert [len(event["data"]["attempts"]) for event in again] == [1, 1]
-
-
 async def test_a_doubt_is_not_answered(connector: Connector) -> None:
     connector.platform.script.append(hang_up)
     await connector.request("op_1", "a", "b")

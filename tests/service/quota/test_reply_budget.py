@@ -157,6 +157,25 @@ async def test_outcomes_that_are_told_together_do_what_each_would(quota: QuotaWo
     assert await quota.bucket() == (2, 1)
 
 
+async def test_an_outcome_that_breaks_the_ledger_holds_up_none_that_were_told_with_it(
+    quota: QuotaWorld,
+) -> None:
+    held = (await quota.reserve("op", items=3))["granted"]["reservation_id"]
+    broken = how_it_ended(held, Outcome.SENT, 1, reason="\0")
+
+    await quota.hear(
+        AttemptsSettled(
+            attempts=(
+                how_it_ended(held, Outcome.SENT, 0),
+                broken,
+                how_it_ended(held, Outcome.FAILED, 2),
+            )
+        )
+    )
+
+    assert await quota.bucket() == (1, 1)
+
+
 async def test_an_outcome_that_an_outbox_kept_from_the_release_before_counts(
     quota: QuotaWorld,
 ) -> None:

@@ -146,9 +146,8 @@ def _known(service: str) -> str:
 
 def main() -> None:
     """Run a command; what cannot be done is said in one sentence."""
-    configure_logs(
-        "warning", "siyu"
-    )  # unconfigured, an error would be shown with all local variables
+    # unconfigured, an error would be shown with all local variables
+    configure_logs("warning", "siyu")
     try:
         app()
     except CannotStart as problem:

@@ -57,9 +57,9 @@ By hand, and not measured again by `make bench`: what a change or a look gave wh
 | response clocks found by their key | 1,235 → 57 µs of PostgreSQL for a message |
 | batches at every hop, one commit for many webhooks, prepared statements with arrays, one JSON parse, aiohttp for sends, a frozen collector, connections that are not reset | in place; the profiles of the processes are flat: of a function itself, none of ours has more than a tenth |
 | where PostgreSQL's time goes | some thirty statements, the largest (webhooks stored) has 55 µs of about 540; the rest is commits (0.2 to 0.3 a message), and the write-ahead log: 97 records and 19 kB a message |
-| echoes rest 50 ms at the door instead of 25; workers that only keep books run at niceness 5 | not kept: less CPU (our processes 908 µs), but no shorter wait at 1,000/s (306 and 310 ms beside 247, by turns) |
+| echoes rest 50 ms at the door instead of 25; workers that only keep books run at niceness 5 | not kept: less CPU (our processes 908 µs), but no shorter wait at 1,000/s (both: 306 ms, niceness alone: 310, beside 247 a quarter of an hour before) |
 | a Python that was built with profile-guided optimisation (Debian's) | a third less CPU than one that was not; these figures are with it |
-| one event for all sends of an account that ended together, where two services heard one for each | our processes 1,095 → 1,000 µs a message, 117 → 97 records of the write-ahead log. The envelope names each cause; a trace of the two bookkeeping hops leads to the batch only |
+| one event for all sends of an account that ended together, where two services heard one for each | our processes 1,100 → 1,034 µs a message (medians of five, on a busy machine), 117 → 97 records of the write-ahead log. The envelope names each cause; a trace of the two bookkeeping hops leads to the batch only |
 | ANALYZE of PostgreSQL reads 3,000 rows of a table, not 30,000 (rows are found by key whatever was counted) | about 40 µs of PostgreSQL a message while a system is young; without it, a run that met an ANALYZE had 130 to 220 more |
 | not tried: an HTTP client of our own for sends (90 µs), fewer tables | each gives up something that is worth more: a kept library, a story for every message |
 """

@@ -158,8 +158,7 @@ class AttemptSettled(SettledAttempt, Event):
 class AttemptsSettled(Event):
     """Items of sends of one account were settled together (subject: the account).
 
-    One envelope for many: its own cause is that of the first. Nobody waits for this news, and an
-    envelope for each was a seventh of what a reply cost.
+    One envelope for many: its own cause is that of the first. Nobody waits for this news.
     """
 
     type = "douyin.attempt_settled"

@@ -18,6 +18,7 @@ from services.open_platform.domain.policy_kinds import (
 )
 
 _COUNT: Final = Whole(0, 1_000_000)
+_DAILY_CALLS: Final = Whole(0, 100_000_000)  # a large vendor's app may be given more than a million
 _AT_LEAST_ONE: Final = Whole(1, 1_000_000)
 _CHARS: Final = Whole(1, 10_000)
 _ITEMS: Final = Whole(1, 3)  # the channel takes at most three at once
@@ -80,11 +81,11 @@ PLATFORM: Final[dict[str, Kind]] = {
     "oauth.biz_token_days": _DAYS,
     "webhook.timeout_seconds": Whole(1, 60),
     "webhook.retries": Whole(0, 100),
-    "api.daily_calls.direct_message": _COUNT,
-    "api.daily_calls.group_message": _COUNT,
-    "api.daily_calls.lead_card": _COUNT,
-    "api.daily_calls.video_list": _COUNT,
-    "api.daily_calls.live_rooms": _COUNT,
+    "api.daily_calls.direct_message": _DAILY_CALLS,
+    "api.daily_calls.group_message": _DAILY_CALLS,
+    "api.daily_calls.lead_card": _DAILY_CALLS,
+    "api.daily_calls.video_list": _DAILY_CALLS,
+    "api.daily_calls.live_rooms": _DAILY_CALLS,
     "lottery.max_prize_cents": _CENTS,
     "lottery.disclose_prize_cents": _CENTS,
     "lottery.evidence_days": Whole(730, 36_600),  # the law sets the least

@@ -54,10 +54,15 @@ class Outcome:
         return [(after - due) * 1000 for due, after in self.acknowledged.values()]
 
 
+def a_fan(crowd: str, number: int) -> str:
+    """The open id of fan `number` of a crowd."""
+    return f"bench-{crowd}-{number:06d}"
+
+
 def a_dm(run: str, number: int, fans: int, crowd: str = "") -> Dm:
     """Message `number` of `run`; `fans` fans of `crowd` (by default the run's own) write in turn."""
-    who = f"{crowd or run}-{number % fans:06d}"
-    fan, conversation_id, message_id = f"bench-{who}", f"@conv-{who}==", f"@{run}-m{number}=="
+    fan = a_fan(crowd or run, number % fans)
+    conversation_id, message_id = f"@conv-{fan}==", f"@{run}-m{number}=="
     content = {
         "conversation_short_id": conversation_id,
         "server_message_id": message_id,

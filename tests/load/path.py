@@ -1,13 +1,15 @@
 """One run of the whole path: fans write, the platform accepts the replies, everything comes to rest.
 
 A run counts only if the simulator's own record holds exactly one reply to every message, every
-decision says so too, and afterwards nothing is left held, queued or in doubt.
+decision says so too, and afterwards nothing is left held, queued or in doubt. Of a fan who writes on
+before the answer came, the replies are counted: they stand under whatever is the newest message then.
 """
 
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from tests.load.figures import percentile
 from tests.load.generator import Dm, Outcome, a_dm, post_all
@@ -57,7 +59,8 @@ STAGES = (
 class Load:
     """What fans do. `rate` messages a second; None: as fast as the door takes them.
 
-    `crowd` names the fans who write in turn; by default each load has its own.
+    `crowd` names the fans who write in turn; by default each load has its own. `writes_on`: a fan
+    writes again before the answer.
     """
 
     name: str
@@ -65,6 +68,7 @@ class Load:
     rate: float | None = None
     fans: int = 2_000
     crowd: str = ""
+    writes_on: bool = False
 
     @property
     def patience(self) -> float:
@@ -97,12 +101,10 @@ def ride(system: System, load: Load) -> Ride:
     """Run it and check it. Raises Void when anything is not as it should be."""
     dms = [a_dm(load.name, number, load.fans, load.crowd) for number in range(load.messages)]
     system.register(dms)
-    after, began = system.accepted(), time.monotonic()
-    decided = int(system.sql(_DECISIONS)[0][0])
-    before = system.cpu()
+    after, decided = system.accepted(), int(system.sql(_DECISIONS)[0][0])
+    before, began = system.cpu(), time.monotonic()
     outcome = post_all(system.door, dms, rate=load.rate, connections=_CONNECTIONS)
-    if outcome.refused:
-        raise Void(f"the door refused messages: {dict(Counter(outcome.refused.values()))}")
+    require_taken(outcome)
     until(after + load.messages, system.accepted, load.patience)
     reply_seconds = time.monotonic() - began
     at_rest, spent = _at_rest(system, load.patience)
@@ -111,8 +113,15 @@ def ride(system: System, load: Load) -> Ride:
     decided = int(system.sql(_DECISIONS)[0][0]) - decided
     if wrong or decided != load.messages:
         raise Void(f"{decided} decisions on {load.messages} messages, {wrong} of all are wrong")
-    accepted = _accepted(system, dms, after)
+    sent = list(system.sent(after))
+    accepted = by_fan(dms, outcome, sent) if load.writes_on else by_message(dms, sent)
     return Ride(load, outcome, accepted, reply_seconds, at_rest - began, cpu)
+
+
+def require_taken(outcome: Outcome) -> None:
+    """Raise Void when the door refused a message."""
+    if outcome.refused:
+        raise Void(f"the door refused messages: {dict(Counter(outcome.refused.values()))}")
 
 
 def _at_rest(system: System, patience: float) -> tuple[float, dict[str, float]]:
@@ -130,12 +139,27 @@ def _at_rest(system: System, patience: float) -> tuple[float, dict[str, float]]:
         time.sleep(0.1)
 
 
-def _accepted(system: System, dms: Sequence[Dm], after: int) -> dict[str, float]:
-    found = [(m["reply_to_msg_id"], m["accepted_at_ms"] / 1000) for m in system.sent(after)]
-    replies = dict(found)
-    if len(found) != len(dms) or replies.keys() != {dm.id for dm in dms}:
-        raise Void(f"{len(found)} replies to {len(replies)} of {len(dms)} messages")
+def by_message(dms: Sequence[Dm], sent: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """When the platform accepted the reply to each message. Raises Void unless each has one."""
+    replies = {m["reply_to_msg_id"]: m["accepted_at_ms"] / 1000 for m in sent}
+    if len(sent) != len(dms) or replies.keys() != {dm.id for dm in dms}:
+        raise Void(f"{len(sent)} replies to {len(replies)} of {len(dms)} messages")
     return replies
+
+
+def by_fan(
+    dms: Sequence[Dm], outcome: Outcome, sent: Sequence[Mapping[str, Any]]
+) -> dict[str, float]:
+    """The same for fans who write on: replies leave a conversation in the order of its messages."""
+    written, heard = defaultdict[str, list[str]](list), defaultdict[str, list[float]](list)
+    for dm in sorted(dms, key=lambda dm: outcome.acknowledged[dm.id]):
+        written[dm.fan].append(dm.id)
+    for m in sent:
+        heard[m["to_user_id"]].append(m["accepted_at_ms"] / 1000)
+    wrong = sum(len(written[f]) != len(heard[f]) for f in written.keys() | heard.keys())
+    if wrong:
+        raise Void(f"{wrong} of {len(written)} fans have more or fewer replies than messages")
+    return {m: at for f, ids in written.items() for m, at in zip(ids, heard[f], strict=True)}
 
 
 def stage_latencies(system: System, ridden: Ride) -> list[float]:

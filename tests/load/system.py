@@ -18,7 +18,7 @@ import asyncpg
 from services.embedded.servers import Command, PostgresServer, ValkeyServer
 from services.embedded.services import SERVICES
 from tests.load.generator import SHOP, Dm
-from tests.load.rules import add_rules, lift_loop_guard
+from tests.load.rules import add_rules, lift_limits
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 MASTER_KEY = "0123456789abcdef0123456789abcdef-bench"
@@ -86,13 +86,11 @@ class System:
         """How many sends the platform accepted."""
         return int(self.ask("stats")["accepted"])
 
-    def sent(self, after: int = 0) -> list[dict[str, Any]]:
+    def sent(self, after: int = 0) -> Iterator[dict[str, Any]]:
         """What the platform accepted, in order, behind `after`."""
-        found: list[dict[str, Any]] = []
         while page := self.ask(f"sent?after={after}&limit=20000")["messages"]:
-            found += page
+            yield from page
             after = page[-1]["seq"]
-        return found
 
 
 async def _fetch(url: str, statement: str, values: Sequence[Any]) -> list[Any]:
@@ -131,12 +129,15 @@ def _tree(pid: int) -> list[int]:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What runs. `rules`: how many the demo account has, if more than the demo's own."""
+    """What runs. `rules`: how many the demo account has, if more than the demo's own.
+
+    `limits`: the loop guard holds, and the platform's 100,000 sends a day.
+    """
 
     roles: Sequence[Role] = EVERY_ROLE
     rules: int = 0
     copies: int = 1  # processes of each worker
-    loop_guard: bool = True
+    limits: bool = True
 
 
 @contextmanager
@@ -154,8 +155,8 @@ def separate_processes(folder: Path, layout: Layout) -> Iterator[System]:
         _once(environment, folder)
         if layout.rules:
             asyncio.run(add_rules(postgres.url(), MASTER_KEY, layout.rules))
-        if not layout.loop_guard:
-            asyncio.run(lift_loop_guard(postgres.url(), MASTER_KEY))
+        if not layout.limits:
+            asyncio.run(lift_limits(postgres.url(), MASTER_KEY))
             _once(environment, folder)  # tells everybody
         system.processes |= {"postgresql": postgres.pid or 0, "valkey": valkey.pid or 0}
         start("simulator", "services.douyin_simulator", port=system.simulator)

@@ -2,11 +2,13 @@
 
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from tests.load.figures import Result, figure, percentile
 from tests.load.path import Load, ride
 from tests.load.scaling import RULES, Scale
+from tests.load.scaling.crowd import follow, require_no_limit
 from tests.load.system import SERVERS, Layout, System, separate_processes
 
 _RATE = 500  # a second, for latencies
@@ -19,7 +21,7 @@ def workers(scale: Scale) -> list[Result]:
     for copies in scale.workers:
         layout = Layout(rules=RULES, copies=copies)
         with tempfile.TemporaryDirectory() as folder, separate_processes(Path(folder), layout) as s:
-            _warm(s, "bench-w", scale.messages // 5)
+            ride(s, Load("warm", scale.messages // 5))  # nobody is new to a process any more
             load = Load("w", scale.messages)
             results += _measured(s, load, scale.runs, f"Workers {copies} a lane")
             ours = [size for name, size in s.memory().items() if name not in SERVERS]
@@ -28,21 +30,20 @@ def workers(scale: Scale) -> list[Result]:
 
 
 def conversations(scale: Scale) -> list[Result]:
-    """Few and many fans: few must wait for each other's turn, many are rows."""
+    """Few and many fans, who follow: few must wait for each other's turn, many are rows."""
     results = []
     for fans in scale.conversations:
-        layout = Layout(rules=RULES, loop_guard=False)
+        layout = Layout(rules=RULES, limits=False)
         with tempfile.TemporaryDirectory() as folder, separate_processes(Path(folder), layout) as s:
             crowd = f"of-{fans}"
-            _warm(s, crowd, max(fans, scale.messages // 5), fans)
-            load = Load("c", scale.messages, fans=fans, crowd=crowd)
+            follow(s, crowd, fans)
+            warm = Load("warm", max(fans, scale.messages // 5), None, fans, crowd, writes_on=True)
+            ride(s, warm)
+            require_no_limit(s, crowd, fans)
+            load = replace(warm, name="c", messages=scale.messages)
             results += _measured(s, load, scale.runs, f"Conversations {fans:,}")
+            require_no_limit(s, crowd, fans)
     return results
-
-
-def _warm(system: System, crowd: str, messages: int, fans: int = 2_000) -> None:
-    """Everybody has written once."""
-    ride(system, Load("warm", messages, fans=fans, crowd=crowd))
 
 
 def _measured(system: System, load: Load, runs: int, name: str) -> list[Result]:

@@ -42,7 +42,7 @@ migration: $(VENV)/dev.stamp ## a new Alembic revision: make migration SERVICE=q
 bench: $(VENV)/dev.stamp $(VENV)/peers.stamp ## measure every goal beside its peers (BENCH="--only P4" for a part)
 	@$(BIN)/python -m tests.load.bench $(BENCH)
 
-bench-scale: $(VENV)/dev.stamp ## more workers, more conversations, a backlog, a long history (an hour or two)
+bench-scale: $(VENV)/dev.stamp ## more workers, more conversations, a backlog, a long history (two hours; BENCH="--only backlog" for a part)
 	@$(BIN)/python -m tests.load.scale $(BENCH)
 
 bench-short: $(VENV)/dev.stamp ## shows in a minute that every part of `make bench` works; no figures

@@ -2,7 +2,7 @@
 
 import json
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -118,7 +118,7 @@ def percentile(seen: Sequence[float], share: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What `benchmarks/results.json` and `benchmarks/scaling.json` hold."""
+    """What `benchmarks/results.json` holds, and `benchmarks/scaling.json` for each part."""
 
     machine: str
     date: str
@@ -126,13 +126,31 @@ class Record:
 
     def write(self, file: Path) -> None:
         """Write it as the one file that everything else is made from."""
-        file.parent.mkdir(exist_ok=True)
-        written = json.dumps(asdict(self), ensure_ascii=False, indent=1)
-        file.write_text(f"{written}\n", "utf-8")
+        _write(file, asdict(self))
 
 
 def read(file: Path) -> Record:
     """What was written. Raises OSError, ValueError, KeyError or TypeError when it is none of ours."""
-    found: dict[str, Any] = json.loads(file.read_text("utf-8"))
+    return _record(json.loads(file.read_text("utf-8")))
+
+
+def write_parts(file: Path, parts: Mapping[str, Record]) -> None:
+    """Write records of parts that may have been measured on other days."""
+    _write(file, {name: asdict(record) for name, record in parts.items()})
+
+
+def read_parts(file: Path) -> dict[str, Record]:
+    """The same again: part → record. Raises as `read`, and AttributeError."""
+    found = json.loads(file.read_text("utf-8"))
+    return {name: _record(record) for name, record in found.items()}
+
+
+def _write(file: Path, contents: dict[str, Any]) -> None:
+    file.parent.mkdir(exist_ok=True)
+    written = json.dumps(contents, ensure_ascii=False, indent=1)
+    file.write_text(f"{written}\n", "utf-8")
+
+
+def _record(found: dict[str, Any]) -> Record:
     results = [Result(**result) for result in found["results"]]
     return Record(found["machine"], found["date"], results)

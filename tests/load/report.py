@@ -4,11 +4,13 @@ python -m tests.load.report    (`make bench` and `make bench-scale` do it at the
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 
-from tests.load.figures import Record, Result, read
+from tests.load.figures import Record, Result, read, read_parts
 from tests.load.pictures import Bar, bars, stack
+from tests.load.scaling import NAMES
 
 BENCHMARKS = Path("benchmarks")
 SCALING = Path("docs/scaling.md")
@@ -119,36 +121,45 @@ def _missed(results: Sequence[Result], cpu: Sequence[Bar]) -> str:
     return "".join([*lines, _TRIED])
 
 
-def scaling_block(record: Record | None) -> str:
-    """What `docs/scaling.md` shows between its marks."""
-    if record is None:
-        return (
-            "Not measured on a quiet machine yet: `make bench-scale` does it, and fills this in.\n"
+def scaling_block(parts: Mapping[str, Record]) -> str:
+    """What `docs/scaling.md` shows between its marks: a table for all that was measured alike."""
+    blocks = [
+        _scaling_table(measured, [result for record in records for result in record.results])
+        for measured, records in groupby(parts.values(), lambda r: f"{r.date}: {r.machine}")
+    ]
+    if missing := [name for name in NAMES if name not in parts]:
+        blocks.append(
+            f"Not measured on a quiet machine yet: {', '.join(missing)}"
+            f' (`make bench-scale BENCH="--only {missing[0]}"`).\n'
         )
-    lines = [f"Measured on {record.date}: {record.machine}.\n\n", "| | figure | goal | |\n"]
+    return "\n".join(blocks)
+
+
+def _scaling_table(measured: str, results: Sequence[Result]) -> str:
+    lines = [f"Measured on {measured}.\n\n", "| | figure | goal | |\n"]
     lines.append("| --- | --- | --- | --- |\n")
-    for r in record.results:
+    for r in results:
         met = {None: "", True: "met", False: "**not met**"}[r.met]
         lines.append(f"| {r.name} | {r.value:,} {r.unit} | {r.goal or ''} | {met} |\n")
     return "".join(lines)
 
 
-def filled(page: str, record: Record | None) -> str:
+def filled(page: str, parts: Mapping[str, Record]) -> str:
     """The page with the figures between its marks."""
-    return _BLOCK.sub(lambda found: found[1] + scaling_block(record) + found[2], page)
+    return _BLOCK.sub(lambda found: found[1] + scaling_block(parts) + found[2], page)
 
 
-def scaling_record() -> Record | None:
-    """What `make bench-scale` wrote, if it has run."""
+def scaling_parts() -> dict[str, Record]:
+    """What `make bench-scale` wrote so far."""
     file = BENCHMARKS / "scaling.json"
-    return read(file) if file.exists() else None
+    return read_parts(file) if file.exists() else {}
 
 
 def write() -> None:
     """Write everything that is made from figures."""
     for name, contents in rendered(read(BENCHMARKS / "results.json")).items():
         (BENCHMARKS / name).write_text(contents, "utf-8")
-    SCALING.write_text(filled(SCALING.read_text("utf-8"), scaling_record()), "utf-8")
+    SCALING.write_text(filled(SCALING.read_text("utf-8"), scaling_parts()), "utf-8")
 
 
 if __name__ == "__main__":

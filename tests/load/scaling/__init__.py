@@ -19,3 +19,4 @@ SHORT = Scale(
     runs=1, messages=200, backlog=1_000, stored=2_000, conversations=(10, 100), workers=(1, 2)
 )
 RULES = 1_000
+NAMES = ("workers", "conversations", "backlog", "history")  # of the parts, as they are shown

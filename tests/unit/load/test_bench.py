@@ -4,7 +4,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from tests.load import report, scale
+from tests.load import report
 from tests.load.bench import PARTS, RESULTS, asked_for
 from tests.load.figures import Record, at_least, figure, read
 from tests.load.peers import INSTALLED
@@ -35,38 +35,6 @@ def test_wrong_options_are_answered_with_one_sentence(
 
 def test_a_part_is_chosen_by_name() -> None:
     assert asked_for(["--short", "--only", "P4,P6", "--only", "P1"]).only == ["P4", "P6", "P1"]
-
-
-def test_wrong_sizes_of_the_scaling_run_are_answered_with_one_sentence(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    with pytest.raises(SystemExit) as ended:
-        scale.asked_for(["--backlog", "7"])
-    assert ended.value.code == 2
-    assert capsys.readouterr().err == "tests.load.scale: --backlog must be at least 100\n"
-
-
-def test_only_the_whole_scaling_run_writes_figures() -> None:
-    assert scale.asked_for([]).out == scale.RESULTS
-    assert scale.asked_for(["--backlog", "1000"]).out is None
-    assert scale.asked_for(["--short"]).out is None
-
-
-def test_the_page_on_scaling_shows_the_figures_that_are_committed() -> None:
-    page = report.SCALING.read_text("utf-8")
-    assert report.filled(page, report.scaling_record()) == page, "python -m tests.load.report"
-
-
-def test_the_page_on_scaling_is_filled_between_its_marks() -> None:
-    page = "before\n<!-- figures: begin -->\nold\n<!-- figures: end -->\nafter\n"
-    record = Record(
-        "2 cores", "2026-11-25", [figure("P12 drained", "events/s", [1200], at_least(1000))]
-    )
-    filled = report.filled(page, record)
-    assert filled.startswith("before\n<!-- figures: begin -->\nMeasured on 2026-11-25: 2 cores.")
-    assert "| P12 drained | 1,200 events/s | >= 1000 | met |" in filled
-    assert filled.endswith("<!-- figures: end -->\nafter\n")
-    assert "old" not in filled
 
 
 def test_without_a_choice_all_parts_run() -> None:

@@ -2,7 +2,8 @@
 
 What a transaction published is offered to the carrier straight after its commit. The net sends
 again whatever was not acknowledged in time, so a lost offer, a dead process or an empty Redis
-costs seconds and nothing else. Any number of relays may run.
+costs seconds and nothing else. What the net sends is late: what is new passes it, and so does
+what comes of that in later services. Any number of relays may run.
 """
 
 import asyncio
@@ -16,13 +17,11 @@ import structlog
 from shared.db.engine import ALL_TENANTS, Database, Delivery
 from shared.errors import NeighbourAway
 from shared.failpoints import failpoint
-from shared.queue.streams import BOUND, CarrierAway, Streams
+from shared.queue.readers import CarrierAway
+from shared.queue.streams import Streams
 
 log = structlog.get_logger()
 
-OLD = (
-    1_000  # entries up to which the net fills a stream: what is new waits behind no more of the old
-)
 _ACKNOWLEDGED_EVERY = 0.25  # seconds
 _REFILLS_AFTER = 0.25  # seconds, while a stream has no room for what is due
 _NET_EVERY = 5.0  # seconds; nothing is due for the net before fifteen
@@ -134,7 +133,7 @@ class Relay:
             pairs = [(r.hearer, r.lane) for r in await tx.execute(_WAITING, {"kicked": kicked})]
         sent, self._is_behind = 0, bool(pairs)
         for hearer, lane in pairs:
-            while (room := await self._streams.room(hearer, lane) - (BOUND - OLD)) > 0:
+            while (room := await self._streams.room(hearer, lane)) > 0:
                 async with self._database.transaction(ALL_TENANTS) as tx:
                     limits = {
                         "hearer": hearer,
@@ -144,7 +143,10 @@ class Relay:
                     }
                     rows = await tx.execute(_CLAIM, limits)
                 await self._streams.send(
-                    [Delivery(r.id, r.hearer, r.lane, bytes(r.envelope)) for r in rows]
+                    [
+                        Delivery(r.id, r.hearer, r.lane, bytes(r.envelope), is_late=True)
+                        for r in rows
+                    ]
                 )
                 sent += len(rows)
                 if len(rows) < min(room, 500):

@@ -95,6 +95,7 @@ def build_worker(resources: Resources) -> Worker:
     return Worker(
         ticks=ticks(deps, watching, timedelta(days=settings.webhook_body_days)),
         handlers=handlers(deps, watch, recaller),
+        has_room={"sends": dispatcher.claims.has_room},
         alarms=alarms(deps, tokens, business, recaller),
         running=lambda: http,
         background=[dispatcher.run],

@@ -21,12 +21,16 @@ class Event(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Whose event it is and which inbound started the chain."""
+    """Whose event it is and which inbound started the chain.
+
+    `is_late`: something in the chain had to wait, so what is new goes before what comes of it.
+    """
 
     organization_id: str
     account_id: str
     cause: str
     trace: str
+    is_late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,7 @@ class Envelope:
     occurred_at: datetime
     trace: str
     data: dict[str, Any]
+    is_late: bool = False
 
     @classmethod
     def of(cls, event: Event, origin: Origin, *, subject: str, seq: int, at: datetime) -> Self:
@@ -60,6 +65,7 @@ class Envelope:
             occurred_at=at,
             trace=origin.trace,
             data=event.model_dump(mode="json"),
+            is_late=origin.is_late,
         )
 
     @property
@@ -70,7 +76,7 @@ class Envelope:
     @property
     def origin(self) -> Origin:
         """What an event caused by this one inherits."""
-        return Origin(self.organization_id, self.account_id, self.cause, self.trace)
+        return Origin(self.organization_id, self.account_id, self.cause, self.trace, self.is_late)
 
     def dump(self) -> bytes:
         """JSON bytes, as stored in the outbox and carried by the stream."""
@@ -86,12 +92,16 @@ class Envelope:
                 "occurred_at": self.occurred_at.astimezone(UTC).isoformat(timespec="milliseconds"),
                 "trace": self.trace,
                 "data": self.data,
+                **({"late": True} if self.is_late else {}),
             }
         )
 
     @classmethod
-    def load(cls, raw: bytes) -> Self:
-        """Read JSON bytes. Raises ValueError, KeyError or TypeError when they are no envelope."""
+    def load(cls, raw: bytes, *, is_late: bool = False) -> Self:
+        """Read JSON bytes, of something late if they or `is_late` say so.
+
+        Raises ValueError, KeyError or TypeError when they are no envelope.
+        """
         fields = orjson.loads(raw)
         if not (isinstance(fields["id"], str) and isinstance(fields["type"], str)):
             raise TypeError("id and type must be text")
@@ -109,4 +119,5 @@ class Envelope:
             occurred_at=datetime.fromisoformat(fields["occurred_at"]),
             trace=fields["trace"],
             data=fields["data"],
+            is_late=is_late or fields.get("late") is True,
         )

@@ -5,7 +5,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar, NamedTuple, NoReturn
 
 import asyncpg
 import sqlalchemy as sa
@@ -70,13 +70,14 @@ class Conflict(StatementFailed):
         self.constraint = constraint
 
 
-class Delivery:
-    """One outbox row: an envelope for one hearer."""
+class Delivery(NamedTuple):
+    """One outbox row: an envelope for one hearer. `is_late`: what is new goes before it."""
 
-    __slots__ = ("envelope", "hearer", "id", "lane")
-
-    def __init__(self, id_: str, hearer: str, lane: str, envelope: bytes) -> None:
-        self.id, self.hearer, self.lane, self.envelope = id_, hearer, lane, envelope
+    id: str
+    hearer: str
+    lane: str
+    envelope: bytes
+    is_late: bool = False
 
 
 class Tx:
@@ -122,7 +123,8 @@ class Tx:
         """Let the world know, if and only if this transaction commits."""
         raw = envelope.dump()
         self.outgoing += [
-            Delivery(envelope.id, h.service, h.lane, raw) for h in ROUTES[envelope.type]
+            Delivery(envelope.id, h.service, h.lane, raw, is_late=envelope.is_late)
+            for h in ROUTES[envelope.type]
         ]
 
 

@@ -2,6 +2,7 @@
 
 from shared.queue.clock import Alarm, Clock, Tick
 from shared.queue.lanes import Handler, Lane
-from shared.queue.streams import CarrierAway, Streams
+from shared.queue.readers import CarrierAway
+from shared.queue.streams import Streams
 
 __all__ = ["Alarm", "CarrierAway", "Clock", "Handler", "Lane", "Streams", "Tick"]

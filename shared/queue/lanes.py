@@ -3,6 +3,7 @@
 A neighbour being away pauses the lane and counts nothing. What waits for news leaves the stream, is tried
 again after short pauses, and its sender's net brings it again, too. A batch that fails is taken again one by
 one, and so is what two processes in a row had in their hands when they died: only then do attempts count.
+What is late is taken behind what is new, a batch of each in turn.
 """
 
 import asyncio
@@ -10,7 +11,7 @@ import random
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 
 import structlog
@@ -21,7 +22,8 @@ from shared.contracts.routing import pace_of
 from shared.errors import NeighbourAway
 from shared.inbox import MAX_ATTEMPTS, Postponed, Quarantine
 from shared.observability import metrics, semantics, tracing
-from shared.queue.streams import BATCH, CarrierAway, Entry, Streams, stream_key
+from shared.queue.readers import BATCH, CarrierAway, Entry
+from shared.queue.streams import Streams, stream_key
 from shared.queue.waiting import Taken, Waiting
 
 log = structlog.get_logger()
@@ -38,6 +40,7 @@ class Patience:
     handler_seconds: float = 60
     retry_seconds: tuple[float, ...] = (1, 5, 15, 30)
     sweep_seconds: float = 5
+    renew_seconds: float = 5
     abandoned_ms: int = 15_000
     news_seconds: tuple[float, float] = (
         0.1,
@@ -70,6 +73,8 @@ class Lane:
         self._swept = 0.0
         self._began = 0.0
         self._is_behind = False
+        self._holds = False  # something may be in our hands
+        self.has_room: Callable[[], bool] = lambda: True  # for what is late
         self.alive_at = time.monotonic()
 
     async def run(self) -> None:
@@ -90,6 +95,17 @@ class Lane:
                 if recover == self._nothing:
                     recover = self._after_pause
 
+    async def keep(self) -> None:
+        """Tell others that what takes long is still in our hands, until cancelled.
+
+        A process that died, or stands still, tells nobody: what it had is taken over.
+        """
+        while True:
+            await asyncio.sleep(self._patience.renew_seconds)
+            if self._holds:
+                with suppress(CarrierAway):
+                    await self._reader.renew(int(self._patience.renew_seconds * 1000))
+
     async def _nothing(self) -> None:
         """Go on with what is new."""
 
@@ -98,39 +114,46 @@ class Lane:
 
         What failed by itself before keeps its pause, or pauses of a neighbour would use up its attempts.
         """
-        held, last = {taken.entry.place for _, taken in self._later}, b"0"
-        while entries := await self._reader.own_pending(after=last):
-            last = entries[-1].place
-            await self._batch(await self._read([e for e in entries if e.place not in held]))
+        held = {taken.entry for _, taken in self._later}
+        async for entries in self._reader.in_hand():
+            await self._batch(await self._read([e for e in entries if e not in held]))
 
     async def _after_death(self) -> None:
         """A process died with these in its hands: once may be an accident, twice is suspicious."""
+        self._holds = True
         async for first, again in self._reader.left_behind():
             await self._batch(await self._read(first))
             await self._one_by_one(await self._read(again))
 
     async def step(self, *, block_ms: int) -> int:
         """One batch; how many entries were taken."""
+        self._holds = bool(self._later)
         due = [taken for at, taken in self._later if at <= time.monotonic()]
         self._later = [(at, taken) for at, taken in self._later if at > time.monotonic()]
         await self._one_by_one(due)
         if time.monotonic() - self._swept > self._patience.sweep_seconds:
             self._swept = time.monotonic()
-            held = {taken.entry.place for _, taken in self._later}
+            held = {taken.entry for _, taken in self._later}
             found = await self._reader.abandoned(self._patience.abandoned_ms)
-            left = [e for e in found if e.place not in held]
+            self._holds |= bool(found)
+            left = [e for e in found if e not in held]
             await self._one_by_one(await self._read(left))
         if self._waiting:
             await self._batch(self._waiting.due(time.monotonic()))
-        if self._later or self._waiting:
-            block_ms = min(block_ms, 100 if self._waiting else 500)
+        takes_late = self.has_room()
+        if self._waiting or not takes_late:
+            block_ms = min(block_ms, 100)
+        elif self._later:
+            block_ms = min(block_ms, 500)
         if block_ms and not self._is_behind:  # 0 asks for what is there, now
             await asyncio.sleep(self._began + pace_of(self.lane) - time.monotonic())
-        entries = await self._reader.new(block_ms=block_ms)
+        entries = await self._reader.new(block_ms=block_ms, late=takes_late)
         self._began = time.monotonic()
-        self._is_behind = len(entries) >= BATCH  # then nothing needs to be collected
-        if entries:
-            await self._batch(await self._read(entries))
+        self._holds |= bool(entries)
+        new, late = [e for e in entries if not e.is_late], [e for e in entries if e.is_late]
+        self._is_behind = max(len(new), len(late)) >= BATCH  # then nothing needs to be collected
+        for batch in filter(None, (new, late)):
+            await self._batch(await self._read(batch))
         return len(entries) + len(due)
 
     async def _read(self, entries: Sequence[Entry]) -> list[Taken]:
@@ -138,7 +161,7 @@ class Lane:
         readable = []
         for entry in entries:
             try:
-                envelope = Envelope.load(entry.raw)
+                envelope = Envelope.load(entry.raw, is_late=entry.is_late)
             except (ValueError, KeyError, TypeError):
                 place = entry.place.decode()
                 await self._quarantine.give_up(

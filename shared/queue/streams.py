@@ -1,12 +1,15 @@
-"""Redis streams: one per hearing service and lane, one consumer group, acknowledgements back.
+"""Redis streams: two per hearing service and lane, one consumer group, acknowledgements back.
+
+One stream holds what is new, and no more than about a second of it; the other what is late: sent again
+by a net, come of something late, or new when there was no room. A reader takes a batch of each, the new
+first, so what is written now never waits behind a backlog, and a backlog never stands still.
 
 Nothing here is remembered that PostgreSQL does not know. Streams and groups that vanish are made
 again on the spot, and `when_lost` tells the relays of this process to send again.
 """
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import orjson
@@ -14,34 +17,32 @@ from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisError
 
 from shared.db.engine import Delivery
-from shared.errors import NeighbourAway
 from shared.observability import metrics
+from shared.queue.readers import Acknowledgements, CarrierAway, Entry, Reader
 
-BATCH = 200
-BOUND = 5_000  # envelopes in one stream; the backlog stays in PostgreSQL
+NEW = 1_000  # envelopes in the stream of what is new
+LATE = 4_000  # envelopes in the stream of what is late; the backlog stays in PostgreSQL
+_ACKNOWLEDGED = 5_000  # acknowledgements that are kept for a sender
 _COMMAND_SECONDS = 2.0
-# One command for many envelopes, which knows the stream's length whoever else adds to it.
+# One command for many envelopes, the new ones first, which knows the streams' lengths whoever else adds.
 _ADD = """
-local room = tonumber(ARGV[1]) - redis.call('XLEN', KEYS[1])
-local added = math.max(math.min(#ARGV - 1, room), 0)
-for i = 1, added do redis.call('XADD', KEYS[1], '*', 'e', ARGV[i + 1]) end
+local new = tonumber(ARGV[1])
+local room = {tonumber(ARGV[2]) - redis.call('XLEN', KEYS[1]),
+              tonumber(ARGV[3]) - redis.call('XLEN', KEYS[2])}
+local added = 0
+for i = 1, #ARGV - 3 do
+  local to = (i <= new and room[1] > 0) and 1 or 2
+  if room[to] > 0 then
+    redis.call('XADD', KEYS[to], '*', 'e', ARGV[i + 3])
+    room[to] = room[to] - 1
+    added = added + 1
+  end
+end
 return added
 """
-
-
-class CarrierAway(NeighbourAway):
-    """Redis gave no answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One entry of a stream: its place and the envelope's bytes."""
-
-    place: bytes
-    raw: bytes
 
 
 def _connect(url: str, seconds: float) -> Redis:
@@ -56,8 +57,13 @@ def _connect(url: str, seconds: float) -> Redis:
 
 
 def stream_key(service: str, lane: str) -> str:
-    """The stream that `service` reads for `lane`."""
+    """The stream of what is new that `service` reads for `lane`."""
     return f"siyu:{service}:{lane}"
+
+
+def late_key(service: str, lane: str) -> str:
+    """The stream of what is late."""
+    return f"siyu:{service}:{lane}:late"
 
 
 class Streams:
@@ -83,10 +89,9 @@ class Streams:
             raise CarrierAway("Redis is away", neighbour="redis") from error
 
     async def room(self, service: str, lane: str) -> int:
-        """How many more envelopes this stream may take."""
-        key = stream_key(service, lane)
+        """How many more late envelopes this lane may take."""
         try:
-            return BOUND - int(await self._redis.xlen(key))
+            return LATE - int(await self._redis.xlen(late_key(service, lane)))
         except (RedisError, OSError) as error:
             raise CarrierAway("Redis is away", neighbour="redis") from error
 
@@ -97,51 +102,62 @@ class Streams:
         pipeline = self._redis.pipeline(transaction=False)
         pipeline.time()
         for lane in lanes:
-            pipeline.xlen(stream_key(*lane))
-            pipeline.xrange(stream_key(*lane), count=1)
+            for key in (stream_key(*lane), late_key(*lane)):
+                pipeline.xlen(key)
+                pipeline.xrange(key, count=1)
         try:
             (seconds, microseconds), *answers = await pipeline.execute()
         except (RedisError, OSError) as error:
             raise CarrierAway("Redis is away", neighbour="redis") from error
         now = seconds + microseconds / 1e6
+        of_streams = zip(answers[::2], answers[1::2], strict=True)
+        found = [(int(length), _age(oldest, now)) for length, oldest in of_streams]
         return {
-            lane: (int(length), _age(oldest, now))
-            for lane, length, oldest in zip(lanes, answers[::2], answers[1::2], strict=True)
+            lane: (new[0] + late[0], max(new[1], late[1]))
+            for lane, new, late in zip(lanes, found[::2], found[1::2], strict=True)
         }
 
     async def send(self, deliveries: Sequence[Delivery]) -> None:
         """Add envelopes to the streams of their hearers; what finds no room is left to the net."""
-        by_stream: dict[str, list[bytes]] = defaultdict(list)
+        by_lane: dict[tuple[str, str], tuple[list[bytes], list[bytes]]] = defaultdict(
+            lambda: ([], [])
+        )
         for d in deliveries:
-            by_stream[stream_key(d.hearer, d.lane)].append(d.envelope)
+            by_lane[d.hearer, d.lane][d.is_late].append(d.envelope)
         pipeline = self._redis.pipeline(transaction=False)
-        for key, envelopes in by_stream.items():
-            pipeline.execute_command("EVAL", _ADD, 1, key, BOUND, *envelopes)
-        for key, added in zip(by_stream, await _executed(pipeline, "send"), strict=True):
-            metrics.child(metrics.sent, key).inc(added)
+        for lane, (new, late) in by_lane.items():
+            keys = stream_key(*lane), late_key(*lane)
+            pipeline.execute_command("EVAL", _ADD, 2, *keys, len(new), NEW, LATE, *new, *late)
+        for lane, added in zip(by_lane, await _executed(pipeline, "send"), strict=True):
+            metrics.child(metrics.sent, stream_key(*lane)).inc(added)
 
     async def finish(
         self, service: str, lane: str, entries: Iterable[Entry], heard: dict[str, list[str]]
     ) -> None:
-        """Take entries off the stream and acknowledge their events to the senders (sender → ids)."""
-        key = stream_key(service, lane)
-        places = [e.place for e in entries]
+        """Take entries off the lane and acknowledge their events to the senders (sender → ids)."""
+        places: dict[str, list[bytes]] = defaultdict(list)
+        for e in entries:
+            places[late_key(service, lane) if e.is_late else stream_key(service, lane)].append(
+                e.place
+            )
         pipeline = self._redis.pipeline(transaction=False)
-        if places:
-            pipeline.xack(key, service, *places)
-            pipeline.xdel(key, *places)
+        for key, here in places.items():
+            pipeline.xack(key, service, *here)
+            pipeline.xdel(key, *here)
         for sender, ids in heard.items():
-            pipeline.xadd(f"siyu:acks:{sender}", {"a": orjson.dumps([service, ids])}, maxlen=BOUND)
+            told: dict[Any, Any] = {"a": orjson.dumps([service, ids])}
+            pipeline.xadd(f"siyu:acks:{sender}", told, maxlen=_ACKNOWLEDGED)
         await _executed(pipeline, "settle")
 
-    def reader(self, service: str, lane: str) -> "Reader":
+    def reader(self, service: str, lane: str) -> Reader:
         """A blocking reader with a connection of its own."""
-        return Reader(self, self._reading(), stream_key(service, lane), service, self._consumer)
+        keys = stream_key(service, lane), late_key(service, lane)
+        return Reader(self._reading(), keys, service, self._consumer, self.lost)
 
-    def acknowledgements(self, service: str) -> "Acknowledgements":
+    def acknowledgements(self, service: str) -> Acknowledgements:
         """A reader of what was acknowledged to `service`."""
-        key = f"siyu:acks:{service}"
-        return Acknowledgements(Reader(self, self._reading(), key, service, self._consumer))
+        keys = (f"siyu:acks:{service}",)
+        return Acknowledgements(Reader(self._reading(), keys, service, self._consumer, self.lost))
 
     def _reading(self) -> Redis:
         redis = _connect(self._url, 10.0)
@@ -152,111 +168,6 @@ class Streams:
         """Close every connection."""
         for redis in (self._redis, *self._readers):
             await redis.aclose()
-
-
-class Reader:
-    """Reads one stream as one consumer of its group."""
-
-    def __init__(self, streams: Streams, redis: Redis, key: str, group: str, consumer: str) -> None:
-        self._streams, self._redis = streams, redis
-        self._key, self._group, self._consumer = key, group, consumer
-
-    async def new(self, *, block_ms: int, forget: bool = False) -> list[Entry]:
-        """The next entries, waiting up to `block_ms` (0: not at all); [] when there are none."""
-        return await self._guard(self._read(">", block_ms, forget=forget))
-
-    async def own_pending(self, *, after: bytes = b"0") -> list[Entry]:
-        """What this consumer read and has not finished, behind that place; a batch at most."""
-        return await self._guard(self._read(after, 0))
-
-    async def left_behind(self) -> AsyncIterator[tuple[list[Entry], list[Entry]]]:
-        """What this consumer had in its hands when its process died: for the first time, and again."""
-        start = b"-"
-        while True:
-            try:
-                pending = await self._redis.xpending_range(
-                    self._key, self._group, start, "+", BATCH, consumername=self._consumer
-                )
-            except ResponseError:  # the stream is gone, and whatever was in it is sent again
-                return
-            except (RedisError, OSError) as error:
-                raise CarrierAway("Redis is away", neighbour="redis") from error
-            if not pending:
-                return
-            again = {p["message_id"] for p in pending if p["times_delivered"] > 1}
-            first = [p["message_id"] for p in pending if p["message_id"] not in again]
-            yield await self._claim(first), await self._claim(sorted(again))
-            start = b"(" + pending[-1]["message_id"]
-
-    async def _claim(self, places: Sequence[bytes]) -> list[Entry]:
-        """Take entries once more; Redis counts how often."""
-        if not places:
-            return []
-        claiming = self._redis.xclaim(self._key, self._group, self._consumer, 0, list(places))
-        try:
-            return _entries(await claiming)
-        except (RedisError, OSError) as error:
-            raise CarrierAway("Redis is away", neighbour="redis") from error
-
-    async def abandoned(self, idle_ms: int) -> list[Entry]:
-        """What a dead consumer left, now ours."""
-
-        async def claim() -> list[Entry]:
-            answer = await self._redis.xautoclaim(
-                self._key, self._group, self._consumer, min_idle_time=idle_ms, count=BATCH
-            )
-            return _entries(answer[1])
-
-        return await self._guard(claim())
-
-    async def _read(
-        self, start: str | bytes, block_ms: int, *, forget: bool = False
-    ) -> list[Entry]:
-        answer = await self._redis.xreadgroup(
-            self._group,
-            self._consumer,
-            {self._key: start},
-            count=BATCH,
-            block=block_ms or None,
-            noack=forget,
-        )
-        return _entries(answer[0][1]) if answer else []
-
-    async def _guard(self, reading: Any) -> list[Entry]:
-        try:
-            return await reading  # type: ignore[no-any-return]
-        except ResponseError as error:
-            if "NOGROUP" not in str(error):  # full, read-only, not to be written to: it may pass
-                raise CarrierAway("Redis refuses", neighbour="redis") from error
-            await self._create()
-            return []
-        except (RedisError, OSError) as error:
-            raise CarrierAway("Redis is away", neighbour="redis") from error
-
-    async def _create(self) -> None:
-        try:
-            await self._redis.xgroup_create(self._key, self._group, id="0", mkstream=True)
-        except ResponseError as error:
-            if "BUSYGROUP" not in str(error):
-                raise CarrierAway("Redis refuses", neighbour="redis") from error
-        except (RedisError, OSError) as error:
-            raise CarrierAway("Redis is away", neighbour="redis") from error
-        self._streams.lost()
-
-
-class Acknowledgements:
-    """Reads acknowledgements; a lost one is harmless, so they are forgotten as they are read."""
-
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
-
-    async def read(self, *, block_ms: int) -> dict[str, list[str]]:
-        """Hearer → event ids."""
-        heard: dict[str, list[str]] = defaultdict(list)
-        for entry in await self._reader.new(block_ms=block_ms, forget=True):
-            hearer, ids = orjson.loads(entry.raw)
-            heard[hearer] += ids
-        return heard
 
 
 async def _executed(pipeline: Pipeline, operation: str) -> list[Any]:
@@ -270,8 +181,3 @@ async def _executed(pipeline: Pipeline, operation: str) -> list[Any]:
 def _age(oldest: Sequence[tuple[bytes, Any]], now: float) -> float:
     """Redis names an entry by the millisecond in which it came."""
     return max(now - int(oldest[0][0].partition(b"-")[0]) / 1000, 0.0) if oldest else 0.0
-
-
-def _entries(found: Iterable[tuple[bytes, dict[bytes, bytes] | None]]) -> list[Entry]:
-    # a claimed entry that was deleted meanwhile has no fields
-    return [Entry(place, next(iter(fields.values()))) for place, fields in found if fields]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from shared.contracts.envelope import Envelope
-from shared.queue.streams import Entry
+from shared.queue.readers import Entry
 
 MOST: Final = 200  # tried together, they cost others next to nothing
 

@@ -14,7 +14,7 @@ from shared import inbox
 from shared.db.engine import ALL_TENANTS
 from shared.errors import NeighbourAway
 from shared.observability import metrics
-from shared.queue.streams import CarrierAway
+from shared.queue.readers import CarrierAway
 from shared.runtime.heartbeat import beat
 from shared.runtime.resources import Resources
 

@@ -29,9 +29,13 @@ class Api:
 
 @dataclass(frozen=True)
 class Worker:
-    """A service's event and time side. `running` is entered around it (clients with connections)."""
+    """A service's event and time side. `running` is entered around it (clients with connections).
+
+    `has_room`: lane → whether it may take what is late now; what is new is always taken.
+    """
 
     handlers: Mapping[str, Handler] = field(default_factory=dict)
+    has_room: Mapping[str, Callable[[], bool]] = field(default_factory=dict)
     ticks: Sequence[Tick] = ()
     alarms: Sequence[Alarm] = ()
     running: Callable[[], AbstractAsyncContextManager[object]] | None = None

@@ -42,15 +42,13 @@ def assemble(service: Service, resources: Resources) -> Running:
     database = resources.database(service.name)
     worker = service.build_worker(resources)
     quarantine = Quarantine(database)
-    return Running(
-        service,
-        worker,
-        Relay(database, resources.streams),
-        [
-            Lane(service.name, lane, worker.handlers, resources.streams, quarantine)
-            for lane in lanes_of(service.name)
-        ],
-    )
+    lanes = [
+        Lane(service.name, lane, worker.handlers, resources.streams, quarantine)
+        for lane in lanes_of(service.name)
+    ]
+    for lane in lanes:
+        lane.has_room = worker.has_room.get(lane.lane, lane.has_room)
+    return Running(service, worker, Relay(database, resources.streams), lanes)
 
 
 def _housekeeping(running: Running, resources: Resources) -> list[Tick]:
@@ -85,7 +83,7 @@ async def running_workers(
                 part.relay.run_net(),
                 part.relay.run_acknowledgements(),
             ]
-            loops += [lane.run() for lane in part.lanes]
+            loops += [loop for lane in part.lanes for loop in (lane.run(), lane.keep())]
             loops += [alarm.ring() for alarm in part.worker.alarms]
             loops += [loop() for loop in part.worker.background]  # type: ignore[misc]
             tasks += [group.create_task(loop) for loop in loops]

@@ -78,6 +78,10 @@ class Claims:
         """For how many more there is room."""
         return MOST_CLAIMED - self.count
 
+    def has_room(self) -> bool:
+        """Whether what is late may be written down: it would be sent, and not stand before what is new."""
+        return not self.is_behind
+
     @contextmanager
     def claiming(self, wanted: int) -> Iterator[Claim]:
         """A claim for as many of those `wanted` as there is room for; at the end it is sent."""

@@ -185,8 +185,8 @@ class Shop:
         """Read again what is in a lane's hands, as a lane does after a pause."""
         for part in self.world.parts:
             for lane in part.lanes:
-                pending = await lane._read(await lane._reader.own_pending())
-                await lane._one_by_one(pending)
+                async for entries in lane._reader.in_hand():
+                    await lane._one_by_one(await lane._read(entries))
         await self.world.drain()
 
     async def attempts(self) -> int:

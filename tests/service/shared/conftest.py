@@ -27,6 +27,7 @@ from tests.support.world import resources_for
 
 TELLER, HEARER, LANE = "direct_messages", "quota", "settled"
 STREAM, ACKS = f"siyu:{HEARER}:{LANE}", f"siyu:acks:{TELLER}"
+LATE_STREAM = f"{STREAM}:late"
 AT_ONCE = Patience(handler_seconds=5, retry_seconds=(0, 0, 0, 0), sweep_seconds=0)
 NOON = datetime(2024, 2, 10, 4, 0, tzinfo=UTC)
 _EFFECT = sa.text("INSERT INTO effect SELECT * FROM unnest(CAST(:ids AS text[]))")
@@ -95,12 +96,17 @@ class Road:
         await self.sql(f"UPDATE {TELLER}.outbox SET send_after = now()")
 
     def in_stream(self) -> int:
-        """Entries in the hearer's stream."""
+        """Entries on the hearer's lane."""
+        return self.new_in_stream() + int(self.carrier.xlen(LATE_STREAM))  # type: ignore[arg-type]
+
+    def new_in_stream(self) -> int:
+        """Entries in the stream of what is new."""
         return int(self.carrier.xlen(STREAM))  # type: ignore[arg-type]
 
     def pending(self) -> int:
         """Entries that a consumer took and did not finish."""
-        return int(self.carrier.xpending(STREAM, HEARER)["pending"])  # type: ignore[index]
+        streams = (STREAM, LATE_STREAM)
+        return sum(int(self.carrier.xpending(s, HEARER)["pending"]) for s in streams)  # type: ignore[index, misc]
 
     async def waiting(self) -> list[tuple[str, str]]:
         """(event id, reason) of what is in the hearer's quarantine."""

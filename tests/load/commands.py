@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from services.embedded.servers import CannotStart
+from shared.errors import NeighbourAway
 from tests.load import machine
 from tests.load.figures import Record, Result
 from tests.load.system import Void
@@ -70,11 +71,11 @@ def take(parts: Iterable[Callable[[], list[Result]]]) -> list[Result]:
 
 
 def ended(work: Callable[[], None]) -> int:
-    """0: measured, and everything right. 1: a result was wrong. 2: it cannot be run so. 130: stopped."""
+    """0: measured, and everything right. 1: a result was wrong, or a server away. 2: it cannot be run so. 130: stopped."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was started is stopped
     try:
         work()
-    except Void as wrong:
+    except (Void, NeighbourAway) as wrong:
         print(f"void: {wrong}", file=sys.stderr)
         return 1
     except CannotStart as problem:

@@ -35,6 +35,11 @@ SELECT (SELECT count(*) FROM direct_messages.decision WHERE outcome <> 'replied'
      + (SELECT count(*) FROM direct_messages.quarantine) + (SELECT count(*) FROM douyin.quarantine)
      + (SELECT count(*) FROM quota.quarantine)
 """
+# What became of messages, to be told when replies are missing.
+_BECAME = """
+SELECT 'decision ' || outcome, count(*) FROM direct_messages.decision GROUP BY 1
+UNION ALL SELECT 'attempt ' || state, count(*) FROM douyin.attempt GROUP BY 1
+"""
 _DECISIONS = "SELECT count(*) FROM direct_messages.decision"
 # Milliseconds of the wall clock at which each stage of a message was begun.
 _STAGES = """
@@ -105,7 +110,7 @@ def ride(system: System, load: Load) -> Ride:
     before, began = system.cpu(), time.monotonic()
     outcome = post_all(system.door, dms, rate=load.rate, connections=_CONNECTIONS)
     require_taken(outcome)
-    until(after + load.messages, system.accepted, load.patience)
+    until_accepted(system, after + load.messages, load.patience)
     reply_seconds = time.monotonic() - began
     at_rest, spent = _at_rest(system, load.patience)
     cpu = {name: seconds - before[name] for name, seconds in spent.items()}
@@ -122,6 +127,15 @@ def require_taken(outcome: Outcome) -> None:
     """Raise Void when the door refused a message."""
     if outcome.refused:
         raise Void(f"the door refused messages: {dict(Counter(outcome.refused.values()))}")
+
+
+def until_accepted(system: System, replies: int, patience: float) -> None:
+    """Wait until the platform accepted so many. Raises Void with what became of messages by then."""
+    try:
+        until(replies, system.accepted, patience)
+    except Void as late:
+        became = ", ".join(f"{what}: {count}" for what, count in system.sql(_BECAME))
+        raise Void(f"{late}; {became}") from late
 
 
 def _at_rest(system: System, patience: float) -> tuple[float, dict[str, float]]:

@@ -14,10 +14,10 @@ import redis
 
 from tests.load.figures import Result, at_least, below, figure, percentile
 from tests.load.generator import Dm, Outcome, a_dm, a_fan, post_all
-from tests.load.path import require_taken
+from tests.load.path import require_taken, until_accepted
 from tests.load.scaling import RULES, Scale
 from tests.load.scaling.disk import used
-from tests.load.system import EVERY_ROLE, SERVERS, Layout, System, Void, separate_processes, until
+from tests.load.system import EVERY_ROLE, SERVERS, Layout, System, Void, separate_processes
 
 _AT_ONCE = 20_000  # messages made and registered at a time
 _LIVE_RATE = 20.0  # a second, while the backlog drains
@@ -45,7 +45,7 @@ def backlog(scale: Scale) -> list[Result]:
             workers = [r for r in EVERY_ROLE if r[1] == "worker"]
             system.start(Layout(roles=workers))
             live = _live_until(system, lambda: system.accepted() >= count, count / _SLOWEST)
-            until(count + len(live.acknowledged), system.accepted, 120)
+            until_accepted(system, count + len(live.acknowledged), 120)
             took = time.monotonic() - began
         lies = used(system, Path(folder)) - before
         latencies = checked(system.sent(), count, live)

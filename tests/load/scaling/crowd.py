@@ -9,7 +9,7 @@ from tests.load.generator import a_fan
 from tests.load.rules import resources_of
 from tests.load.system import MASTER_KEY, System, Void, until
 
-_TOLD_AT_ONCE, _IMPORTED_AT_ONCE = 20_000, 1_000
+_TOLD_AT_ONCE, _IMPORTED_AT_ONCE = 20_000, 250
 _PATIENCE = 60  # seconds, and as many more as fans need that are heard of a hundred a second
 _FOLLOWERS = """
 SELECT least(

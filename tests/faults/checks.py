@@ -4,6 +4,7 @@ Our own tables are asked for reasons only: why a message was not answered, what 
 Each complaint begins with the number of the invariant that is broken.
 """
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -17,6 +18,7 @@ from tests.faults.tenants import CANARY, OTHER, REPLIES
 from tests.faults.traffic import HANDS_OVER, History
 
 CAP = 6  # messages in the window of somebody who does not follow
+_FOR_PEOPLE = 2  # of them, which the bot leaves
 _UNDER_WAY = (
     120.0  # seconds for which a message may be on its way when the clock is moved past its window
 )
@@ -42,17 +44,20 @@ WHERE i.event = 'im_receive_msg' AND i.dedupe_key LIKE $1
 # Written anew on purpose: the product's own drift check may have the same mistake as its counters.
 DRIFT = """
 SELECT b.subject, b.limit_key, b.used, b.held, l.used AS ledger_used, l.held AS ledger_held
-FROM quota.bucket b JOIN (
+FROM quota.bucket b LEFT JOIN (
   SELECT account_id, limit_key, subject, slot, window_id,
     sum(CASE entry WHEN 'committed' THEN units ELSE 0 END) AS used,
     sum(CASE entry WHEN 'held' THEN units ELSE -units END) AS held
   FROM quota.ledger GROUP BY 1, 2, 3, 4, 5) l
 USING (account_id, limit_key, subject, slot, window_id)
-WHERE b.used <> l.used OR b.held <> l.held OR (b.cap IS NOT NULL AND b.used + b.held > b.cap)
+WHERE b.used <> coalesce(l.used, 0) OR b.held <> coalesce(l.held, 0)
+  OR (b.cap IS NOT NULL AND b.used + b.held > b.cap)
 """
-BUCKETS = """
-SELECT subject, window_id, used, held FROM quota.bucket
-WHERE limit_key = 'dm.reply' AND window_id LIKE $1
+# Every window there ever was; a bucket knows only the newest of its fan, and must agree with these (DRIFT).
+WINDOWS = """
+SELECT subject, window_id, sum(CASE entry WHEN 'committed' THEN units ELSE 0 END) AS used,
+  sum(CASE entry WHEN 'held' THEN units ELSE -units END) AS held
+FROM quota.ledger WHERE limit_key = 'dm.reply' AND window_id LIKE $1 GROUP BY 1, 2
 """
 # Sends in the order in which each conversation asked for them. One that was in doubt may have been
 # on its way for longer than we waited.
@@ -126,7 +131,7 @@ def nothing_lost(facts: Facts) -> Iterator[str]:
 
 
 def _silent(history: History, message_id: str, row: Story, is_handed_over: bool) -> Iterator[str]:
-    """No reply was decided: a person answers, quota refused with its facts, or it was too late for one."""
+    """No reply was decided: a person answers, quota refused, or it was too late for one."""
     if row["outcome"] == "person_owns":
         if not is_handed_over:
             yield f"I1 {message_id}: nobody handed this fan over"
@@ -134,7 +139,7 @@ def _silent(history: History, message_id: str, row: Story, is_handed_over: bool)
         since = history.tried[message_id]
         if not any(at - _UNDER_WAY < since < at for at in history.jumps):
             yield f"I1 {message_id} was answered too late, and no clock was moved"
-    elif row["outcome"] != "refused" or not row["quota"]:
+    elif row["outcome"] != "refused":
         yield f"I1 {message_id} should have been answered: {row['outcome']}"
 
 
@@ -185,13 +190,46 @@ def nothing_over_quota(facts: Facts) -> Iterator[str]:
             yield f"I3 {count} messages to {fan} in the window of {opened_by}"
 
 
-def nothing_forgotten(facts: Facts, buckets: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def refused_for_a_reason(facts: Facts, refusals: int) -> Iterator[str]:
+    """I3: quota says no where what the bot may use is used or held, or where the window is over.
+
+    `refusals` is how often the platform itself refused, which may close a window.
+    """
+    over = {"window_expired"} if facts.history.jumps else set[str]()
+    over |= {"closed_by_platform"} if refusals else set[str]()
+    for message_id, row in facts.stories.items():
+        if row["outcome"] != "refused":
+            continue
+        denied = (json.loads(row["quota"] or "null") or {}).get("denied") or {}
+        taken, reason = denied.get("used", 0) + denied.get("held", 0), denied.get("reason")
+        is_full = denied.get("cap") == CAP - _FOR_PEOPLE <= taken
+        if reason not in over and not (reason == "exhausted" and is_full):
+            yield f"I3 {message_id} was refused for nothing: {denied}"
+
+
+def failed_for_a_reason(facts: Facts, refusals: int) -> Iterator[str]:
+    """I1: a send fails when its window ends, its owner withdraws, or as often as the platform refused."""
+    history, others = facts.history, Counter[str]()
+    for message_id, row in facts.stories.items():
+        if row["attempt"] != "failed":
+            continue
+        since, shop = history.tried[message_id], history.said[message_id].inbound.shop
+        is_over = row["reason"] == "window_expired" and any(since < at for at in history.jumps)
+        is_withdrawn = row["reason"] == "not_authorised" and shop.open_id in history.withdrawn
+        others[str(row["reason"])] += not is_over and not is_withdrawn
+    if others.total() > refusals:
+        yield f"I1 {dict(others)} failed, and the platform refused {refusals}"
+
+
+def nothing_forgotten(facts: Facts, windows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """I4: what the platform accepted in a window is held or used there, and nothing else is used."""
-    windows = Counter((one["to_user_id"], one["reply_to_msg_id"]) for one in facts.sent)
-    for bucket in buckets:
-        count = windows[bucket["subject"], bucket["window_id"]]
-        if not bucket["used"] <= count <= bucket["used"] + bucket["held"]:
-            yield f"I4 the platform accepted {count} in the window of {dict(bucket)}"
+    accepted = Counter((one["to_user_id"], one["reply_to_msg_id"]) for one in facts.sent)
+    for window in windows:
+        count = accepted.pop((window["subject"], window["window_id"]), 0)
+        if not window["used"] <= count <= window["used"] + window["held"]:
+            yield f"I4 the platform accepted {count} in the window of {dict(window)}"
+    for (fan, opened_by), count in accepted.items():
+        yield f"I4 {count} messages to {fan} in the window of {opened_by}, which quota never counted"
 
 
 def doubted_for_a_reason(

@@ -18,6 +18,7 @@ from tests.e2e.wire import DEMO, Shop
 from tests.faults.callers import Caller, Told, Written, session_of
 from tests.faults.fans import Fans
 from tests.faults.lab import Lab
+from tests.faults.people import SAYS
 from tests.faults.stories import BEGINS, CARE, MENU, NAME, PHONE, SIZE
 from tests.faults.tenants import CANARY, OTHER, OTHERS_ACCOUNT, REPLIES
 from tests.faults.traffic import HANDS_OVER, Delivery, Said, deliveries, say
@@ -144,7 +145,7 @@ class Guests:
         holder = await self._taken(caller, talk, agents, fan)
         if holder is None:
             return "hand-off not taken"
-        await caller.write(talk, f"{CANARY}客服 {holder} 答 {fan}")
+        await caller.write(talk, f"{CANARY}客服 {holder}{SAYS}{fan}")
         if not await self._is_quiet(caller, talk, fan):
             return "hand-off given up"
         other = next(agent for agent in agents if agent != holder)

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from tests.e2e import wire
 from tests.faults.deeds import Deeds
 from tests.faults.links import Link, Wires
 from tests.faults.members import SIMULATOR, Member, Servers, build
+from tests.faults.pace import Pace
 from tests.faults.waiting import until
 
 _LOOK_SECONDS = 0.05
@@ -53,6 +54,7 @@ class Lab:
         self.postgres = PostgresServer(folder / "postgres", tcp_port=0)
         self.valkey = ValkeyServer(folder / "valkey", tcp_port=0)
         self.members: dict[str, Member] = {}
+        self.pace = Pace(lambda: [m.pid for m in self.members.values() if m.pid])
         self.deeds = Deeds()
         self.held: set[str] = set()  # servers that a scenario keeps down
         self.expects_deaths = False
@@ -101,12 +103,19 @@ class Lab:
 
     async def until_ready(self, within: float) -> None:
         """Wait until every member does its work. Raises CannotStart."""
-        deadline = time.monotonic() + within
+        deadline = self.pace.deadline(within)
         for member in self.members.values():
             while not await asyncio.to_thread(member.is_ready):
-                if time.monotonic() > deadline:
+                if deadline.is_over:
                     raise CannotStart(f"{member.name} was not ready within {within:.0f} s.")
                 await asyncio.sleep(_LOOK_SECONDS)
+
+    async def wait(self, question: Callable[[], object], within: float) -> None:
+        """Return when the answer is yes. Raises TimeoutError after so many seconds of the pace."""
+        deadline = self.pace.deadline(within)
+        await until(lambda: question() or deadline.is_over)
+        if not question():
+            raise TimeoutError
 
     def stop(self) -> None:
         """Stop everything; nothing is left."""
@@ -181,8 +190,7 @@ class Lab:
         if member.command is not None:
             member.command.ask_to_stop()
             try:
-                async with asyncio.timeout(_STOPS_WITHIN):
-                    await until(lambda: not member.is_alive())
+                await self.wait(lambda: not member.is_alive(), _STOPS_WITHIN)
             except TimeoutError:
                 self.complaints.append(f"I12 {member.name} did not stop when it was asked to")
             member.command.await_end(0)

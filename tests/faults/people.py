@@ -10,6 +10,7 @@ from tests.faults.lab import Lab
 from tests.faults.traffic import HANDS_OVER, History
 
 ACCOUNT = "acc_demo"
+SAYS = " 答 "  # in every text of a person
 _WROTE = 8  # replies to a fan: two more than the window holds
 _REPEATED = 2  # answers that are fetched for each key
 _LOOK_SECONDS = 1.0
@@ -55,7 +56,7 @@ async def _serve(caller: Caller, fan: str) -> None:
     conversation = await caller.conversation(fan)
     if conversation is None:
         return
-    texts = [f"客服{number} 答 {fan}" for number in range(_WROTE)]
+    texts = [f"客服{number}{SAYS}{fan}" for number in range(_WROTE)]
     async with asyncio.TaskGroup() as group:
         for text in texts:
             for _ in range(_REPEATED):

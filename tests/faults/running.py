@@ -10,7 +10,7 @@ from typing import Any
 
 from services.embedded.servers import CannotStart
 from tests.e2e.wire import DEMO
-from tests.faults import tenants
+from tests.faults import logs, tenants
 from tests.faults.callers import Written
 from tests.faults.fans import Fans
 from tests.faults.guests import Guests
@@ -76,14 +76,15 @@ class Run:
             fans = Fans(lab, poster, mark, rate, random.Random(dice.random()))
             people = People(lab, history, random.Random(dice.random()), written)
             guests = Guests(lab, fans, written, random.Random(dice.random()), report.told)
-            stage = Stage(lab, fans, people, guests, dice, self.shape.long, slow)
-            always = [group.create_task(lab.tend()), group.create_task(watch.look())]
+            stage = Stage(lab, fans, people, guests, dice, self.shape.long)
+            lab.pace.slow = lab.pace.factor = slow
+            always = [group.create_task(w) for w in (lab.tend(), watch.look(), lab.pace.keep())]
             traffic = [
                 group.create_task(work) for work in (fans.write(), people.answer(), guests.visit())
             ]
             await self._faults(stage, report)
             fans.is_over = people.is_over = guests.is_over = True
-            poster.ends = time.monotonic() + self.shape.patience * slow
+            poster.ends = time.monotonic() + self.shape.patience * lab.pace.factor
             await asyncio.gather(*traffic)
             report.seconds = time.monotonic() - began
             await self._judge(stage, report, mark)
@@ -92,6 +93,7 @@ class Run:
                 task.cancel()
         report.verdict.violations = [*watch.violations, *lab.complaints, *report.verdict.violations]
         report.looks, report.missed = watch.looks, watch.missed
+        report.worst = lab.pace.worst
         return report
 
     # -------------------------------------------------------------------------------- faults
@@ -105,11 +107,7 @@ class Run:
             await self._scenario(SCENARIOS[name], stage, report)
         if self.shape.least:
             await self._storm(stage, report)
-            report.unseen += [
-                f"guests: no {what}"
-                for what in ("flows finished", "hand-offs given back")
-                if not report.told.done[what]
-            ]
+            report.unseen += _idle(report)
         for check in stage.at_the_end:
             await check(stage)
         self._resident(stage, warm)
@@ -194,15 +192,31 @@ class Run:
         since = max(lab.deeds.last, time.monotonic() - 1)
 
         def at_rest() -> None:
-            await_rest(lab, since, self.shape.patience * stage.slow, verdict)
+            await_rest(lab, since, self.shape.patience, verdict, lab.pace.now)
             await_holds(lab, self.shape.hold_patience, verdict)
             verdict.lost_echoes = lost(lab.stats())
             judge(lab, report.history, mark, verdict, report.written, report.told)
+            verdict.violations += logs.nothing_told(
+                logs.logs_of(lab), logs.words_of(lab), logs.numbers_of(report.history)
+            )
 
         try:
             await asyncio.to_thread(at_rest)
         except AWAY as error:
             verdict.violations.append(f"I12 the house could not be judged: {error!r}")
+
+
+def _idle(report: Report) -> list[str]:
+    """What people and guests should have come to do, and did not: nothing of it was judged."""
+    finals = {status for answers in report.written.answers.values() for status, _ in answers}
+    of_people = {"reply taken": 202 in finals, "reply refused for its quota": 429 in finals}
+    of_guests = {
+        what: report.told.done[what] for what in ("flows finished", "hand-offs given back")
+    }
+    return [
+        *(f"people: no {what}" for what, is_seen in of_people.items() if not is_seen),
+        *(f"guests: no {what}" for what, count in of_guests.items() if not count),
+    ]
 
 
 def lost(stats: Mapping[str, Any]) -> int:

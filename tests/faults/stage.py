@@ -29,11 +29,7 @@ _DOUBTED = (
 
 @dataclass(eq=False)
 class Stage:
-    """Handed to every scenario.
-
-    `long` is how much longer than the short form it shall play; `slow` how much slower this machine
-    is than a quiet one: bounds of time are as much longer.
-    """
+    """Handed to every scenario. `long` is how much longer than the short form it shall play."""
 
     lab: Lab
     fans: Fans
@@ -41,7 +37,6 @@ class Stage:
     guests: Guests
     dice: random.Random
     long: float = 1.0
-    slow: float = 1.0
     complaints: list[str] = field(default_factory=list)
     recoveries: dict[str, list[float]] = field(default_factory=dict)
     at_the_end: list[Callable[["Stage"], Awaitable[None]]] = field(default_factory=list)
@@ -66,14 +61,14 @@ class Stage:
 
     async def recovered(self, what: str, within: float, shop: Shop = DEMO) -> str:
         """A fan's message, answered; a complaint if that takes longer than `within`. Its id."""
-        began, within = time.monotonic(), within * self.slow
+        began, deadline = time.monotonic(), self.lab.pace.deadline(within)
         message_id = await self.fans.probe(shop)
         while True:
             sent = await asyncio.to_thread(self.lab.sent)
             took = time.monotonic() - began
             if any(one["reply_to_msg_id"] == message_id for one in sent[-2000:]):
                 break
-            if took > within:
+            if deadline.is_over:
                 self.complain(f"I12 {within:.0f} s after {what}, {message_id} was not answered")
                 break
             await asyncio.sleep(_LOOK_SECONDS)
@@ -82,8 +77,8 @@ class Stage:
 
     async def attempt_on(self, message_id: str, within: float = 60.0) -> str:
         """How the send for a message stands once it is under way no more; "" if that is not soon."""
-        deadline = time.monotonic() + within
-        while time.monotonic() < deadline:
+        deadline = self.lab.pace.deadline(within)
+        while not deadline.is_over:
             rows = await asyncio.to_thread(self.lab.rows, _ATTEMPT, message_id)
             if rows and rows[0]["state"] not in {"queued", "sending"}:
                 return str(rows[0]["state"])
@@ -120,7 +115,7 @@ class Scenario:
     play: Callable[[Stage], Awaitable[None]]
     needs: Mapping[str, int]
     in_short: bool = True  # whether it belongs to the short form
-    seconds: float = 240.0  # after which it hangs
+    seconds: float = 600.0  # after which it hangs
 
     def unseen(self, before: Mapping[str, int], after: Mapping[str, int]) -> list[str]:
         """What should have been seen between the two and was not."""

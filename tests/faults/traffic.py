@@ -7,7 +7,7 @@ import asyncio
 import itertools
 import random
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Self
@@ -69,9 +69,16 @@ class History:
     tried: dict[str, float] = field(default_factory=dict)  # for the first time
     acknowledged: dict[str, float] = field(default_factory=dict)
     jumps: list[float] = field(default_factory=list)  # of the business clock, by a window or more
+    withdrawn: set[str] = field(default_factory=set)  # shops whose owner did not agree for a while
     tries: int = 0
     answers: Counter[str] = field(default_factory=Counter)
     slowest: float = 0.0
+    recent: deque[tuple[str, float]] = field(default_factory=lambda: deque(maxlen=20_000))
+
+    def note(self, answer: str, seconds: float) -> None:
+        """A delivery was answered so, after so long."""
+        self.answers[answer] += 1
+        self.recent.append((answer, seconds))
 
 
 def invent(
@@ -149,8 +156,9 @@ class Poster:
         pauses = itertools.chain(_PAUSES, itertools.repeat(_PAUSES[-1]))
         self.history.tried.setdefault(delivery.message_id, time.monotonic())
         while time.monotonic() < self.ends:
+            began = time.monotonic()
             answer = await self._try(url, delivery.body, heading)
-            self.history.answers[answer] += 1
+            self.history.note(answer, time.monotonic() - began)
             if answer == "200":
                 self.history.acknowledged.setdefault(delivery.message_id, time.monotonic())
                 return

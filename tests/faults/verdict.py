@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -101,11 +101,18 @@ class Verdict:
         return self.unknown - self.unconfirmed
 
 
-def await_rest(house: Watched, since: float, patience: float, verdict: Verdict) -> None:
-    """Wait until nothing is on its way; how long after the last fault that was."""
+def await_rest(
+    house: Watched,
+    since: float,
+    patience: float,
+    verdict: Verdict,
+    clock: Callable[[], float] = time.monotonic,
+) -> None:
+    """Wait until nothing is on its way, `patience` seconds of a clock; how long after the last fault that was."""
+    ends = clock() + patience
     while waiting := _waiting(house):
         verdict.recovered = time.monotonic() - since
-        if verdict.recovered > patience:
+        if clock() > ends:
             verdict.violations.append(f"I12 {patience:.0f} s after the last fault: {waiting}")
             verdict.violations += _stuck(house, waiting)
             return
@@ -159,13 +166,13 @@ def judge(
     told: Told | None = None,
 ) -> None:
     """Hold history against record."""
-    for service in SERVICES:  # crashes took the statistics by which PostgreSQL plans
-        house.rows(f"ANALYZE {', '.join(f'{service}.{t}' for t in _tables(house, service))}")
+    _analyse(house)
     mine = f"@{mark}-"
     sent = [one for one in house.sent() if one["reply_to_msg_id"].startswith(mine)]
     stories = {row["message_id"]: row for row in house.rows(checks.STORY, f"{mine}%")}
     facts = Facts(history, sent, stories, written or Written(), told or Told())
-    buckets = house.rows(checks.BUCKETS, f"{mine}%")
+    windows = house.rows(checks.WINDOWS, f"{mine}%")
+    refusals = _refusals(house)
     positions = {r["msg_id"]: r["position"] for r in house.rows(checks.POSITIONS, f"{mine}%")}
     found = [
         *checks.refused_for_nothing(history),
@@ -173,7 +180,9 @@ def judge(
         *checks.nothing_doubled(facts),
         *checks.nothing_failed_was_accepted(facts),
         *checks.nothing_over_quota(facts),
-        *checks.nothing_forgotten(facts, buckets),
+        *checks.nothing_forgotten(facts, windows),
+        *checks.refused_for_a_reason(facts, refusals),
+        *checks.failed_for_a_reason(facts, refusals),
         *checks.nobody_mixed_up(facts),
         *checks.in_order(facts, positions),
         *checks.one_effect_a_key(facts),
@@ -181,9 +190,8 @@ def judge(
         *(f"I4 drift: {row}" for row in house.rows(checks.DRIFT)),
         *_doubts(house, facts, verdict),
     ]
-    if len(found) > _SHOWN:
-        found = [*found[:_SHOWN], f"and {len(found) - _SHOWN} more"]
-    verdict.violations += found
+    more = [f"and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else []
+    verdict.violations += [*found[:_SHOWN], *more]
     verdict.accepted = len(sent)
     verdict.outcomes = Counter(str(row["outcome"]) for row in stories.values())
     verdict.attempts = Counter(str(row["attempt"]) for row in stories.values() if row["attempt"])
@@ -191,8 +199,17 @@ def judge(
     verdict.resolved, verdict.unknown = doubted["resolved"], doubted["unknown"]
 
 
-def _tables(house: Watched, service: str) -> list[str]:
-    return [row["tablename"] for row in house.rows(_TABLES, service)]
+def _refusals(house: Watched) -> int:
+    """How often the platform said no, as it counts itself."""
+    stats = house.http.get(f"{house.simulator}/_simulator/stats").json()
+    return int(stats["refused"] + stats["injected_by_kind"].get("business_error", 0))
+
+
+def _analyse(house: Watched) -> None:
+    """Crashes took the statistics by which PostgreSQL plans."""
+    for service in SERVICES:
+        tables = [f"{service}.{row['tablename']}" for row in house.rows(_TABLES, service)]
+        house.rows(f"ANALYZE {', '.join(tables)}")
 
 
 def _people(house: Watched, facts: Facts, mark: str) -> Iterator[str]:

@@ -1,7 +1,6 @@
 """Looks at the house while it is being tormented: what may never be true, not even for a moment."""
 
 import asyncio
-import time
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
@@ -109,7 +108,7 @@ class Watch:
             await connection.close()
 
     def _look_at_members(self) -> None:
-        now = time.monotonic()
+        now = self.lab.pace.now()
         for member in self.lab.members.values():
             if member.is_alive() or member.is_held:
                 self._down.pop(member.name, None)

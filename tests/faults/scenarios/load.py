@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import time
 from datetime import UTC, datetime, timedelta
 
 import redis
@@ -44,7 +43,7 @@ async def poison(stage: Stage) -> None:
     stage.note("poisoned", 1 + len(_POISON))
     stage.at_the_end.append(_is_put_aside)
     await stage.lab.until_ready(60)
-    await stage.recovered("the stream was poisoned", 20)
+    await stage.recovered("the stream was poisoned", 30)
 
 
 def _envelope(event_id: str, kind: str) -> bytes:
@@ -78,9 +77,9 @@ async def _is_put_aside(stage: Stage) -> None:
 
     A Valkey that forgot them meanwhile gets them again, as from a relay.
     """
-    deadline = time.monotonic() + _PUT_ASIDE_WITHIN * stage.slow
+    deadline = stage.lab.pace.deadline(_PUT_ASIDE_WITHIN)
     while missing := _POISON.keys() - (aside := await _put_aside(stage)).keys():
-        if time.monotonic() > deadline:
+        if deadline.is_over:
             stage.complain(f"F24 {sorted(missing)} were not put aside")
             return
         with stage.lab.carrier() as carrier, contextlib.suppress(redis.RedisError):

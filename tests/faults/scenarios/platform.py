@@ -1,7 +1,6 @@
 """The platform is slow, talks nonsense, keeps silent after it has accepted, or refuses."""
 
 import asyncio
-import time
 from datetime import timedelta
 
 from tests.e2e.wire import DEMO
@@ -137,9 +136,9 @@ async def _closed_by_platform(stage: Stage) -> None:
     if (state := await stage.attempt_on(message_id)) != "failed":
         stage.complain(f"F22 what the platform refused is {state}")
     stage.lab.end_failures()
-    deadline = time.monotonic() + _RESOLVED_WITHIN
+    deadline = stage.lab.pace.deadline(_RESOLVED_WITHIN)
     while (await asyncio.to_thread(stage.lab.rows, _ROOM, fan, message_id))[0]["room"]:
-        if time.monotonic() > deadline:
+        if deadline.is_over:
             stage.complain(f"F22 the window of {message_id} is still open")
             return
         await asyncio.sleep(0.5)
@@ -152,6 +151,7 @@ async def _withdrawn(stage: Stage) -> None:
     async with listening(lab, "account.authorisation_needed") as hearers:
         await stage.order("slow", 0.5, delay_ms=800, match=slow)
         await stage.sleep(2)
+        stage.fans.poster.history.withdrawn.add(OTHER.open_id)
         await asyncio.to_thread(lab.control, "authorisations/withdraw", {"open_id": OTHER.open_id})
         await asyncio.sleep(_STOPS_SECONDS)
         accepted = await _accepted_of_other(stage)
@@ -180,9 +180,9 @@ async def _accepted_of_other(stage: Stage) -> int:
 
 async def _given_back(stage: Stage) -> None:
     """What was not sent since nobody may holds no quota."""
-    deadline = time.monotonic() + _RESOLVED_WITHIN * stage.slow
+    deadline = stage.lab.pace.deadline(_RESOLVED_WITHIN)
     while (await asyncio.to_thread(stage.lab.rows, _HELD, OTHERS_ACCOUNT))[0]["count"]:
-        if time.monotonic() > deadline:
+        if deadline.is_over:
             stage.complain("F22 what an owner stopped still holds quota")
             return
         await asyncio.sleep(0.5)

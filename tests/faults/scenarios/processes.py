@@ -2,8 +2,7 @@
 
 import asyncio
 import signal
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from tests.faults.members import DOORS, Member
 from tests.faults.stage import Stage
@@ -12,7 +11,7 @@ from tests.faults.waiting import until
 _STRUCK_WITHIN = 90.0  # it may have to start first, on a busy machine
 _IN_FLIGHT = 192  # claims that one connector may hold: what a kill may leave in doubt
 _LEASE_SECONDS = 12.0
-_CALM_SECONDS = 4.0
+_DOOR_WAITS = 1.2  # seconds for PostgreSQL
 _MEMORY_MAX = 300 * 2**20  # resident bytes of a process, in F27
 INBOX = ("inbox.before_commit", "inbox.after_commit", "inbox.before_200")
 SENDING = (
@@ -28,14 +27,16 @@ async def die_at(
     plan = ";".join(f"{point}=kill9:p{probability}" for point in points)
     seed, before = str(stage.dice.randrange(2**31)), struck(members)
     stage.lab.expects_deaths = True
-    for member in members:
-        await stage.lab.restart(member, FAILPOINT=plan, FAILPOINT_SEED=seed)
-    async with asyncio.timeout(_STRUCK_WITHIN * max(1, times / 4)):
-        await until(lambda: struck(members) - before >= times)
-    for member in members:
-        await stage.lab.restart(member)
-    stage.note("died at a failpoint", struck(members) - before)
-    stage.lab.expects_deaths = False
+    try:
+        for member in members:
+            await stage.lab.restart(member, FAILPOINT=plan, FAILPOINT_SEED=seed)
+        within = _STRUCK_WITHIN * max(1, times / 4)
+        await stage.lab.wait(lambda: struck(members) - before >= times, within)
+    finally:  # what it was not seen to do here, it must not do to the others
+        for member in members:
+            await stage.lab.restart(member)
+        stage.note("died at a failpoint", struck(members) - before)
+        stage.lab.expects_deaths = False
 
 
 def struck(members: Sequence[Member]) -> int:
@@ -112,15 +113,17 @@ async def _end_the_greedy(
 ) -> None:
     """Each when it has taken too much; it comes back as it was."""
     greedy = {member.name: member for member in members}
-    async with asyncio.timeout(_STRUCK_WITHIN):
-        while greedy:
-            for name, size in stage.lab.resident().items():
-                if size > _MEMORY_MAX and name in greedy:
-                    member = greedy.pop(name)
-                    member.by = usual[name]
-                    stage.lab.kill(member)
-                    stage.note("ended for its memory")
-            await asyncio.sleep(0.05)
+
+    def end() -> bool:
+        for name, size in stage.lab.resident().items():
+            if size > _MEMORY_MAX and name in greedy:
+                member = greedy.pop(name)
+                member.by = usual[name]
+                stage.lab.kill(member)
+                stage.note("ended for its memory")
+        return not greedy
+
+    await stage.lab.wait(end, _STRUCK_WITHIN)
 
 
 async def loop_stands_still(stage: Stage) -> None:
@@ -128,8 +131,7 @@ async def loop_stands_still(stage: Stage) -> None:
     member = stage.lab.members["douyin-worker-1"]
     before = struck([member])
     await stage.lab.restart(member, FAILPOINT=f"claim.after_commit=block:{_LEASE_SECONDS + 2}:p0.1")
-    async with asyncio.timeout(_STRUCK_WITHIN * 2):
-        await until(lambda: struck([member]) > before)
+    await stage.lab.wait(lambda: struck([member]) > before, _STRUCK_WITHIN * 2)
     stage.note("loop stood still", struck([member]) - before)
     await asyncio.sleep(_LEASE_SECONDS + 4)
     member.more = {}
@@ -139,8 +141,8 @@ async def loop_stands_still(stage: Stage) -> None:
 
 async def rolling_restart(stage: Stage) -> None:
     """F29. Everything is replaced, one after the other: no delivery fails, nothing is in doubt."""
-    calm = await stage.evidence()
-    await asyncio.sleep(_CALM_SECONDS)
+    recent = stage.fans.poster.history.recent
+    recent.clear()
     before = await stage.evidence()
     replaced = list(stage.lab.members.values())[1:]
     if stage.long <= 1:
@@ -150,18 +152,20 @@ async def rolling_restart(stage: Stage) -> None:
         await until(member.is_ready)
         stage.note("replaced")
     after = await stage.evidence()
-    failed = _failures(before, after)
-    if failed and not _failures(calm, before):  # a house that is overrun fails without us
-        stage.complain(f"F29 deliveries failed while processes were replaced: {failed}")
+    if failed := failures(recent):
+        stage.complain(f"F29 {failed} deliveries failed while processes were replaced")
     doubts = sum(after[k] - before[k] for k in after if k.startswith("platform accepted_then"))
     if after["unknown"] - before["unknown"] > doubts:
         stage.complain("F29 replacing processes left sends in doubt")
 
 
-def _failures(before: Counter[str], after: Counter[str]) -> dict[str, int]:
-    """Deliveries that failed between the two."""
-    return {
-        answer: count
-        for answer, count in (after - before).items()
-        if answer.startswith("fans saw 5")
-    }
+def failures(answers: Iterable[tuple[str, float]]) -> int:
+    """Deliveries that were refused and should not have been.
+
+    A door says 503 at once when it cannot store, and after a while when PostgreSQL is slow. A machine
+    that is overrun is slow without us: then what was stored took long, too.
+    """
+    stored = [seconds for answer, seconds in answers if answer == "200"]
+    refused = [seconds for answer, seconds in answers if answer.startswith("5")]
+    is_overrun = max(stored, default=0.0) > _DOOR_WAITS / 2
+    return sum(seconds < _DOOR_WAITS or not is_overrun for seconds in refused)

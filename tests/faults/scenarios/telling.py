@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-import time
 from collections import Counter
 from collections.abc import Mapping
 
@@ -68,7 +67,7 @@ async def hearers_fail(stage: Stage) -> None:
             stage.complain(complaint)
         well = hearers[OTHER.open_id].url
         late = (await asyncio.to_thread(stage.lab.rows, _LATE, well, since))[0]["seconds"]
-        if late > _HEALTHY_SECONDS * stage.slow:
+        if late > _HEALTHY_SECONDS * stage.lab.pace.worst:
             stage.complain(f"F34 a shop whose machine works was told after {late:.1f} s")
         for met, count in Counter(one.met for h in hearers.values() for one in h.came).items():
             stage.note(f"webhook {met}", count)
@@ -89,7 +88,7 @@ async def _talk_on(stage: Stage, asked: Asked) -> None:
 
 async def _all_told(stage: Stage, asked: Asked, hearers: Mapping[str, Hearer]) -> list[str]:
     """Wait until everybody was told of everything; what is wrong when that is so, or the time is over."""
-    deadline = time.monotonic() + _TOLD_WITHIN * stage.slow
+    deadline = stage.lab.pace.deadline(_TOLD_WITHIN)
     while True:
         causes = {shop: await _causes(stage, said) for shop, said in asked.items()}
         waiting = (await asyncio.to_thread(stage.lab.rows, _PENDING))[0]["count"]
@@ -99,8 +98,7 @@ async def _all_told(stage: Stage, asked: Asked, hearers: Mapping[str, Hearer]) -
             for complaint in told_right(hearer, causes[shop])
         ]
         undecided = sum(map(len, asked.values())) - sum(map(len, causes.values()))
-        is_over = time.monotonic() > deadline
-        if is_over or not (wrong or waiting or undecided):
+        if deadline.is_over or not (wrong or waiting or undecided):
             late = f"F34 {waiting} webhooks wait, {undecided} messages are not answered"
             return [*wrong, *([late] if waiting or undecided else [])]
         await asyncio.to_thread(stage.lab.rows, _LATER)

@@ -40,4 +40,5 @@ def test_a_planted_mistake_is_caught(bug: Bug, tmp_path: Path) -> None:
     run = Run(tmp_path, catching(bug), SEED, by=("tests.faults.planted", bug.name))
     report = asyncio.run(run.play())
     print(*report.lines(), sep="\n")
-    assert any(violation.startswith(bug.breaks) for violation in report.verdict.violations)
+    broken = {violation.split(" ")[0] for violation in report.verdict.violations}
+    assert bug.breaks in broken, f"{bug.breaks} should have been broken"

@@ -69,11 +69,11 @@ _ADD_DECISIONS = insert(tables.decisions)
 _ADD_OWNER_CHANGES = insert(tables.owner_changes)
 _SETTLE = sa.text(
     "UPDATE message m SET state = s.state, code = s.code, log_id = s.log_id, reason = s.reason,"
-    " platform_message_id = coalesce(s.platform_message_id, m.platform_message_id)"
+    " sent_id = coalesce(s.sent_id, m.sent_id)"
     " FROM unnest(CAST(:org AS text[]), CAST(:acc AS text[]), CAST(:op AS text[]),"
     " CAST(:item AS int[]), CAST(:state AS text[]), CAST(:rank AS int[]), CAST(:pid AS text[]),"
     " CAST(:code AS int[]), CAST(:log AS text[]), CAST(:reason AS text[]))"
-    " s(o, a, operation_id, item, state, rank, platform_message_id, code, log_id, reason)"
+    " s(o, a, operation_id, item, state, rank, sent_id, code, log_id, reason)"
     " WHERE m.organization_id = s.o AND m.account_id = s.a AND m.operation_id = s.operation_id"
     " AND m.item = s.item AND m.operation_id IS NOT NULL AND s.rank >"
     " array_position(ARRAY['queued', 'unknown', 'failed', 'sent'], m.state) - 1"
@@ -163,4 +163,9 @@ def conversation_from(row: Row) -> Conversation:
 def message_from(row: Row) -> Message:
     """A row of the table, typed."""
     found: Message = read(Message, row)
-    return replace(found, state=State(found.state), actor=Actor(found.actor))
+    return replace(
+        found,
+        state=State(found.state),
+        actor=Actor(found.actor),
+        platform_message_id=row["sent_id"] or found.platform_message_id,
+    )

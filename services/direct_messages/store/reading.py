@@ -38,9 +38,9 @@ _OLDER = (
 )
 _TIMELINE = sa.text(
     "SELECT t.*, d.outcome, d.rule_id AS fired FROM ("
-    "(SELECT id, created_at, direction, actor, kind, text, state, platform_message_id,"
-    " operation_id, item, answers, code, log_id, reason, cause, NULL AS owner, NULL AS message_id,"
-    " content"
+    "(SELECT id, created_at, direction, actor, kind, text, state,"
+    " coalesce(sent_id, platform_message_id) AS platform_message_id, operation_id, item, answers,"
+    " code, log_id, reason, cause, NULL AS owner, NULL AS message_id, content"
     f" FROM message WHERE {_OLDER}) UNION ALL"
     " (SELECT id, created_at, NULL, NULL, 'owner_changed', NULL, NULL, NULL, NULL, NULL, NULL,"
     " NULL, NULL, reason, NULL, owner, message_id, NULL"

@@ -23,10 +23,11 @@ _APPLY = sa.text(
     "  FROM conversation c JOIN message m ON m.organization_id = c.organization_id"
     "  AND m.account_id = c.account_id AND m.conversation_id = c.id"
     "  WHERE c.organization_id = d.organization_id AND c.account_id = d.account_id"
-    "  AND c.fan_open_id = d.fan_open_id AND m.platform_message_id = d.platform_message_id"
+    "  AND c.fan_open_id = d.fan_open_id AND coalesce(m.sent_id, m.platform_message_id) = d.platform_message_id"
     "  AND m.state <> 'recalled' OFFSET 0) m),"
     " gone AS (UPDATE message m SET state = 'recalled' WHERE m.ctid = ANY(ARRAY(SELECT place FROM found))"
-    "  RETURNING m.organization_id, m.account_id, m.platform_message_id)"
+    "  RETURNING m.organization_id, m.account_id,"
+    "  coalesce(m.sent_id, m.platform_message_id) AS platform_message_id)"
     " UPDATE recall r SET applied = true FROM gone g WHERE r.organization_id = g.organization_id"
     " AND r.account_id = g.account_id AND r.platform_message_id = g.platform_message_id"
 )
@@ -34,7 +35,7 @@ _REFUSED = sa.text(
     "UPDATE message m SET reason = :reason, code = :code, log_id = :log_id FROM conversation c"
     " WHERE c.organization_id = :org AND c.account_id = :acc AND c.fan_open_id = :fan"
     " AND m.organization_id = c.organization_id AND m.account_id = c.account_id"
-    " AND m.conversation_id = c.id AND m.platform_message_id = :pid AND m.state = 'sent'"
+    " AND m.conversation_id = c.id AND coalesce(m.sent_id, m.platform_message_id) = :pid AND m.state = 'sent'"
 )
 
 

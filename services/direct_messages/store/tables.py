@@ -191,6 +191,9 @@ messages = sa.Table(
     sa.Column("log_id", sa.Text),
     sa.Column("reason", sa.Text),
     sa.Column("content", JSONB),  # what belongs to a kind other than text
+    # the platform's id of what we sent, not in the column that an index has for what fans sent: so a
+    # send that is settled changes no index, and its row stays on its page
+    sa.Column("sent_id", sa.Text),
     sa.CheckConstraint("direction IN ('in', 'out')", name="direction"),
     sa.CheckConstraint("(operation_id IS NULL) = (item IS NULL)", name="item"),
     sa.CheckConstraint(

@@ -114,3 +114,22 @@ async def test_rows_are_found_by_what_names_them_whatever_was_counted(full: Shop
         if missing := named.keys() - {look.table for look in found}:
             wrong[case] = missing
     assert wrong == {}
+
+
+# An update that changes no column of an index stays on its page, and no index hears of it.
+_INDEXED = """
+SELECT DISTINCT a.attname FROM pg_index i
+JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
+ AND d.refobjid = i.indrelid
+JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = d.refobjsubid
+WHERE i.indrelid = 'direct_messages.message'::regclass
+"""
+
+
+async def test_settling_a_reply_changes_no_column_of_an_index(shop: Shop) -> None:
+    indexed = {row[0] for row in await shop.world.sql(_INDEXED)}
+    assert indexed >= {"platform_message_id", "operation_id", "direction"}
+    changes = str(conversations._SETTLE).partition(" SET ")[2].partition(" FROM ")[0]
+    written = set(re.findall(r"(\w+) = ", changes))
+    assert written >= {"state", "sent_id"}
+    assert not indexed & written

@@ -91,6 +91,18 @@ async def test_what_the_fan_takes_back_is_marked(answered: Shop) -> None:
     assert [m["state"] for m in await messages(answered)] == ["recalled", "sent"]
 
 
+async def test_a_reply_that_the_release_before_settled_is_taken_back_too(answered: Shop) -> None:
+    # it kept the platform's id in the column of what fans send
+    await answered.world.sql(
+        "UPDATE direct_messages.message SET platform_message_id = sent_id, sent_id = NULL"
+        " WHERE direction = 'out'"
+    )
+    _, reply = await messages(answered)
+    await answered.tell(gone(answered, "@out0==", by_account=True))
+    assert reply["platform_message_id"] == "@out0=="
+    assert [m["state"] for m in await messages(answered)] == ["received", "recalled"]
+
+
 async def test_news_of_a_recall_may_come_before_the_message(shop: Shop) -> None:
     await shop.tell(gone(shop, "@msg0001=="))
     await shop.says("说错了")

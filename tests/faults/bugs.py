@@ -195,7 +195,7 @@ BUGS = {
                     "        return next(iter(self._by_id.values()), None)",
                 )
             ],
-            "I12",  # the platform refuses what is sent to another shop's fans: nobody is answered
+            "I1",  # the platform refuses what is sent to another shop's fans, and was not ordered to
         ),
         Bug(
             "hold released by time alone",

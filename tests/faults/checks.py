@@ -193,7 +193,7 @@ def nothing_over_quota(facts: Facts) -> Iterator[str]:
 def refused_for_a_reason(facts: Facts, refusals: int) -> Iterator[str]:
     """I3: quota says no where what the bot may use is used or held, or where the window is over.
 
-    `refusals` is how often the platform itself refused, which may close a window.
+    `refusals` is how often the platform was ordered to refuse, which may close a window.
     """
     over = {"window_expired"} if facts.history.jumps else set[str]()
     over |= {"closed_by_platform"} if refusals else set[str]()
@@ -208,7 +208,7 @@ def refused_for_a_reason(facts: Facts, refusals: int) -> Iterator[str]:
 
 
 def failed_for_a_reason(facts: Facts, refusals: int) -> Iterator[str]:
-    """I1: a send fails when its window ends, its owner withdraws, or as often as the platform refused."""
+    """I1: a send fails when its window ends, its owner withdraws, or as often as the platform was ordered to refuse."""
     history, others = facts.history, Counter[str]()
     for message_id, row in facts.stories.items():
         if row["attempt"] != "failed":
@@ -218,7 +218,7 @@ def failed_for_a_reason(facts: Facts, refusals: int) -> Iterator[str]:
         is_withdrawn = row["reason"] == "not_authorised" and shop.open_id in history.withdrawn
         others[str(row["reason"])] += not is_over and not is_withdrawn
     if others.total() > refusals:
-        yield f"I1 {dict(others)} failed, and the platform refused {refusals}"
+        yield f"I1 {dict(others)} failed, and the platform was ordered to refuse {refusals}"
 
 
 def nothing_forgotten(facts: Facts, windows: Sequence[Mapping[str, Any]]) -> Iterator[str]:

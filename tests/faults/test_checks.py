@@ -261,7 +261,7 @@ def test_a_send_may_fail_when_its_window_ended_or_its_owner_withdrew() -> None:
     assert late.complaints() == withdrawn.complaints() == []
 
 
-def test_sends_may_fail_as_often_as_the_platform_refused() -> None:
+def test_sends_may_fail_as_often_as_the_platform_was_ordered_to_refuse() -> None:
     case = right()
     _failed_for_nothing(case)
     case.refusals = 1

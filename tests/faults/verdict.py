@@ -200,9 +200,9 @@ def judge(
 
 
 def _refusals(house: Watched) -> int:
-    """How often the platform said no, as it counts itself."""
+    """How often the platform said no as it was ordered to; what it refuses of itself is our mistake."""
     stats = house.http.get(f"{house.simulator}/_simulator/stats").json()
-    return int(stats["refused"] + stats["injected_by_kind"].get("business_error", 0))
+    return int(stats["injected_by_kind"].get("business_error", 0))
 
 
 def _analyse(house: Watched) -> None:

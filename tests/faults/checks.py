@@ -22,6 +22,9 @@ _FOR_PEOPLE = 2  # of them, which the bot leaves
 _UNDER_WAY = (
     120.0  # seconds for which a message may be on its way when the clock is moved past its window
 )
+_MADE_KNOWN = (
+    30.0  # seconds before it is posted the platform may know of a message, and count its window
+)
 _APART = 40.0  # seconds after which no redelivery of ours can turn two messages round
 Sent = Mapping[str, Any]
 Story = Mapping[str, Any]
@@ -214,7 +217,8 @@ def failed_for_a_reason(facts: Facts, refusals: int) -> Iterator[str]:
         if row["attempt"] != "failed":
             continue
         since, shop = history.tried[message_id], history.said[message_id].inbound.shop
-        is_over = row["reason"] == "window_expired" and any(since < at for at in history.jumps)
+        is_old = any(since < at + _MADE_KNOWN for at in history.jumps)
+        is_over = row["reason"] == "window_expired" and is_old
         is_withdrawn = row["reason"] == "not_authorised" and shop.open_id in history.withdrawn
         others[str(row["reason"])] += not is_over and not is_withdrawn
     if others.total() > refusals:

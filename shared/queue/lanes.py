@@ -141,7 +141,9 @@ class Lane:
         if self._waiting:
             await self._batch(self._waiting.due(time.monotonic()))
         takes_late = self.has_room()
-        if self._waiting or not takes_late:
+        if not takes_late:
+            block_ms = min(block_ms, 25)
+        elif self._waiting:
             block_ms = min(block_ms, 100)
         elif self._later:
             block_ms = min(block_ms, 500)

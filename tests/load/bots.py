@@ -14,7 +14,7 @@ from services.embedded.servers.ports import free_port
 from tests.load.generator import Post, a_request, post_all
 from tests.load.peers import Program, serving
 from tests.load.system import Void, until
-from tests.load.words import FOUND, TEXTS
+from tests.load.words import FOUND, said
 
 _CONNECTIONS = 32
 _SECRET = "siyubench"
@@ -81,19 +81,15 @@ def bots(folder: Path, peers: Path, rules: int) -> Iterator[Bots]:
         yield made
 
 
-def _text(number: int) -> str:
-    return f"{TEXTS[number % len(TEXTS)]} {number}"
-
-
 def _matching(count: int) -> set[str]:
-    return {str(n) for n in range(count) if any(word in _text(n) for word in FOUND)}
+    return {str(n) for n in range(count) if any(word in said(n) for word in FOUND)}
 
 
 def _of_wechat(number: int) -> Post:
     body = (
         f"<xml><ToUserName>shop</ToUserName><FromUserName>fan-{number}</FromUserName>"
         f"<CreateTime>{int(time.time())}</CreateTime><MsgType>text</MsgType>"
-        f"<Content>{_text(number)}</Content><MsgId>{number}</MsgId></xml>"
+        f"<Content>{said(number)}</Content><MsgId>{number}</MsgId></xml>"
     ).encode()
     at, nonce = str(int(time.time())), str(number)
     signature = hashlib.sha1("".join(sorted([_SECRET, at, nonce])).encode()).hexdigest()
@@ -107,7 +103,7 @@ def _of_telegram(chat: int, number: int) -> Post:
         "date": int(time.time()),
         "chat": {"id": chat, "type": "private"},
         "from": {"id": chat, "is_bot": False, "first_name": "粉丝"},
-        "text": _text(number),
+        "text": said(number),
     }
     body = json.dumps({"update_id": chat, "message": message}).encode()
     headers = {"X-Telegram-Bot-Api-Secret-Token": _SECRET}

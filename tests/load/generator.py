@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import httptools
 import uvloop
 
-from tests.load.words import TEXTS
+from tests.load.words import said
 
 SECRET = "0123456789abcdef0123456789abcdef"
 CLIENT_KEY = "awtest0123456789"
@@ -71,7 +71,7 @@ def a_dm(run: str, number: int, fans: int, crowd: str = "") -> Dm:
         "message_type": "text",
         "source": "",
         "scene_type": 100,
-        "text": f"{TEXTS[number % len(TEXTS)]} {number}",
+        "text": said(number),
         "user_infos": [
             {"open_id": fan, "nick_name": "粉丝", "avatar": "https://example.com/a.jpeg"}
         ],

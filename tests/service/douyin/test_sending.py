@@ -330,3 +330,22 @@ async def test_several_batches_at_once_claim_no_more_than_there_is_room_for(
     await asyncio.gather(*(handle(batch) for batch in batches))
     states = await quiet.states()
     assert (states.count("sending"), states.count("queued")) == (192, 108)
+
+
+async def test_what_is_late_has_room_unless_something_waits_to_be_sent(quiet: Connector) -> None:
+    """Written down, it would stand before what is new."""
+    part = quiet.world.parts[0]
+    has_room = part.worker.has_room["sends"]
+    (sweep,) = [alarm for alarm in part.worker.alarms if alarm.name == "douyin.sweep"]
+    await sweep._run()
+    assert has_room(), "nothing waits"
+    requests = [
+        await quiet.a_request(f"op_{n}", "hi", conversation_id=f"@conv{n}==") for n in range(200)
+    ]
+    await quiet.world.deliver("douyin", *requests)
+    assert not has_room(), "eight wait until others are sent"
+    async with dispatching(part, alarms=False):
+        await quiet.until_states(*["sent"] * 200)
+        await quiet.until(has_room)
+    await sweep._run()
+    assert has_room()

@@ -1,4 +1,4 @@
-"""Writes `benchmarks/RESULTS.md`, its pictures and the figures of `docs/scaling.md` from what was measured.
+"""Writes `benchmarks/RESULTS.md`, its pictures and the figures of README.md and `docs/scaling.md`.
 
 python -m tests.load.report    (`make bench` and `make bench-scale` do it at their end)
 """
@@ -13,10 +13,32 @@ from tests.load.pictures import Bar, bars, stack
 from tests.load.scaling import NAMES
 
 BENCHMARKS = Path("benchmarks")
-SCALING = Path("docs/scaling.md")
+README, SCALING = Path("README.md"), Path("docs/scaling.md")
 _BLOCK = re.compile(r"(<!-- figures: begin -->\n).*?(<!-- figures: end -->)", re.DOTALL)
 CPU, STAGE = "P2 CPU: ", "P3 stage at 500/s: "
 
+_FIRST = (  # what README.md shows: what it is, and the figures that say it
+    ("webhooks stored before their 200", "P1 intake, durable", "P1 intake, p99 at 2500/s"),
+    ("message in → reply accepted, echo handled", "P2 DM end to end"),
+    ("CPU of our processes for it", "P2 CPU of our processes"),
+    (
+        "message in → reply accepted, at 500 a second: p50, p99",
+        "P3 p50 at 500/s",
+        "P3 p99 at 500/s",
+    ),
+    ("the same at 1,000 a second, which fills two cores", "P3 p50 at 1000/s", "P3 p99 at 1000/s"),
+    (
+        "one message against 1,000 rules; the whole decision",
+        "P6 matching of 1,000 keywords",
+        "P6 whole decision, 1,000 rules",
+    ),
+    (
+        "idle; memory; second start of `siyu up`",
+        "P11 idle",
+        "P11 memory",
+        "P11 second start",
+    ),
+)
 _HEAD = """# Results of `make bench`
 
 Written by `tests/load/report.py` from [results.json](results.json); do not edit.
@@ -148,9 +170,21 @@ def _scaling_table(measured: str, results: Sequence[Result]) -> str:
     return "".join(lines)
 
 
-def filled(page: str, parts: Mapping[str, Record]) -> str:
-    """The page with the figures between its marks."""
-    return _BLOCK.sub(lambda found: found[1] + scaling_block(parts) + found[2], page)
+def first_block(record: Record) -> str:
+    """What README.md shows between its marks."""
+    named = {result.name: result for result in record.results}
+    lines = ["| what | figure | goal |\n", "| --- | --- | --- |\n"]
+    for what, *names in _FIRST:
+        told = [named[name] for name in names if name in named]
+        figures = "; ".join(f"{r.value:,} {r.unit}" for r in told)
+        goals = "; ".join(f"{r.goal}{'' if r.met else ' (**not met**)'}" for r in told)
+        lines.append(f"| {what} | {figures} | {goals} |\n")
+    return "".join(lines)
+
+
+def filled(page: str, block: str) -> str:
+    """The page with the block between its marks."""
+    return _BLOCK.sub(lambda found: found[1] + block + found[2], page)
 
 
 def scaling_parts() -> dict[str, Record]:
@@ -161,9 +195,12 @@ def scaling_parts() -> dict[str, Record]:
 
 def write() -> None:
     """Write everything that is made from figures."""
-    for name, contents in rendered(read(BENCHMARKS / "results.json")).items():
+    measured = read(BENCHMARKS / "results.json")
+    for name, contents in rendered(measured).items():
         (BENCHMARKS / name).write_text(contents, "utf-8")
-    SCALING.write_text(filled(SCALING.read_text("utf-8"), scaling_parts()), "utf-8")
+    blocks = {README: first_block(measured), SCALING: scaling_block(scaling_parts())}
+    for page, block in blocks.items():
+        page.write_text(filled(page.read_text("utf-8"), block), "utf-8")
 
 
 if __name__ == "__main__":

@@ -62,6 +62,8 @@ def test_the_page_is_made_of_the_figures_that_are_committed() -> None:
         assert (report.BENCHMARKS / name).read_text("utf-8") == contents, (
             "python -m tests.load.report"
         )
+    page = report.README.read_text("utf-8")
+    assert report.filled(page, report.first_block(read(RESULTS))) == page, "the same"
 
 
 def test_no_picture_is_left_of_earlier_figures() -> None:

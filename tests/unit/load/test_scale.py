@@ -71,12 +71,14 @@ def test_a_file_of_something_else_is_refused_before_the_run(tmp_path: Path, cont
 
 def test_the_page_shows_the_figures_that_are_committed() -> None:
     page = report.SCALING.read_text("utf-8")
-    assert report.filled(page, report.scaling_parts()) == page, "python -m tests.load.report"
+    assert report.filled(page, report.scaling_block(report.scaling_parts())) == page, (
+        "python -m tests.load.report"
+    )
 
 
 def test_the_page_is_filled_between_its_marks() -> None:
     page = "before\n<!-- figures: begin -->\nold\n<!-- figures: end -->\nafter\n"
-    filled = report.filled(page, {"backlog": NEW})
+    filled = report.filled(page, report.scaling_block({"backlog": NEW}))
     assert filled.startswith("before\n<!-- figures: begin -->\nMeasured on 2026-11-26: 8 cores.")
     assert "| P12 drained | 1,200 events/s | >= 1000 | met |" in filled
     assert filled.endswith("<!-- figures: end -->\nafter\n")

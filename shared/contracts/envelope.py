@@ -23,7 +23,8 @@ class Event(BaseModel):
 class Origin:
     """Whose event it is and which inbound started the chain.
 
-    `is_late`: something in the chain had to wait, so what is new goes before what comes of it.
+    `is_late`: something in the chain had to wait, so what is new goes before what comes of it at once.
+    What is told later, from what is stored, is new.
     """
 
     organization_id: str

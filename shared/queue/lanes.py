@@ -3,7 +3,8 @@
 A neighbour being away pauses the lane and counts nothing. What waits for news leaves the stream, is tried
 again after short pauses, and its sender's net brings it again, too. A batch that fails is taken again one by
 one, and so is what two processes in a row had in their hands when they died: only then do attempts count.
-What is late is taken behind what is new, a batch of each in turn.
+What is late is taken behind what is new: a batch of each in turn, or of the late now and then where a
+service has no room for it.
 """
 
 import asyncio
@@ -42,6 +43,9 @@ class Patience:
     sweep_seconds: float = 5
     renew_seconds: float = 5
     abandoned_ms: int = 15_000
+    late_seconds: float = (
+        5  # after which a batch of what is late is taken whether or not there is room
+    )
     news_seconds: tuple[float, float] = (
         0.1,
         5,
@@ -72,6 +76,7 @@ class Lane:
         self._later: list[tuple[float, Taken]] = []
         self._swept = 0.0
         self._began = 0.0
+        self._took_late = 0.0
         self._is_behind = False
         self._holds = False  # something may be in our hands
         self.has_room: Callable[[], bool] = lambda: True  # for what is late
@@ -98,7 +103,7 @@ class Lane:
     async def keep(self) -> None:
         """Tell others that what takes long is still in our hands, until cancelled.
 
-        A process that died, or stands still, tells nobody: what it had is taken over.
+        Their sweeps would count attempts on it. A process that died, or stands still, tells nobody.
         """
         while True:
             await asyncio.sleep(self._patience.renew_seconds)
@@ -114,6 +119,7 @@ class Lane:
 
         What failed by itself before keeps its pause, or pauses of a neighbour would use up its attempts.
         """
+        self._holds = True
         held = {taken.entry for _, taken in self._later}
         async for entries in self._reader.in_hand():
             await self._batch(await self._read([e for e in entries if e not in held]))
@@ -140,7 +146,7 @@ class Lane:
             await self._one_by_one(await self._read(left))
         if self._waiting:
             await self._batch(self._waiting.due(time.monotonic()))
-        takes_late = self.has_room()
+        takes_late = self.has_room() or self._is_over_late()
         if not takes_late:
             block_ms = min(block_ms, 25)
         elif self._waiting:
@@ -152,11 +158,15 @@ class Lane:
         entries = await self._reader.new(block_ms=block_ms, late=takes_late)
         self._began = time.monotonic()
         self._holds |= bool(entries)
+        self._took_late = self._began if takes_late else self._took_late
         new, late = [e for e in entries if not e.is_late], [e for e in entries if e.is_late]
         self._is_behind = max(len(new), len(late)) >= BATCH  # then nothing needs to be collected
         for batch in filter(None, (new, late)):
             await self._batch(await self._read(batch))
         return len(entries) + len(due)
+
+    def _is_over_late(self) -> bool:
+        return time.monotonic() - self._took_late > self._patience.late_seconds
 
     async def _read(self, entries: Sequence[Entry]) -> list[Taken]:
         """Decode; park what no handler knows, put aside what is no envelope."""

@@ -12,6 +12,7 @@ from redis.exceptions import RedisError, ResponseError
 from shared.errors import NeighbourAway
 
 BATCH = 200
+_LATE_AT_ONCE = 50
 
 
 class CarrierAway(NeighbourAway):
@@ -74,19 +75,25 @@ class Reader:
     async def renew(self, idle_ms: int) -> None:
         """Say that this consumer still works on what it has had in its hands for that long."""
         for key in self._keys:
-            if pending := await self._pending(key, b"-", idle_ms):
-                await self._claim(key, [p["message_id"] for p in pending], is_counted=False)
+            start = b"-"
+            while pending := await self._pending(key, start, idle_ms):
+                places = [p["message_id"] for p in pending]
+                await self._claim(key, places, idle_ms, is_counted=False)
+                start = b"(" + places[-1]
 
     async def abandoned(self, idle_ms: int) -> list[Entry]:
-        """What dead consumers left, now ours."""
+        """What dead consumers left, now ours: of what is late only a little, since it is taken one by one."""
 
-        async def claim(key: str) -> list[Entry]:
+        async def claim(key: str, most: int) -> list[Entry]:
             answer = await self._redis.xautoclaim(
-                key, self._group, self._consumer, min_idle_time=idle_ms, count=BATCH
+                key, self._group, self._consumer, min_idle_time=idle_ms, count=most
             )
             return self._entries(key, answer[1])
 
-        return [entry for key in self._keys for entry in await self._guard(claim(key))]
+        for key, most in zip(self._keys, (BATCH, _LATE_AT_ONCE), strict=False):
+            if found := await self._guard(claim(key, most)):
+                return found
+        return []
 
     async def _pending(
         self, key: str, start: bytes, idle_ms: int | None = None
@@ -102,19 +109,19 @@ class Reader:
             raise CarrierAway("Redis is away", neighbour="redis") from error
 
     async def _claim(
-        self, key: str, places: Sequence[bytes], *, is_counted: bool = True
+        self, key: str, places: Sequence[bytes], idle_ms: int = 0, *, is_counted: bool = True
     ) -> list[Entry]:
         """Take entries once more; Redis counts how often, unless they never left our hands."""
         if not places:
             return []
         claiming = self._redis.xclaim(
-            key, self._group, self._consumer, 0, list(places), justid=not is_counted
+            key, self._group, self._consumer, idle_ms, list(places), justid=not is_counted
         )
         try:
             answer = await claiming
+            return self._entries(key, answer) if is_counted else []
         except (RedisError, OSError) as error:
             raise CarrierAway("Redis is away", neighbour="redis") from error
-        return self._entries(key, answer) if is_counted else []
 
     async def _read(
         self, after: dict[Any, Any], block_ms: int, *, forget: bool = False

@@ -2,7 +2,7 @@
 
 One stream holds what is new, and no more than about a second of it; the other what is late: sent again
 by a net, come of something late, or new when there was no room. A reader takes a batch of each, the new
-first, so what is written now never waits behind a backlog, and a backlog never stands still.
+first, so what is written now never waits behind a backlog, and a backlog goes on.
 
 Nothing here is remembered that PostgreSQL does not know. Streams and groups that vanish are made
 again on the spot, and `when_lost` tells the relays of this process to send again.

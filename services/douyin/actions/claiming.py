@@ -108,7 +108,6 @@ class Claims:
 
     def _offer(self, claim: Claim) -> None:
         self.count += len(claim.attempts)
-        self.is_behind |= 0 < claim.room <= len(claim.attempts)  # there may be more
         if claim.attempts:
             self._send(claim)
 

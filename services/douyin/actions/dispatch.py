@@ -87,18 +87,25 @@ class Dispatcher:
 
     async def pull(self) -> None:
         """Claim what waits in the table, as far as there is room; without PostgreSQL, later."""
-        self.claims.is_behind = False
         try:
-            with self.claims.claiming(max(self.claims.room, 1)) as claim:
-                async with self._database.transaction(ALL_TENANTS) as tx:
-                    conversations = await store.waiting_conversations(tx, claim.room)
-                    if not conversations:
-                        return
-                    await store.lock_conversations(tx, conversations)
-                    await claim.take_next(tx, conversations)
-                await failpoint("claim.after_commit")
+            await self._pull()
+            # a send that came meanwhile found the room taken by this pull: nobody else would look for it
+            while self.claims.is_behind and self.claims.room >= _PULL_FROM:
+                await self._pull()
         except NeighbourAway:
             self.claims.is_behind = True
+
+    async def _pull(self) -> None:
+        self.claims.is_behind = False
+        with self.claims.claiming(max(self.claims.room, 1)) as claim:
+            async with self._database.transaction(ALL_TENANTS) as tx:
+                conversations = await store.waiting_conversations(tx, claim.room)
+                if not conversations:
+                    return
+                await store.lock_conversations(tx, conversations)
+                await claim.take_next(tx, conversations)
+            await failpoint("claim.after_commit")
+        self.claims.is_behind |= len(claim.attempts) >= claim.room
 
     async def run(self) -> None:
         """Send and settle until cancelled; then give back what was not begun."""

@@ -339,13 +339,29 @@ async def test_what_is_late_has_room_unless_something_waits_to_be_sent(quiet: Co
     (sweep,) = [alarm for alarm in part.worker.alarms if alarm.name == "douyin.sweep"]
     await sweep._run()
     assert has_room(), "nothing waits"
+    await quiet.request("op_alone", "hi", conversation_id="@alone==")
+    assert has_room(), "it is on its way, and does not wait"
     requests = [
         await quiet.a_request(f"op_{n}", "hi", conversation_id=f"@conv{n}==") for n in range(200)
     ]
     await quiet.world.deliver("douyin", *requests)
-    assert not has_room(), "eight wait until others are sent"
+    assert not has_room(), "nine wait until others are sent"
     async with dispatching(part, alarms=False):
-        await quiet.until_states(*["sent"] * 200)
+        await quiet.until_states(*["sent"] * 201)
         await quiet.until(has_room)
     await sweep._run()
     assert has_room()
+
+
+async def test_what_comes_while_the_table_is_searched_is_not_left_there(quiet: Connector) -> None:
+    """The search has reserved all the room, so what comes then is written as waiting."""
+    part = quiet.world.parts[0]
+    (sweep,) = [alarm for alarm in part.worker.alarms if alarm.name == "douyin.sweep"]
+    first, second = [
+        await quiet.a_request(f"op_{n}", "hi", conversation_id=f"@conv{n}==") for n in range(2)
+    ]
+    async with dispatching(part, alarms=False):
+        await quiet.world.deliver("douyin", first)
+        await asyncio.gather(sweep._run(), quiet.world.deliver("douyin", second))
+        await quiet.until_states("sent", "sent")
+    assert part.worker.has_room["sends"]()

@@ -1,6 +1,7 @@
 """What is new never waits behind what is late, and neither does what comes of it."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -81,12 +82,26 @@ async def test_a_lane_without_room_for_what_is_late_goes_on_with_what_is_new(roa
     await backlog(road, 1)
     lane = road.lane(road.write)
     lane.has_room = lambda: False
+    lane._took_late = time.monotonic()
     await told(road, "new")
     await turn(lane)
     assert await road.effects() == ["new"]
     lane.has_room = lambda: True
     await turn(lane)
     assert await road.effects() == ["a0000", "new"]
+
+
+async def test_what_is_late_goes_on_though_there_is_never_room(road: Road) -> None:
+    await backlog(road, 1)
+    patience = Patience(sweep_seconds=0, late_seconds=0.1)
+    lane = road.lane(road.write, patience=patience)
+    lane.has_room = lambda: False
+    lane._took_late = time.monotonic()
+    await lane.step(block_ms=0)
+    assert await road.effects() == []
+    await asyncio.sleep(0.11)
+    await lane.step(block_ms=0)
+    assert await road.effects() == ["a0000"]
 
 
 QUICK = Patience(sweep_seconds=0, renew_seconds=0.05, abandoned_ms=300)
@@ -128,11 +143,14 @@ async def test_what_a_process_had_that_stands_still_is_taken_over(road: Road) ->
 
 
 async def test_a_claim_that_is_renewed_counts_as_no_other_try(road: Road) -> None:
-    await told(road, "w")
+    words = [f"w{n:03}" for n in range(BATCH + 100)]
+    await told(road, *words)
     reader = road.process("hearer").streams.reader(HEARER, LANE)
-    await reader.new(block_ms=0)
-    await reader.new(block_ms=0)
-    for _ in range(3):
-        await reader.renew(0)
-    async for first, again in reader.left_behind():
-        assert (len(first), again) == (1, [])
+    while len(await reader.new(block_ms=0)) != len(words) - BATCH:
+        pass
+    await asyncio.sleep(0.3)
+    await reader.renew(200)
+    other = road.process("another").streams.reader(HEARER, LANE)
+    assert await other.abandoned(250) == [], "all of it is renewed, not the first batch only"
+    found = [pair async for pair in reader.left_behind()]
+    assert [(len(first), again) for first, again in found] == [(BATCH, []), (100, [])]

@@ -19,6 +19,9 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take back. The platform's ids of what was sent since are lost with the column."""
+    """Take back."""
+    op.execute(
+        "UPDATE direct_messages.message SET platform_message_id = sent_id WHERE sent_id IS NOT NULL"
+    )
     op.execute("ALTER TABLE direct_messages.message RESET (fillfactor)")
     op.drop_column(_TABLE, "sent_id", schema=_SCHEMA)

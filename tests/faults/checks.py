@@ -57,9 +57,10 @@ WHERE b.used <> coalesce(l.used, 0) OR b.held <> coalesce(l.held, 0)
   OR (b.cap IS NOT NULL AND b.used + b.held > b.cap)
 """
 # Every window there ever was; a bucket knows only the newest of its fan, and must agree with these (DRIFT).
+# What is in doubt is held until a quarter of an hour after its window ended: it may have been accepted.
 WINDOWS = """
 SELECT subject, window_id, sum(CASE entry WHEN 'committed' THEN units ELSE 0 END) AS used,
-  sum(CASE entry WHEN 'held' THEN units ELSE -units END) AS held
+  sum(CASE WHEN entry = 'held' THEN units WHEN reason = 'window_ended' THEN 0 ELSE -units END) AS held
 FROM quota.ledger WHERE limit_key = 'dm.reply' AND window_id LIKE $1 GROUP BY 1, 2
 """
 # Sends in the order in which each conversation asked for them. One that was in doubt may have been

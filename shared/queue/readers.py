@@ -1,7 +1,8 @@
 """Readers of streams: what is new, what is in hand, and what others left behind."""
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,15 @@ _LATE_AT_ONCE = 50
 
 class CarrierAway(NeighbourAway):
     """Redis gave no answer."""
+
+
+@contextmanager
+def asking() -> Iterator[None]:
+    """Around what Redis is asked. Raises CarrierAway when it gives no answer, or a wrong one."""
+    try:
+        yield
+    except (RedisError, OSError) as error:
+        raise CarrierAway("Redis is away", neighbour="redis") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +111,11 @@ class Reader:
         pending = self._redis.xpending_range(
             key, self._group, start, "+", BATCH, consumername=self._consumer, idle=idle_ms
         )
-        try:
-            return await pending  # type: ignore[no-any-return]
-        except ResponseError:  # the stream is gone, and whatever was in it is sent again
-            return []
-        except (RedisError, OSError) as error:
-            raise CarrierAway("Redis is away", neighbour="redis") from error
+        with asking():
+            try:
+                return await pending  # type: ignore[no-any-return]
+            except ResponseError:  # the stream is gone, and whatever was in it is sent again
+                return []
 
     async def _claim(
         self, key: str, places: Sequence[bytes], idle_ms: int = 0, *, is_counted: bool = True
@@ -117,11 +126,9 @@ class Reader:
         claiming = self._redis.xclaim(
             key, self._group, self._consumer, idle_ms, list(places), justid=not is_counted
         )
-        try:
+        with asking():
             answer = await claiming
-            return self._entries(key, answer) if is_counted else []
-        except (RedisError, OSError) as error:
-            raise CarrierAway("Redis is away", neighbour="redis") from error
+        return self._entries(key, answer) if is_counted else []
 
     async def _read(
         self, after: dict[Any, Any], block_ms: int, *, forget: bool = False
@@ -139,17 +146,18 @@ class Reader:
         return [Entry(p, next(iter(fields.values())), is_late) for p, fields in found if fields]
 
     async def _guard(self, reading: Any) -> list[Entry]:
-        try:
-            return await reading  # type: ignore[no-any-return]
-        except ResponseError as error:
-            if "NOGROUP" not in str(error):  # full, read-only, not to be written to: it may pass
-                raise CarrierAway("Redis refuses", neighbour="redis") from error
-            for key in self._keys:
-                await self._create(key)
-            self._lost()
-            return []
-        except (RedisError, OSError) as error:
-            raise CarrierAway("Redis is away", neighbour="redis") from error
+        with asking():
+            try:
+                return await reading  # type: ignore[no-any-return]
+            except ResponseError as error:
+                if "NOGROUP" not in str(
+                    error
+                ):  # full, read-only, not to be written to: it may pass
+                    raise CarrierAway("Redis refuses", neighbour="redis") from error
+                for key in self._keys:
+                    await self._create(key)
+        self._lost()
+        return []
 
     async def _create(self, key: str) -> None:
         try:
@@ -157,8 +165,6 @@ class Reader:
         except ResponseError as error:
             if "BUSYGROUP" not in str(error):
                 raise CarrierAway("Redis refuses", neighbour="redis") from error
-        except (RedisError, OSError) as error:
-            raise CarrierAway("Redis is away", neighbour="redis") from error
 
 
 class Acknowledgements:

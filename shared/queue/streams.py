@@ -18,11 +18,10 @@ from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
 
 from shared.db.engine import Delivery
 from shared.observability import metrics
-from shared.queue.readers import Acknowledgements, CarrierAway, Entry, Reader
+from shared.queue.readers import Acknowledgements, Entry, Reader, asking
 
 NEW = 1_000  # envelopes in the stream of what is new
 LATE = 4_000  # envelopes in the stream of what is late; the backlog stays in PostgreSQL
@@ -97,17 +96,13 @@ class Streams:
 
     async def ping(self) -> None:
         """Raise CarrierAway unless Redis answers."""
-        try:
+        with asking():
             await self._redis.ping()
-        except (RedisError, OSError) as error:
-            raise CarrierAway("Redis is away", neighbour="redis") from error
 
     async def room(self, service: str, lane: str) -> int:
         """How many more late envelopes this lane may take."""
-        try:
+        with asking():
             return LATE - int(await self._redis.xlen(late_key(service, lane)))
-        except (RedisError, OSError) as error:
-            raise CarrierAway("Redis is away", neighbour="redis") from error
 
     async def backlogs(
         self, lanes: Sequence[tuple[str, str]]
@@ -182,12 +177,9 @@ class Streams:
 
 
 async def _executed(pipeline: Pipeline, operation: str) -> list[Any]:
-    with metrics.timed(metrics.child(metrics.operation_seconds, operation)):
-        try:
-            async with asyncio.timeout(_COMMAND_SECONDS):
-                return await pipeline.execute()
-        except (RedisError, OSError) as error:
-            raise CarrierAway("Redis is away", neighbour="redis") from error
+    with metrics.timed(metrics.child(metrics.operation_seconds, operation)), asking():
+        async with asyncio.timeout(_COMMAND_SECONDS):
+            return await pipeline.execute()
 
 
 def _age(oldest: Sequence[tuple[bytes, Any]], now: float) -> float:

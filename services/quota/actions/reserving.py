@@ -1,6 +1,7 @@
 """Reserve and peek: batches of questions, decided one after the other on locked buckets."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -19,6 +20,11 @@ log = structlog.get_logger()
 
 _LEASE = timedelta(minutes=2)  # a reply that was not settled by then is asked about
 _PUSH_LEASE = timedelta(hours=2)  # push.release_after_hours, from the planned start (D7)
+
+
+class _Opened(Exception):
+    """Somebody else opened one of these buckets meanwhile: it is there now, to be locked."""
+
 
 Plan = tuple[Claim, ...] | Refusal
 Standing = tuple[Claim | None, Bucket | Refusal]  # of one limit
@@ -50,19 +56,10 @@ async def reserve(deps: Deps, questions: Sequence[Question]) -> list[Granted | R
 
     An operation that asks again gets the reservation it has. None: the account is not known here yet.
     """
-    async with deps.database.transaction(ALL_TENANTS) as tx:
-        plans = await _plans(tx, questions)
-        before = await store.lock_buckets(tx, _keys(plans))
-        known = await store.reserved(tx, [_operation(q) for q in questions])
-        batch = _Batch(dict(before), known)
-        answers = [
-            batch.answer(question, plan, tx.now)
-            for question, plan in zip(questions, plans, strict=True)
-        ]
-        await store.save_buckets(tx, [b for key, b in batch.buckets.items() if b != before[key]])
-        await store.add_reservations(tx, batch.reservations)
-        await store.record(tx, batch.entries)
-        _tell_thresholds(tx, before, batch)
+    while True:
+        with suppress(_Opened):
+            answers = await _reserve(deps, questions)
+            break
     for question, answer in zip(questions, answers, strict=True):
         word = _word(answer)
         metrics.child(metrics.quota_answers, question.request.purpose, word).inc()
@@ -74,6 +71,27 @@ async def reserve(deps: Deps, questions: Sequence[Question]) -> list[Granted | R
             answer=word,
             reservation=held,
         )
+    return answers
+
+
+async def _reserve(deps: Deps, questions: Sequence[Question]) -> list[Granted | Refusal | None]:
+    async with deps.database.transaction(ALL_TENANTS) as tx:
+        plans = await _plans(tx, questions)
+        keys = _keys(plans)
+        before = await store.lock_buckets(tx, keys)
+        known = await store.reserved(tx, [_operation(q) for q in questions])
+        batch = _Batch({key: before.get(key) or domain.unopened(key) for key in keys}, known)
+        answers = [
+            batch.answer(question, plan, tx.now)
+            for question, plan in zip(questions, plans, strict=True)
+        ]
+        changed = [b for key, b in batch.buckets.items() if b != before.get(key) and b.window_id]
+        if not await store.open_buckets(tx, [b for b in changed if b.key not in before]):
+            raise _Opened
+        await store.save_buckets(tx, [b for b in changed if b.key in before])
+        await store.add_reservations(tx, batch.reservations)
+        await store.record(tx, batch.entries)
+        _tell_thresholds(tx, before, batch)
     return answers
 
 
@@ -90,7 +108,7 @@ def _standing(plan: Plan | None, found: dict[BucketKey, Bucket]) -> list[Standin
         return None
     if isinstance(plan, Refusal):
         return [(None, plan)]
-    return [(c, domain.in_window(found.get(c.key) or _fresh(c), c)) for c in plan]
+    return [(c, domain.in_window(found.get(c.key) or domain.unopened(c.key), c)) for c in plan]
 
 
 def _keys(plans: Sequence[Plan | None]) -> set[BucketKey]:
@@ -101,12 +119,6 @@ def _word(answer: Granted | Refusal | None) -> str:
     if answer is None:
         return "unknown_account"
     return "granted" if isinstance(answer, Granted) else answer.reason.value
-
-
-def _fresh(claim: Claim) -> Bucket:
-    return Bucket(
-        claim.key, claim.window_id, claim.window_start, claim.window_end, claim.cap, 0, 0, None
-    )
 
 
 def _operation(question: Question) -> tuple[str, str, str]:
@@ -157,7 +169,7 @@ class _Batch:
         self._known = known
         self.reservations: list[tuple[object, ...]] = []
         self.entries: list[store.NewEntry] = []
-        self.origins: dict[BucketKey, Origin] = {}
+        self.asked: dict[BucketKey, Question] = {}  # the last that was granted
 
     def answer(
         self, question: Question, plan: Plan | None, now: datetime
@@ -196,10 +208,7 @@ class _Batch:
                 for number in numbers
             ]
             self.entries += [store.NewEntry(line, Entry.HELD, "") for line in lines]
-            trace = ids.trace_parent()
-            self.origins[claim.key] = Origin(
-                request.organization_id, request.account_id, question.cause, trace
-            )
+            self.asked[claim.key] = question
         by_item = any(claim.by_item for claim in plan)
         self.reservations.append(
             (
@@ -248,7 +257,7 @@ def _lease_seconds(request: Request, now: datetime) -> float:
 
 def _tell_thresholds(tx: Tx, before: dict[BucketKey, Bucket], batch: _Batch) -> None:
     for key, bucket in batch.buckets.items():
-        for mark in domain.marks_crossed(before[key], bucket):
+        for mark in domain.marks_crossed(before.get(key) or domain.unopened(key), bucket):
             event = ThresholdReached(
                 limit=key.limit,
                 quota_subject=key.subject,
@@ -259,7 +268,6 @@ def _tell_thresholds(tx: Tx, before: dict[BucketKey, Bucket], batch: _Batch) -> 
                 cap=bucket.cap or 0,
             )
             subject = f"{key.limit}:{key.subject}:{bucket.window_id}"
-            taken = bucket.used + bucket.held
-            tx.publish(
-                Envelope.of(event, batch.origins[key], subject=subject, seq=taken, at=tx.now)
-            )
+            taken, cause = bucket.used + bucket.held, batch.asked[key].cause
+            origin = Origin(key.organization_id, key.account_id, cause, ids.trace_parent())
+            tx.publish(Envelope.of(event, origin, subject=subject, seq=taken, at=tx.now))

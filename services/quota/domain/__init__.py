@@ -16,6 +16,7 @@ from services.quota.domain.buckets import (
     marks_crossed,
     settle,
     settled_bucket,
+    unopened,
 )
 from services.quota.domain.limits import Request, plan
 
@@ -37,4 +38,5 @@ __all__ = [
     "plan",
     "settle",
     "settled_bucket",
+    "unopened",
 ]

@@ -4,11 +4,12 @@ Sources: push budget domain D7 (A5-02), reply budget domain D8 (A6-02). Times ar
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, NamedTuple
 
 WARNING_MARKS = (0.8, 1.0)  # of the monthly budget; a reply budget of six warns nobody
+_NEVER = datetime.fromtimestamp(0, UTC)
 OPERATION_ITEM = -1  # the ledger's item number of a limit that counts operations, not items
 
 
@@ -29,8 +30,7 @@ class Resets:
     at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class BucketKey:
+class BucketKey(NamedTuple):
     """Which counter: one per limit and subject, and one per month or day for calendar limits."""
 
     organization_id: str
@@ -55,8 +55,7 @@ class Claim:
     resets: Resets
 
 
-@dataclass(frozen=True, slots=True)
-class Bucket:
+class Bucket(NamedTuple):
     """The counter of one window. Invariant: 0 ≤ used, 0 ≤ held, used + held ≤ cap."""
 
     key: BucketKey
@@ -81,6 +80,11 @@ class Refusal:
     resets: Resets
 
 
+def unopened(key: BucketKey) -> Bucket:
+    """The bucket before any window of it is known."""
+    return Bucket(key, "", _NEVER, None, None, 0, 0, None)
+
+
 def in_window(bucket: Bucket, claim: Claim) -> Bucket:
     """The bucket in the newest window known: a claim that carries a newer one opens it (design 10.6).
 
@@ -88,8 +92,7 @@ def in_window(bucket: Bucket, claim: Claim) -> Bucket:
     """
     newer = (claim.window_start, claim.window_id) > (bucket.window_start, bucket.window_id)
     if not bucket.window_id or (newer and not claim.key.slot):
-        bucket = replace(
-            bucket,
+        bucket = bucket._replace(
             window_id=claim.window_id,
             window_start=claim.window_start,
             window_end=claim.window_end,
@@ -98,7 +101,7 @@ def in_window(bucket: Bucket, claim: Claim) -> Bucket:
             closed=None,
         )
     cap = None if claim.cap is None else max(claim.cap, bucket.used + bucket.held)
-    return replace(bucket, cap=cap)
+    return bucket if cap == bucket.cap else bucket._replace(cap=cap)
 
 
 def hold(bucket: Bucket, claim: Claim) -> Bucket | Refusal:
@@ -114,7 +117,7 @@ def hold(bucket: Bucket, claim: Claim) -> Bucket | Refusal:
         return Refusal(
             claim.key.limit, Reason.EXHAUSTED, claim.usable, bucket.used, bucket.held, resets
         )
-    return replace(bucket, held=bucket.held + claim.units)
+    return bucket._replace(held=bucket.held + claim.units)
 
 
 def marks_crossed(before: Bucket, after: Bucket) -> tuple[float, ...]:
@@ -178,9 +181,9 @@ def settled_bucket(bucket: Bucket, line: Line) -> Bucket:
     if bucket.window_id != line.window_id:
         return bucket
     used = bucket.used + (line.units if line.settled is Entry.COMMITTED else 0)
-    return replace(bucket, used=used, held=bucket.held - line.units)
+    return bucket._replace(used=used, held=bucket.held - line.units)
 
 
 def close(bucket: Bucket, window_id: str, reason: Reason) -> Bucket:
     """The platform is authoritative: no more in this window, whatever we counted."""
-    return replace(bucket, closed=reason) if bucket.window_id == window_id else bucket
+    return bucket._replace(closed=reason) if bucket.window_id == window_id else bucket

@@ -3,6 +3,7 @@
 from services.quota.store.buckets import (
     followers,
     lock_buckets,
+    open_buckets,
     peek_buckets,
     policies_of,
     save_buckets,
@@ -43,6 +44,7 @@ __all__ = [
     "lines_of",
     "lock_buckets",
     "metadata",
+    "open_buckets",
     "peek_buckets",
     "policies_of",
     "record",

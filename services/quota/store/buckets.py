@@ -31,18 +31,19 @@ _FIELDS = (
 )
 _PEEK = sa.text(f"SELECT {_FIELDS} FROM {_KEYS}")
 _LOCK = sa.text(f"{_PEEK.text} ORDER BY 1, 2, 3, 4, 5 FOR UPDATE OF b")
+_ROWS = (
+    "unnest(CAST(:org AS text[]), CAST(:acc AS text[]), CAST(:lim AS text[]), CAST(:sub AS text[]),"
+    " CAST(:slot AS text[]), CAST(:win AS text[]), CAST(:start AS timestamptz[]), CAST(:end AS timestamptz[]),"
+    " CAST(:cap AS int[]), CAST(:used AS int[]), CAST(:held AS int[]), CAST(:closed AS text[]))"
+    " n(o, a, l, s, t, w, ws, we, c, u, h, x)"
+)
 _OPEN = sa.text(
-    "INSERT INTO bucket (organization_id, account_id, limit_key, subject, slot, window_id, window_start, used, held)"
-    " SELECT o, a, l, s, t, '', 'epoch', 0, 0 FROM unnest(CAST(:org AS text[]), CAST(:acc AS text[]),"
-    " CAST(:lim AS text[]), CAST(:sub AS text[]), CAST(:slot AS text[])) k(o, a, l, s, t)"
-    " ORDER BY 1, 2, 3, 4, 5 ON CONFLICT DO NOTHING"
+    "INSERT INTO bucket (organization_id, account_id, limit_key, subject, slot, window_id, window_start, window_end,"
+    f" cap, used, held, closed) SELECT * FROM {_ROWS} ORDER BY 1, 2, 3, 4, 5 ON CONFLICT DO NOTHING"
 )
 _SAVE = sa.text(
     "UPDATE bucket b SET window_id = n.w, window_start = n.ws, window_end = n.we, cap = n.c, used = n.u, held = n.h,"
-    " closed = n.x FROM unnest(CAST(:org AS text[]), CAST(:acc AS text[]), CAST(:lim AS text[]), CAST(:sub AS text[]),"
-    " CAST(:slot AS text[]), CAST(:win AS text[]), CAST(:start AS timestamptz[]), CAST(:end AS timestamptz[]),"
-    " CAST(:cap AS int[]), CAST(:used AS int[]), CAST(:held AS int[]), CAST(:closed AS text[]))"
-    " n(o, a, l, s, t, w, ws, we, c, u, h, x) WHERE b.organization_id = n.o AND b.account_id = n.a"
+    f" closed = n.x FROM {_ROWS} WHERE b.organization_id = n.o AND b.account_id = n.a"
     " AND b.limit_key = n.l AND b.subject = n.s AND b.slot = n.t"
 )
 
@@ -60,8 +61,7 @@ async def followers(tx: Tx, fans: Iterable[Fan]) -> set[Fan]:
 
 
 def _key_columns(keys: Iterable[BucketKey]) -> dict[str, list[Any]]:
-    rows = [(k.organization_id, k.account_id, k.limit, k.subject, k.slot) for k in keys]
-    return columns(rows, "org acc lim sub slot")
+    return columns(keys, "org acc lim sub slot")
 
 
 def _bucket(row: Sequence[Any]) -> Bucket:
@@ -75,27 +75,23 @@ async def peek_buckets(tx: Tx, keys: set[BucketKey]) -> dict[BucketKey, Bucket]:
 
 
 async def lock_buckets(tx: Tx, keys: set[BucketKey]) -> dict[BucketKey, Bucket]:
-    """All buckets of `keys`, made where missing, locked in one fixed order so that no two callers deadlock."""
+    """The buckets that exist, locked in one fixed order so that no two callers deadlock."""
     if not keys:
         return {}
-    found = _key_columns(keys)
-    rows = await tx.execute(_LOCK, found)
-    if len(rows) < len(keys):
-        await tx.execute(_OPEN, found)
-        rows = await tx.execute(_LOCK, found)
-    return {b.key: b for b in map(_bucket, rows)}
+    return {b.key: b for b in map(_bucket, await tx.execute(_LOCK, _key_columns(keys)))}
 
 
-async def save_buckets(tx: Tx, changed: Iterable[Bucket]) -> None:
+async def open_buckets(tx: Tx, new: Sequence[Bucket]) -> bool:
+    """Write buckets that did not exist, in the same order; False: somebody else was quicker with one."""
+    return not new or await tx.change(_OPEN, _row_columns(new)) == len(new)
+
+
+async def save_buckets(tx: Tx, changed: Sequence[Bucket]) -> None:
     """Write locked buckets back; the table's constraint is the last word."""
-    rows = [
-        (
-            *(b.key.organization_id, b.key.account_id, b.key.limit, b.key.subject, b.key.slot),
-            *(b.window_id, b.window_start, b.window_end, b.cap, b.used, b.held, b.closed),
-        )
-        for b in changed
-    ]
-    if rows:
-        await tx.execute(
-            _SAVE, columns(rows, "org acc lim sub slot win start end cap used held closed")
-        )
+    if changed:
+        await tx.change(_SAVE, _row_columns(changed))
+
+
+def _row_columns(buckets: Iterable[Bucket]) -> dict[str, list[Any]]:
+    rows = ((*key, *fields) for key, *fields in buckets)
+    return columns(rows, "org acc lim sub slot win start end cap used held closed")

@@ -31,7 +31,7 @@ POLICY = {
 _QUARTER = timedelta(minutes=16)
 _BUCKETS = sa.text(
     "SELECT limit_key, slot, window_id, used, held, cap, closed FROM bucket"
-    " WHERE account_id = :account AND window_id <> ''"  # made to be locked, and left empty
+    " WHERE account_id = :account"
 )
 _LEDGER = sa.text(
     "SELECT reservation_id, limit_key, item, max(entry) FILTER (WHERE entry <> 'held') FROM ledger"

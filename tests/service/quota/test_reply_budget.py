@@ -1,7 +1,9 @@
 """The table of D8: six replies to a fan who does not follow, and what opens a new window."""
 
 import asyncio
+from collections import Counter
 from datetime import timedelta
+from random import Random
 
 from shared.contracts.events.douyin import AttemptSettled, AttemptsSettled, Outcome
 
@@ -92,6 +94,32 @@ async def test_fifty_at_once_for_the_last_slot_grant_exactly_one(quota: QuotaWor
 
     assert sum(1 for a in answers if a["granted"]) == 1
     assert await quota.bucket() == (0, 6)
+
+
+async def test_batches_that_open_the_same_windows_in_any_order_at_once_grant_six_a_fan(
+    quota: QuotaWorld,
+) -> None:
+    fans = [f"new-fan-{n}" for n in range(20)]
+    await quota.ask(*(a_reply(f"{fan}-known", subject=fan) for fan in fans[::3]))  # some are known
+    orders = [Random(seed).sample(fans, 15) for seed in range(24)]
+
+    answers = await asyncio.gather(
+        *(
+            quota.ask(*(a_reply(f"{fan}-{n}", subject=fan) for fan in order))
+            for n, order in enumerate(orders)
+        )
+    )
+
+    rows = await quota.world.sql("SELECT subject, used, held FROM quota.bucket")
+    granted = Counter(
+        fan
+        for order, batch in zip(orders, answers, strict=True)
+        for fan, answer in zip(order, batch, strict=True)
+        if answer["granted"]
+    )
+    granted.update(fans[::3])
+    assert {row[0]: (row[1], row[2]) for row in rows} == dict.fromkeys(fans, (0, 6))
+    assert granted == dict.fromkeys(fans, 6)
 
 
 async def test_three_items_when_two_are_left_are_refused_whole(quota: QuotaWorld) -> None:

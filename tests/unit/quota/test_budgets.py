@@ -1,6 +1,5 @@
 """The arithmetic of budgets: calendar windows, holds, settlements, warnings."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from hypothesis import given
@@ -29,7 +28,7 @@ RESETS = Resets("fan_message")
 
 
 def a_bucket(used: int = 0, held: int = 0, cap: int | None = 6, limit: str = "dm.reply") -> Bucket:
-    return Bucket(replace(KEY, limit=limit), "w1", AT, None, cap, used, held, None)
+    return Bucket(KEY._replace(limit=limit), "w1", AT, None, cap, used, held, None)
 
 
 def a_claim(units: int = 1, usable: int | None = 6, window: str = "w1", at: datetime = AT) -> Claim:
@@ -81,7 +80,7 @@ def test_warnings_come_at_eighty_percent_and_at_the_end_and_only_for_pushes() ->
 
 def _lines(count: int, *, whole: bool = True) -> tuple[Line, ...]:
     items = [Line("rsv", KEY, "w1", n, 1, None) for n in range(count)]
-    day = replace(KEY, limit="dm.enter.events")
+    day = KEY._replace(limit="dm.enter.events")
     return tuple(
         [*items, Line("rsv", day, "2024-02-10", OPERATION_ITEM, 1, None)] if whole else items
     )

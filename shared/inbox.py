@@ -183,7 +183,6 @@ async def quarantined(tx: Tx) -> int:
     return int((await tx.execute(_SIZE)).one()[0])
 
 
-async def purge(database: Database) -> int:
-    """Forget ids that cannot come again; how many."""
-    async with database.transaction(ALL_TENANTS, seconds=60) as tx:
-        return await tx.change(_PURGE, {"kept": KEPT})
+async def purge(tx: Tx) -> int:
+    """Forget a page of ids that cannot come again; how many."""
+    return await tx.change(_PURGE, {"kept": KEPT})

@@ -9,7 +9,6 @@ from services.open_platform.actions.webhook_deliveries import forget
 from shared.queue import Tick
 
 _EVERY_MINUTE = 60
-_EVERY_HOUR = 3600
 
 
 def ticks(deps: Deps, deliveries_kept: timedelta) -> list[Tick]:
@@ -17,5 +16,5 @@ def ticks(deps: Deps, deliveries_kept: timedelta) -> list[Tick]:
     clean = partial(forget, deps.database, deliveries_kept)
     return [
         Tick("open_platform.follow_time", _EVERY_MINUTE, partial(follow_time, deps)),
-        Tick("open_platform.forget_deliveries", _EVERY_HOUR, clean),
+        Tick("open_platform.forget_deliveries", _EVERY_MINUTE, clean),
     ]

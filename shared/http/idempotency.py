@@ -43,7 +43,10 @@ _LET_GO = sa.text(
     "DELETE FROM idempotency_key"
     " WHERE organization_id = :organization AND scope = :scope AND key = :key AND status = 0"
 )
-_PURGE = sa.text("DELETE FROM idempotency_key WHERE expires_at < now()")
+_PURGE = sa.text(
+    "DELETE FROM idempotency_key WHERE ctid = ANY(ARRAY(SELECT ctid FROM idempotency_key"
+    " WHERE expires_at < now() LIMIT 10000))"
+)
 
 
 class IdempotencyKeyReused(AppError):
@@ -216,7 +219,7 @@ EACH_TIME: Once[Any] = Once()  # without a key, every request is a new one
 
 
 async def purge(tx: Tx) -> int:
-    """Forget expired keys; how many."""
+    """Forget a page of expired keys; how many."""
     return await tx.change(_PURGE)
 
 

@@ -5,12 +5,13 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
 from shared import inbox
 from shared.contracts.routing import lanes_of
-from shared.db.engine import ALL_TENANTS
+from shared.db.engine import ALL_TENANTS, Database
 from shared.errors import NeighbourAway
 from shared.http import idempotency
 from shared.inbox import Quarantine
@@ -24,6 +25,7 @@ log = structlog.get_logger()
 
 _LANE_SECONDS = 90  # one batch may take sixty
 _CLOCK_SECONDS = 60  # it looks every second
+_PAGES = 50  # of each table, in the 20 seconds of a tick; the next one goes on
 StandingStill = Callable[[], list[str]]
 
 
@@ -51,15 +53,19 @@ def assemble(service: Service, resources: Resources) -> Running:
     return Running(service, worker, Relay(database, resources.streams), lanes)
 
 
-def _housekeeping(running: Running, resources: Resources) -> list[Tick]:
+async def clean(database: Database) -> None:
+    """Forget what can no longer be asked for, page by page."""
+    for purge in (inbox.purge, idempotency.purge):
+        for _ in range(_PAGES):
+            async with database.transaction(ALL_TENANTS) as tx:
+                gone = await purge(tx)
+            if not gone:
+                break
+
+
+def _housekeeping(running: Running, resources: Resources) -> Tick:
     database = resources.database(running.service.name)
-
-    async def clean() -> None:
-        await inbox.purge(database)
-        async with database.transaction(ALL_TENANTS, seconds=60) as tx:
-            await idempotency.purge(tx)
-
-    return [Tick(f"{running.service.name}.clean", 3600, clean)]
+    return Tick(f"{running.service.name}.clean", 60, partial(clean, database))
 
 
 @asynccontextmanager
@@ -71,7 +77,7 @@ async def running_workers(
     A loop that dies ends the process: the supervisor restarts it.
     """
     parts = [assemble(service, resources) for service in services]
-    ticks = [t for p in parts for t in (*p.worker.ticks, *_housekeeping(p, resources))]
+    ticks = [t for p in parts for t in (*p.worker.ticks, _housekeeping(p, resources))]
     async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
         for part in parts:
             if part.worker.running:

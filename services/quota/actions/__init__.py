@@ -1,9 +1,9 @@
 """What can be done with quota: reserve, settle, peek, report, learn."""
 
 from services.quota.actions.deps import Deps
+from services.quota.actions.drift import DriftCheck
 from services.quota.actions.learning import learn_follow_states, learn_policies
 from services.quota.actions.reporting import (
-    check_drift,
     lapse_old_windows,
     list_history,
     report_overdue,
@@ -13,8 +13,8 @@ from services.quota.actions.settling import Settlement, settle
 
 __all__ = [
     "Deps",
+    "DriftCheck",
     "Settlement",
-    "check_drift",
     "lapse_old_windows",
     "learn_follow_states",
     "learn_policies",

@@ -1,9 +1,7 @@
-"""What quota reports by itself: overdue holds, lapsed windows, drift, history."""
+"""What quota reports by itself: overdue holds, lapsed windows, history."""
 
 from collections.abc import Sequence
 from typing import Any
-
-import structlog
 
 from services.quota import store
 from services.quota.actions.deps import Deps
@@ -14,9 +12,6 @@ from shared.contracts.envelope import Envelope, Origin
 from shared.contracts.events.quota import ReservationOverdue
 from shared.db import ALL_TENANTS
 from shared.errors import NotFound
-from shared.observability import metrics
-
-log = structlog.get_logger()
 
 
 async def report_overdue(deps: Deps) -> int:
@@ -40,16 +35,6 @@ async def lapse_old_windows(deps: Deps) -> int:
             tx, [Settlement(*place, None, Entry.RELEASED, "window_ended") for place in over]
         )
     return len(over)
-
-
-async def check_drift(deps: Deps) -> int:
-    """Compare every counter with the ledger; how many differ."""
-    async with deps.database.transaction(ALL_TENANTS, seconds=60) as tx:
-        found = await store.drift(tx)
-    metrics.ledger_drift.set(found)
-    if found:
-        log.error("quota_drift", buckets=found)
-    return found
 
 
 async def list_history(

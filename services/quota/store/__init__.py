@@ -9,6 +9,7 @@ from services.quota.store.buckets import (
     save_buckets,
 )
 from services.quota.store.reports import (
+    Checked,
     HistoryRow,
     Overdue,
     claim_overdue,
@@ -30,6 +31,7 @@ from services.quota.store.reservations import (
 from services.quota.store.tables import metadata
 
 __all__ = [
+    "Checked",
     "HistoryRow",
     "NewEntry",
     "Overdue",

@@ -1,12 +1,15 @@
 """What is overdue, what has lapsed, whether the counters agree with the ledger, and history."""
 
+# ruff: noqa: S608  statements are put together from constants of this room only
+
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from services.quota.domain import BucketKey
 from services.quota.store.tables import columns
 from shared.db import Tx
 
@@ -26,13 +29,17 @@ _LAPSED = sa.text(
     " AND h.item >= 0 AND (b.window_id <> h.window_id OR b.window_end < siyu.business_now() - interval '15 minutes')"
     " LIMIT :most"
 )
+_BUCKET = "organization_id, account_id, limit_key, subject, slot"
 _DRIFT = sa.text(
-    "SELECT count(*) FROM bucket b LEFT JOIN LATERAL (SELECT"
+    f"SELECT {_BUCKET}, count(*) OVER () AS checked, count(*) FILTER (WHERE differs) OVER () AS differing"
+    " FROM (SELECT b.*, b.used <> l.used OR b.held <> l.held AS differs FROM"
+    f" (SELECT {_BUCKET}, window_id, used, held FROM bucket WHERE ({_BUCKET}) > (:org, :acc, :lim, :sub, :slot)"
+    f" ORDER BY {_BUCKET} LIMIT :most) b LEFT JOIN LATERAL (SELECT"
     " coalesce(sum(units) FILTER (WHERE entry = 'committed'), 0) AS used,"
     " coalesce(sum(CASE entry WHEN 'held' THEN units ELSE -units END), 0) AS held FROM ledger l"
     " WHERE l.organization_id = b.organization_id AND l.account_id = b.account_id AND l.limit_key = b.limit_key"
-    " AND l.subject = b.subject AND l.slot = b.slot AND l.window_id = b.window_id) l ON true"
-    " WHERE b.used <> l.used OR b.held <> l.held"
+    " AND l.subject = b.subject AND l.slot = b.slot AND l.window_id = b.window_id) l ON true) seen"
+    " ORDER BY 1 DESC, 2 DESC, 3 DESC, 4 DESC, 5 DESC LIMIT 1"
 )
 _NEWEST = (
     "SELECT l.at, l.reservation_id, l.limit_key, l.item, l.entry, l.subject, l.window_id, l.units, l.reason,"
@@ -74,6 +81,14 @@ class Overdue:
     created_at: datetime
 
 
+class Checked(NamedTuple):
+    """A stretch of buckets that was compared with the ledger, up to `last`."""
+
+    last: BucketKey
+    buckets: int
+    differing: int
+
+
 @dataclass(frozen=True, slots=True)
 class HistoryRow:
     """One ledger entry with its reservation."""
@@ -102,9 +117,11 @@ async def lapsed(tx: Tx, most: int = 500) -> list[tuple[str, str, str]]:
     return [(r[0], r[1], r[2]) for r in await tx.execute(_LAPSED, {"most": most})]
 
 
-async def drift(tx: Tx) -> int:
-    """How many buckets differ from the ledger. Anything but 0 is a bug."""
-    return int((await tx.execute(_DRIFT)).scalar())
+async def drift(tx: Tx, after: BucketKey, most: int) -> Checked:
+    """Compare the next `most` buckets behind `after` with the ledger."""
+    asked = dict(zip(("org", "acc", "lim", "sub", "slot"), after, strict=True))
+    row = (await tx.execute(_DRIFT, {**asked, "most": most})).first()
+    return Checked(BucketKey(*row[:5]), row[5], row[6]) if row else Checked(after, 0, 0)
 
 
 async def history(

@@ -79,7 +79,7 @@ class Granted(_Model):
 
 
 class Denied(_Model):
-    """`reason`: exhausted, window_closed (expired or closed by the platform), or no_window."""
+    """`reason`: exhausted, window_expired, closed_by_platform, or no_window."""
 
     limit: str
     reason: str

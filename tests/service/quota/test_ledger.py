@@ -57,7 +57,7 @@ async def test_ten_thousand_random_operations_leave_ledger_and_counters_equal(
             assert answer.status_code == 200
 
     assert len(held) > 500
-    assert await actions.check_drift(_deps(quota)) == 0
+    assert await actions.DriftCheck(_deps(quota)).run() == 0
     over = await quota.world.sql("SELECT count(*) FROM quota.bucket WHERE used + held > 6")
     assert over[0][0] == 0
     open_items = await quota.world.sql(
@@ -69,11 +69,20 @@ async def test_ten_thousand_random_operations_leave_ledger_and_counters_equal(
     assert open_items[0][0] == 0
 
 
-async def test_the_drift_check_sees_a_planted_difference(quota: QuotaWorld) -> None:
-    await quota.reserve("op")
-    await quota.world.sql("UPDATE quota.bucket SET held = held + 1")
+async def test_the_drift_check_sees_planted_differences_on_its_way_until_they_are_gone(
+    quota: QuotaWorld,
+) -> None:
+    await quota.ask(*(a_reply(f"op{n}", subject=f"fan-{n}") for n in range(5)))
+    wrong = "UPDATE quota.bucket SET held = held + $1 WHERE subject = ANY($2)"
+    check = actions.DriftCheck(_deps(quota), stretch=2)
+    assert [await check.run() for _ in range(3)] == [0, 0, 0]
 
-    assert await actions.check_drift(_deps(quota)) == 1
+    await quota.world.sql(wrong, 1, ["fan-1", "fan-4"])
+    assert [await check.run() for _ in range(3)] == [1, 1, 2]
+    await quota.world.sql(wrong, -1, ["fan-1", "fan-4"])
+    assert [await check.run() for _ in range(4)] == [2, 2, 2, 0], (
+        "known until a whole walk is clean"
+    )
 
 
 async def test_the_table_itself_refuses_more_than_the_cap(quota: QuotaWorld) -> None:
@@ -104,7 +113,7 @@ async def test_a_hold_of_an_old_window_lapses_without_touching_the_new_one(
     assert await actions.lapse_old_windows(_deps(quota)) == 1
 
     assert await quota.bucket() == (0, 1)
-    assert await actions.check_drift(_deps(quota)) == 0
+    assert await actions.DriftCheck(_deps(quota)).run() == 0
 
 
 async def test_an_account_without_a_policy_is_told_so_and_the_others_are_answered(

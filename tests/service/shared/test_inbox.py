@@ -3,6 +3,7 @@
 from shared import inbox
 from shared.contracts.envelope import Envelope
 from shared.db import ALL_TENANTS
+from shared.runtime.worker import clean
 from tests.service.shared.conftest import HEARER, Road, an_event, turn
 
 
@@ -53,5 +54,14 @@ async def test_a_mark_outlives_every_copy_of_its_envelope(road: Road) -> None:
     await road.write([an_event("old")])
     for days, kept in ((6, 1), (2, 0)):  # eight in all
         await road.sql(f"UPDATE {HEARER}.inbox SET received_at = received_at - interval '{days} d'")
-        await inbox.purge(road.process("hearer").database(HEARER))
+        await clean(road.process("hearer").database(HEARER))
         assert await marks(road) == kept
+
+
+async def test_marks_of_a_busy_week_are_forgotten_at_once(road: Road) -> None:
+    await road.sql(
+        f"INSERT INTO {HEARER}.inbox (id, received_at)"
+        " SELECT 'evt_' || n, now() - interval '8 d' FROM generate_series(1, 25000) n"
+    )
+    await clean(road.process("hearer").database(HEARER))
+    assert await marks(road) == 0

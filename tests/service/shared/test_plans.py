@@ -42,7 +42,6 @@ WALKS = {
     "open_platform.webhook_deliveries._FAILING": _ENDPOINTS,
     "open_platform.webhook_endpoints._FORGET_DELETED": _ENDPOINTS,
     "open_platform.webhook_deliveries._SECONDS": _ENDPOINTS,
-    "quota.reports._DRIFT": "a check of every bucket against its ledger",
 }
 # in every service
 SPINE_WALKS = {

@@ -17,7 +17,7 @@ from services.douyin.actions import configuration as douyin
 from services.douyin.actions.directory import Directory
 from services.embedded import demo
 from services.embedded.demo import RULES
-from services.open_platform.actions import accounts, api_keys
+from services.open_platform.actions import accounts, api_keys, policies
 from services.open_platform.actions.accounts import NewAccount
 from services.open_platform.service import deps_of as platform_of
 from shared.errors import NotFound
@@ -33,6 +33,7 @@ CANARY = "【乙店】"
 _HEARD_WITHIN = 60.0
 OTHERS_ACCOUNT = "acc_other"
 _ORGANIZATION = "org_other"
+_DAILY = ("api.daily_calls.direct_message", 1_000_000)  # an app has 100,000, fewer than a full run
 
 
 def _theirs(rule: Definition) -> Definition:
@@ -78,6 +79,8 @@ async def settle_in(lab: Lab) -> None:
         app = douyin.NewApp([OTHER.secret], max_age=None)
         await douyin.put_app(_connector(resources), _ORGANIZATION, OTHER.client_key, app)
         await _bind(lab, _connector(resources))
+        await policies.override(platform, demo.ORGANIZATION, demo.ACCOUNT, _DAILY)
+        await policies.override(platform, _ORGANIZATION, OTHERS_ACCOUNT, _DAILY)
 
 
 async def authorise_again(lab: Lab) -> None:

@@ -256,7 +256,8 @@ def _lease_seconds(request: Request, now: datetime) -> float:
 
 
 def _tell_thresholds(tx: Tx, before: dict[BucketKey, Bucket], batch: _Batch) -> None:
-    for key, bucket in batch.buckets.items():
+    for key, question in batch.asked.items():
+        bucket = batch.buckets[key]
         for mark in domain.marks_crossed(before.get(key) or domain.unopened(key), bucket):
             event = ThresholdReached(
                 limit=key.limit,
@@ -268,6 +269,6 @@ def _tell_thresholds(tx: Tx, before: dict[BucketKey, Bucket], batch: _Batch) -> 
                 cap=bucket.cap or 0,
             )
             subject = f"{key.limit}:{key.subject}:{bucket.window_id}"
-            taken, cause = bucket.used + bucket.held, batch.asked[key].cause
-            origin = Origin(key.organization_id, key.account_id, cause, ids.trace_parent())
+            taken, trace = bucket.used + bucket.held, ids.trace_parent()
+            origin = Origin(key.organization_id, key.account_id, question.cause, trace)
             tx.publish(Envelope.of(event, origin, subject=subject, seq=taken, at=tx.now))

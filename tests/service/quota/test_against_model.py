@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from services.quota import store
-from services.quota.actions import Deps, Settlement, lapse_old_windows, reserve, settle
+from services.quota.actions import Deps, DriftCheck, Settlement, lapse_old_windows, reserve, settle
 from services.quota.actions.reserving import Granted, Question
 from services.quota.domain import Entry, Reason, Refusal, Request
 from shared.db import ALL_TENANTS
@@ -136,7 +136,7 @@ class History:
             buckets = {tuple(row) for row in await tx.execute(_BUCKETS, named)}
             lines = {tuple(row) for row in await tx.execute(_LEDGER, named)}
             counts = {tuple(row) for row in await tx.execute(_COUNTS, named)}
-            assert await store.drift(tx) == 0, self.log
+        assert await DriftCheck(self.deps).run() == 0, self.log
         assert buckets == {
             (k.limit, k.slot, b.window_id, b.used, b.held, b.cap, b.closed)
             for k, b in self.ledger.buckets.items()

@@ -45,7 +45,7 @@ _LET_GO = sa.text(
 )
 _PURGE = sa.text(
     "DELETE FROM idempotency_key WHERE ctid = ANY(ARRAY(SELECT ctid FROM idempotency_key"
-    " WHERE expires_at < now() LIMIT 10000))"
+    " WHERE expires_at < now() LIMIT 10000)) AND expires_at < now()"
 )
 
 

@@ -107,7 +107,7 @@ _TRIES = sa.text(
 )
 _FORGET = sa.text(
     "DELETE FROM webhook_delivery WHERE ctid = ANY(ARRAY(SELECT ctid FROM webhook_delivery"
-    " WHERE created_at < now() - CAST(:kept AS interval) ORDER BY created_at LIMIT 1000))"
+    " WHERE created_at < now() - CAST(:kept AS interval) ORDER BY created_at LIMIT 5000))"
 )
 _LIST = (
     f"SELECT {_SHOWN} FROM webhook_delivery WHERE organization_id = :organization"

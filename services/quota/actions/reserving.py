@@ -13,17 +13,19 @@ from services.quota.domain import Bucket, BucketKey, Claim, Entry, Line, Refusal
 from shared import ids
 from shared.contracts.envelope import Envelope, Origin
 from shared.contracts.events.quota import ThresholdReached
-from shared.db import ALL_TENANTS, Tx
+from shared.db import ALL_TENANTS, Conflict, Tx
+from shared.errors import NeighbourAway
 from shared.observability import metrics
 
 log = structlog.get_logger()
 
 _LEASE = timedelta(minutes=2)  # a reply that was not settled by then is asked about
 _PUSH_LEASE = timedelta(hours=2)  # push.release_after_hours, from the planned start (D7)
+_TRIES = 50  # each but the first follows a commit of somebody else's
 
 
-class _Opened(Exception):
-    """Somebody else opened one of these buckets meanwhile: it is there now, to be locked."""
+class _Slower(Exception):
+    """Somebody else opened one of these windows meanwhile, or asked for one of these operations."""
 
 
 Plan = tuple[Claim, ...] | Refusal
@@ -56,10 +58,12 @@ async def reserve(deps: Deps, questions: Sequence[Question]) -> list[Granted | R
 
     An operation that asks again gets the reservation it has. None: the account is not known here yet.
     """
-    while True:
-        with suppress(_Opened):
+    for _ in range(_TRIES):
+        with suppress(_Slower):
             answers = await _reserve(deps, questions)
             break
+    else:
+        raise NeighbourAway("others kept being quicker", neighbour="quota")
     for question, answer in zip(questions, answers, strict=True):
         word = _word(answer)
         metrics.child(metrics.quota_answers, question.request.purpose, word).inc()
@@ -85,11 +89,18 @@ async def _reserve(deps: Deps, questions: Sequence[Question]) -> list[Granted | 
             batch.answer(question, plan, tx.now)
             for question, plan in zip(questions, plans, strict=True)
         ]
-        changed = [b for key, b in batch.buckets.items() if b != before.get(key) and b.window_id]
-        if not await store.open_buckets(tx, [b for b in changed if b.key not in before]):
-            raise _Opened
-        await store.save_buckets(tx, [b for b in changed if b.key in before])
-        await store.add_reservations(tx, batch.reservations)
+        new = [b for key, b in batch.buckets.items() if key not in before]
+        if not await store.open_buckets(tx, [b for b in new if b != domain.unopened(b.key)]):
+            raise _Slower
+        await store.save_buckets(
+            tx, [batch.buckets[key] for key in before if batch.buckets[key] != before[key]]
+        )
+        try:
+            await store.add_reservations(tx, batch.reservations)
+        except Conflict as conflict:
+            if conflict.constraint != store.ONE_OPERATION:
+                raise
+            raise _Slower from conflict
         await store.record(tx, batch.entries)
         _tell_thresholds(tx, before, batch)
     return answers

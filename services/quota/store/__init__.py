@@ -28,9 +28,10 @@ from services.quota.store.reservations import (
     record,
     reserved,
 )
-from services.quota.store.tables import metadata
+from services.quota.store.tables import ONE_OPERATION, metadata
 
 __all__ = [
+    "ONE_OPERATION",
     "Checked",
     "HistoryRow",
     "NewEntry",

@@ -51,6 +51,7 @@ buckets = sa.Table(
         "used >= 0 AND held >= 0 AND (cap IS NULL OR used + held <= cap)", name="within_cap"
     ),
 )
+ONE_OPERATION = "uq_reservation_operation"
 reservations = sa.Table(
     "reservation",
     metadata,
@@ -69,7 +70,7 @@ reservations = sa.Table(
     # An operation whose hold was released entirely may ask anew. Led by the account alone, so that a
     # planner without statistics cannot mistake the primary key's prefix for a way to find an operation.
     sa.Index(
-        "uq_reservation_operation",
+        ONE_OPERATION,
         "account_id",
         "operation_id",
         unique=True,

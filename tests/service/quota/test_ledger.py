@@ -74,7 +74,7 @@ async def test_the_drift_check_sees_planted_differences_on_its_way_until_they_ar
 ) -> None:
     await quota.ask(*(a_reply(f"op{n}", subject=f"fan-{n}") for n in range(5)))
     wrong = "UPDATE quota.bucket SET held = held + $1 WHERE subject = ANY($2)"
-    check = actions.DriftCheck(_deps(quota), stretch=2)
+    check = actions.DriftCheck(_deps(quota), stretch=2, stretches=1)
     assert [await check.run() for _ in range(3)] == [0, 0, 0]
 
     await quota.world.sql(wrong, 1, ["fan-1", "fan-4"])

@@ -153,6 +153,15 @@ async def test_the_same_operation_asked_at_once_by_twenty_holds_once(quota: Quot
     assert await quota.bucket() == (0, 1)
 
 
+async def test_one_operation_asked_at_once_for_many_fans_is_held_for_the_first(
+    quota: QuotaWorld,
+) -> None:
+    answers = await asyncio.gather(*(quota.reserve("op", subject=f"fan-{n}") for n in range(6)))
+
+    assert len({a["granted"]["reservation_id"] for a in answers}) == 1
+    assert await quota.world.sql("SELECT sum(held) FROM quota.bucket") == [(1,)]
+
+
 async def test_outcomes_of_the_connector_commit_release_or_keep(quota: QuotaWorld) -> None:
     held = (await quota.reserve("op", items=3))["granted"]["reservation_id"]
 

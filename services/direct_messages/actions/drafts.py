@@ -190,10 +190,10 @@ async def _empty(tx: Tx, account: Account, draft: Draft) -> None:
 
 
 async def _rule_set(tx: Tx, account: Account, version: int) -> RuleSet:
-    found = await store.list_rule_sets(tx, account, version + 1, 1)
-    if not found or found[0].version != version:
+    found = await store.rule_set(tx, account, version)
+    if found is None:
         raise NotFound("no such rule set")
-    return found[0]
+    return found
 
 
 async def _rules_of(tx: Tx, account: Account, version: int) -> list[Rule]:

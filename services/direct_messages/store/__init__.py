@@ -135,6 +135,7 @@ from services.direct_messages.store.rules import (
     highest_versions,
     list_rule_sets,
     put_draft,
+    rule_set,
     rule_sets,
     rules,
 )
@@ -272,6 +273,7 @@ __all__ = [
     "replay_batch",
     "report",
     "reservations_of",
+    "rule_set",
     "rule_sets",
     "rules",
     "save_conversations",

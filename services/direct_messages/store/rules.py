@@ -39,9 +39,11 @@ _END = sa.text(
 )
 _ADD = insert(tables.rules)
 _ADD_SET = insert(tables.rule_sets)
+_SET_FIELDS = "version, created_at, note, made_by, restores, changes"
+_SET = sa.text(f"SELECT {_SET_FIELDS} FROM rule_set WHERE {_TENANT} AND version = :version")
 _SETS = sa.text(
-    "SELECT version, created_at, note, made_by, restores, changes FROM rule_set"
-    f" WHERE {_TENANT} AND version < :before ORDER BY version DESC LIMIT :most"
+    f"SELECT {_SET_FIELDS} FROM rule_set WHERE {_TENANT} AND version < :before"
+    " ORDER BY version DESC LIMIT :most"
 )
 _DRAFT = sa.text(f"SELECT version, changes, updated_at FROM rule_draft WHERE {_TENANT}")
 _PUT_DRAFT = insert(
@@ -135,6 +137,13 @@ def _state(account: Account, rule: Rule, since: int) -> dict[str, Any]:
         "updated_at": rule.updated_at,
         "paused": rule.paused,
     }
+
+
+async def rule_set(tx: Tx, account: Account, version: int) -> RuleSet | None:
+    """One rule set, without its rules."""
+    asked = {"org": account[0], "acc": account[1], "version": version}
+    row = (await tx.execute(_SET, asked)).first()
+    return read(RuleSet, row) if row else None
 
 
 async def list_rule_sets(tx: Tx, account: Account, before: int, most: int) -> list[RuleSet]:

@@ -189,7 +189,10 @@ async def test_rolling_back_answers_as_before_and_keeps_every_version(shop: Shop
     ]
     assert names == [["price"], ["price"], ["person", "price"], ["person"], ["price"]]
     assert (await shop.get(f"{RULES}/{rule['id']}")).json()["version"] == 3
-    assert (await shop.get(f"{SETS}/9")).status_code == 404
+    for unknown in (9, 2**31 - 1):
+        assert (await shop.get(f"{SETS}/{unknown}")).status_code == 404
+        restore = await shop.call("POST", f"{SETS}/{unknown}/restore", {})
+        assert restore.status_code == 404
 
 
 async def test_a_publication_asked_twice_under_one_key_happens_once(shop: Shop) -> None:

@@ -18,7 +18,7 @@ def ticks(deps: Deps) -> list[Tick]:
         Tick("direct_messages.turn_hand_offs", 5, partial(actions.turn_hand_offs, deps)),
         Tick("direct_messages.watch_promises", 5, partial(actions.watch_promises, deps)),
         Tick("direct_messages.watch_waits", 5, partial(actions.watch_waits, deps)),
-        Tick("direct_messages.forget_updates", 60, partial(actions.forget_updates, deps.database)),
+        Tick("direct_messages.forget_updates", 300, partial(actions.forget_updates, deps.database)),
         Tick("direct_messages.run_replays", 5, partial(actions.run_replays, deps)),
     ]
 

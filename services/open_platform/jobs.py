@@ -9,6 +9,7 @@ from services.open_platform.actions.webhook_deliveries import forget
 from shared.queue import Tick
 
 _EVERY_MINUTE = 60
+_EVERY_FIVE_MINUTES = 300
 
 
 def ticks(deps: Deps, deliveries_kept: timedelta) -> list[Tick]:
@@ -16,5 +17,5 @@ def ticks(deps: Deps, deliveries_kept: timedelta) -> list[Tick]:
     clean = partial(forget, deps.database, deliveries_kept)
     return [
         Tick("open_platform.follow_time", _EVERY_MINUTE, partial(follow_time, deps)),
-        Tick("open_platform.forget_deliveries", _EVERY_MINUTE, clean),
+        Tick("open_platform.forget_deliveries", _EVERY_FIVE_MINUTES, clean),
     ]

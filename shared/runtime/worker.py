@@ -25,6 +25,7 @@ log = structlog.get_logger()
 
 _LANE_SECONDS = 90  # one batch may take sixty
 _CLOCK_SECONDS = 60  # it looks every second
+_CLEAN_SECONDS = 300
 _PAGES = 50  # of each table, in the 20 seconds of a tick; the next one goes on
 StandingStill = Callable[[], list[str]]
 
@@ -65,7 +66,7 @@ async def clean(database: Database) -> None:
 
 def _housekeeping(running: Running, resources: Resources) -> Tick:
     database = resources.database(running.service.name)
-    return Tick(f"{running.service.name}.clean", 60, partial(clean, database))
+    return Tick(f"{running.service.name}.clean", _CLEAN_SECONDS, partial(clean, database))
 
 
 @asynccontextmanager

@@ -91,7 +91,7 @@ By hand, and not measured again by `make bench`: what a change or a look gave wh
 | quota: a new window inserted as it will be, and not made, locked and written; keys and buckets as tuples | 16,000 → 18,000 decisions a second, 87 → 79 µs of CPU for one (medians of five) |
 | quota: rows given to PostgreSQL as JSON and not as arrays | not kept: 4 µs less of ours for a decision, 5 more of PostgreSQL, the same rate |
 | where rest goes (P11), ten seconds each on a machine that was slower that day | application 1.2 to 1.4 % of a core, Valkey 0.4, PostgreSQL and the simulator 0.3 each, the supervisor 0.1; the jobs of each minute together 0.2 s |
-| logs, updates and inboxes cleaned each minute | not kept: each five minutes, for 0.2 % of a core at rest |
+| logs, updates and inboxes cleaned each minute | not kept: each five minutes, for about 0.2 % of a core at rest |
 | the pace of lanes of 4 and 16 ms instead of 10; earlier operations looked for only when quota refuses something | no difference at 500/s, where a message costs twice what it does at saturation: some 45 round trips to PostgreSQL for a small batch. Fewer of them is what would help |
 | messages without `ON CONFLICT`; clocks sent as one row for both measures | not kept: 6 and 7 µs of PostgreSQL for a message, for a rule that would stand in two places |
 | a clock that the bot stops written once, when the answer is settled | not built: starting costs 46 µs and stopping 39 (a machine twice as busy as it should be), but the clock of people starts with the message whatever a bot does, and whether one runs, what is due and what is never settled would each be asked in two places |
